@@ -1,0 +1,111 @@
+#include "base/arn.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+bool arn_looks_like(const char *text)
+{
+    return str_starts_with(text, "arn:");
+}
+
+bool arn_parse(struct arena *arena, const char *text, struct arn *ret)
+{
+    char *parts[6];
+    char *rest;
+    char *separator;
+
+    if (!arn_looks_like(text))
+        return false;
+    rest = arena_dup(arena, text);
+    for (int i = 0; i < 5; i++) {
+        parts[i] = rest;
+        rest = strchr(rest, ':');
+        if (!rest)
+            return false;
+        *rest++ = '\0';
+    }
+    if (!*rest)
+        return false;
+    *ret = (struct arn){
+        .partition = parts[1],
+        .service = parts[2],
+        .region = parts[3],
+        .account = parts[4],
+        .resource = arena_dup(arena, rest),
+        .type = rest,
+    };
+    separator = strpbrk(rest, "/:");
+    ret->rest = separator ? separator + 1 : "";
+    if (separator)
+        *separator = '\0';
+    return true;
+}
+
+#define PREFIX              "arn:aws:ecs:%s:%s:"
+#define PREFIX_ARGS(scope)  (scope)->region, (scope)->account
+
+char *arn_cluster(struct arena *arena, const struct scope *scope, const char *cluster)
+{
+    return arena_printf(arena, PREFIX "cluster/%s", PREFIX_ARGS(scope), cluster);
+}
+
+char *arn_service(struct arena *arena, const struct scope *scope, const char *cluster,
+                  const char *service)
+{
+    return arena_printf(arena, PREFIX "service/%s/%s", PREFIX_ARGS(scope), cluster, service);
+}
+
+static char *arn_of_id(struct arena *arena, const struct scope *scope, const char *type,
+                       const char *cluster, const struct id *id)
+{
+    char hex[ID_HEX_SIZE];
+
+    id_format(id, hex);
+    return arena_printf(arena, PREFIX "%s/%s/%s", PREFIX_ARGS(scope), type, cluster, hex);
+}
+
+char *arn_task(struct arena *arena, const struct scope *scope, const char *cluster,
+               const struct id *id)
+{
+    return arn_of_id(arena, scope, "task", cluster, id);
+}
+
+char *arn_container_instance(struct arena *arena, const struct scope *scope, const char *cluster,
+                             const struct id *id)
+{
+    return arn_of_id(arena, scope, "container-instance", cluster, id);
+}
+
+char *arn_container(struct arena *arena, const struct scope *scope, const char *cluster,
+                    const struct id *task, const struct id *container)
+{
+    char task_hex[ID_HEX_SIZE];
+    char hex[ID_HEX_SIZE];
+
+    id_format(task, task_hex);
+    id_format(container, hex);
+    return arena_printf(arena, PREFIX "container/%s/%s/%.8s-%.4s-%.4s-%.4s-%.12s",
+                        PREFIX_ARGS(scope), cluster, task_hex, hex, hex + 8, hex + 12, hex + 16,
+                        hex + 20);
+}
+
+char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
+                          int revision)
+{
+    return arena_printf(arena, PREFIX "task-definition/%s:%d", PREFIX_ARGS(scope), family, revision);
+}
+
+char *arn_service_deployment(struct arena *arena, const struct scope *scope, const char *cluster,
+                             const char *service, const char *id)
+{
+    return arena_printf(arena, PREFIX "service-deployment/%s/%s/%s", PREFIX_ARGS(scope), cluster,
+                        service, id);
+}
+
+char *arn_service_revision(struct arena *arena, const struct scope *scope, const char *cluster,
+                           const char *service, const char *id)
+{
+    return arena_printf(arena, PREFIX "service-revision/%s/%s/%s", PREFIX_ARGS(scope), cluster,
+                        service, id);
+}
