@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bsd/sys/tree.h>
-
 #include "base/attributes.h"
 #include "base/mem.h"
+#include "base/tree.h"
 
 /* A tree, not a hash table: it never stops to grow. */
 struct interned {
