@@ -14,13 +14,16 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/tree.h"
 
 struct loop;
 
 typedef void loop_fn(void *data);
 
+/* Also has the process ignore SIGPIPE: a peer that went away is an error of the write. */
 MUST_USE struct error *loop_new(struct loop **ret_loop);
-/* Runs what is still to be closed, then frees. Everything made on the loop is freed before. */
+/* Waits for the work under way, runs what is still to be closed, then frees. Everything made on the loop
+ * is freed before. */
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);  /* until loop_stop() */
 void loop_stop(struct loop *loop); /* after the current turn */
@@ -42,10 +45,10 @@ bool loop_work(struct loop *loop, loop_fn *work, loop_fn *done, void *data);
  * timer moves it. timer_stop() may be called at any time and is all the clean-up there is. Cheap: a
  * tree node, no kernel object. */
 struct timer {
-    void *left, *right, *parent;
-    int color;
+    RB_ENTRY(timer) node;
     bool is_running;
     int64_t due_ms;
+    uint64_t seq; /* timers due in the same millisecond run in the order they were started */
     struct loop *loop;
     loop_fn *fn;
     void *data;
