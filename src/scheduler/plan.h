@@ -1,0 +1,61 @@
+/* plan.h - placement: what is wanted and a fleet in, a plan out. Pure; the same seed gives the same plan.
+ *
+ * filter (resources, ports, attributes, constraints) -> rank (the chain of strategies) -> plan. A plan is
+ * a proposal: the caller stages the tasks, and the fleet learns of them through fleet_hold().
+ * Tasks of one plan see each other's claims.
+ */
+#ifndef BERTH_SCHEDULER_PLAN_H
+#define BERTH_SCHEDULER_PLAN_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "scheduler/fleet.h"
+
+enum strategy_kind { STRATEGY_RANDOM, STRATEGY_SPREAD, STRATEGY_BINPACK };
+struct placement_strategy {
+    enum strategy_kind kind;
+    const char *field; /* spread: "instanceId", "attribute:ecs.availability-zone"...; binpack: "cpu", "memory" */
+};
+enum constraint_kind { CONSTRAINT_DISTINCT_INSTANCE, CONSTRAINT_MEMBER_OF };
+struct placement_constraint {
+    enum constraint_kind kind;
+    const char *expression; /* memberOf: the cluster query language */
+};
+
+struct demand {
+    struct claim claim; /* of each task */
+    const char *const *required_attributes; /* capability names and name=value built-ins (TD- section 8) */
+    size_t required_attribute_count;
+    const struct placement_strategy *strategies; /* none: random */
+    size_t strategy_count;
+    const struct placement_constraint *constraints;
+    size_t constraint_count;
+    const struct id *only_host; /* StartTask: this one; NULL: any */
+};
+
+/* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:PORTS",
+ * "ATTRIBUTE", "AGENT", "INACTIVE"...; API- section 4). */
+struct refusal {
+    struct id host;
+    const char *reason; /* a constant, or from the arena ("MemberOf placement constraint unsatisfied.") */
+};
+
+struct plan {
+    size_t placed_count; /* 0..wanted */
+    struct id *hosts;    /* one per placed task; from the arena */
+    /* Filled when not all were placed: at most PLAN_REFUSALS_MAX hosts, and how many there were per reason. */
+    struct refusal *refusals;
+    size_t refusal_count;
+    size_t hosts_seen;
+};
+#define PLAN_REFUSALS_MAX 100
+
+/* Fails only for a demand that cannot be understood (an expression that does not parse). */
+MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet, const struct demand *demand,
+                                  size_t wanted, struct rng *rng, struct plan *ret);
+
+/* One sentence for people: "2 of 3 hosts lack 512 MiB of memory; 1 host has port 8080/tcp taken." */
+char *plan_explain(struct arena *arena, const struct plan *plan);
+
+#endif
