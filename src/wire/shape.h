@@ -112,6 +112,7 @@ struct shape {
     const struct shape *key;   /* map: a string or enum */
     const struct shape *of;    /* list, map: the item or value */
     uint16_t value_offset;     /* map: of the value in an entry; the key is at 0 */
+    uint16_t entry_size;       /* map */
     const struct shape_rule *rule;
     enum api_error refusal; /* the code for what this shape refuses, when it is the outermost */
 };

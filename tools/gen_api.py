@@ -1,0 +1,596 @@
+#!/usr/bin/env python3
+"""Makes the C of one API model: its types, decoders, encoders and, if it has operations, their table.
+
+usage: gen_api.py MODEL OUTDIR [--built LIST]
+
+NAME is service.file of the model, or service.name:
+
+  NAME_types.h       a struct for every shape, an enum for every closed set of strings
+  NAME_shapes.h      the numbers of the shapes in the table
+  NAME_codec.c       the table the decoder and the encoder of wire/shape.h walk
+  NAME_operations.h  the handlers a server provides           } only with --built, which lists
+  NAME_operations.c  the operations, for wire/dispatch.h      } the operations that have one
+"""
+
+import os
+import sys
+
+import model
+
+SCALARS = {
+    "integer": ("int32_t", "SHAPE_INTEGER"),
+    "long": ("int64_t", "SHAPE_LONG"),
+    "double": ("double", "SHAPE_DOUBLE"),
+    "boolean": ("bool", "SHAPE_BOOLEAN"),
+    "timestamp": ("int64_t", "SHAPE_TIMESTAMP"),
+    "timestamp_ms": ("int64_t", "SHAPE_TIMESTAMP_MS"),
+    "timestamp_iso": ("int64_t", "SHAPE_TIMESTAMP_ISO"),
+}
+KEYWORDS = set("auto break case char const continue default do double else enum extern float for goto if "
+               "inline int long register restrict return short signed sizeof static struct switch "
+               "typedef union unsigned void volatile while bool true false".split())
+
+
+class Api:
+    """A model and the names its shapes have in C."""
+
+    def __init__(self, source, path):
+        self.source = source
+        self.path = path
+        self.service = source["service"]
+        self.name = self.service.get("file", self.service["name"])
+        self.prefixes = self.service.get("prefixes", [])
+        self.shapes = source["shapes"]
+        self.operations = source.get("operations", {})
+        self.check()
+
+    def check(self):
+        names = {}
+        for name, shape in self.shapes.items():
+            for used in self.uses(shape):
+                if used not in self.shapes:
+                    raise model.ModelError("%s uses %s, which is not there" % (name, used))
+            for member in shape.get("required", []) + shape.get("always", []):
+                if member not in shape["members"]:
+                    raise model.ModelError("%s has no member %s" % (name, member))
+            if shape["type"] in ("structure", "list", "map") or "enum" in shape:
+                other = names.setdefault(self.c_name(name), name)
+                if other != name:
+                    raise model.ModelError("%s and %s are one name in C" % (name, other))
+        for name, operation in self.operations.items():
+            for shape in (operation["input"], operation["output"]):
+                if self.shapes.get(shape, {}).get("type") != "structure":
+                    raise model.ModelError("%s wants a structure %s" % (name, shape))
+            for code in operation["errors"]:
+                if code not in self.source["errors"]:
+                    raise model.ModelError("%s has an unknown error %s" % (name, code))
+
+    @staticmethod
+    def member_shape(member):
+        return member if isinstance(member, str) else member["shape"]
+
+    def uses(self, shape):
+        out = [self.member_shape(member) for member in shape.get("members", {}).values()]
+        return out + [shape[key] for key in ("of", "key", "value") if key in shape]
+
+    def split(self, name):
+        """The prefix of a shape and the rest of its name: AcsPayloadMessage -> acs, payload_message."""
+        for prefix in self.prefixes:
+            if model.snake(name).startswith(prefix + "_"):
+                return prefix, model.snake(name)[len(prefix) + 1:]
+        if self.prefixes:
+            raise model.ModelError("%s has none of the prefixes" % name)
+        return self.service["prefix"], model.snake(name)
+
+    def c_name(self, name):
+        return "_".join(self.split(name))
+
+    def function(self, verb, name):
+        prefix, rest = self.split(name)
+        return "%s_%s_%s" % (prefix, verb, rest)
+
+    def is_enum(self, name):
+        return "enum" in self.shapes[name]
+
+    def index(self, name):
+        return "%s_SHAPE_%s" % (self.name.upper(), model.snake(name).upper())
+
+    def table(self):
+        return "%s_shapes" % self.name
+
+    def c_type(self, name):
+        """The type of a list item, a map value or a plain member."""
+        shape = self.shapes[name]
+        kind = shape["type"]
+        if kind == "string":
+            return "enum %s" % self.c_name(name) if self.is_enum(name) else "const char *"
+        if kind in ("structure", "list", "map"):
+            return "struct %s" % self.c_name(name)
+        return SCALARS[kind][0]
+
+    def has_flag(self, name):
+        return self.shapes[name]["type"] in SCALARS
+
+    def c_member(self, wire, name):
+        """The C name of a member: time stamps say their unit."""
+        text = model.snake(wire)
+        if self.shapes[name]["type"].startswith("timestamp"):
+            text += "_ms"
+        if text in KEYWORDS:
+            text += "_"
+        return text
+
+    def enum_constant(self, name, value):
+        return "%s_%s" % (self.c_name(name).upper(), model.constant(value))
+
+
+def declaration(kind, name):
+    return kind + name if kind.endswith("*") else "%s %s" % (kind, name)
+
+
+def enum_lines(api, name):
+    c_name = api.c_name(name)
+    values = ["%s_UNSET" % c_name.upper()] + [api.enum_constant(name, value)
+                                              for value in api.shapes[name]["enum"]]
+    if len(set(values)) != len(values):
+        raise model.ModelError("%s has two values of one name" % name)
+    lines = ["enum %s {" % c_name]
+    lines += ["    %s," % value for value in values]
+    lines += [
+        "};",
+        "const char *%s_name(enum %s value); /* NULL for UNSET */" % (c_name, c_name),
+        "bool %s_parse(const char *text, enum %s *ret);" % (c_name, c_name),
+        "",
+    ]
+    return lines
+
+
+def list_lines(api, name):
+    shape = api.shapes[name]
+    c_name = api.c_name(name)
+    item = api.c_type(shape["of"] if shape["type"] == "list" else shape["value"])
+    lines = []
+    if shape["type"] == "map":
+        lines += ["struct %s_entry {" % c_name,
+                  "    %s;" % declaration(api.c_type(shape["key"]), "key"),
+                  "    %s;" % declaration(item, "value"),
+                  "};"]
+        item = "struct %s_entry" % c_name
+    lines += ["struct %s {" % c_name,
+              "    bool is_set;",
+              "    size_t count;",
+              "    %s*items;" % (item if item.endswith("*") else item + " "),
+              "};",
+              ""]
+    return lines
+
+
+def structure_lines(api, name):
+    shape = api.shapes[name]
+    lines = ["struct %s {" % api.c_name(name)]
+    for wire, member in shape["members"].items():
+        of = api.member_shape(member)
+        c_member = api.c_member(wire, of)
+        note = " /* required */" if wire in shape.get("required", []) else ""
+        if api.has_flag(of):
+            lines.append("    bool has_%s;" % c_member)
+        kind = api.c_type(of)
+        if api.shapes[of]["type"] == "structure":
+            kind += " *"
+        lines.append("    %s;%s" % (declaration(kind, c_member), note))
+    if not shape["members"]:
+        lines.append("    char empty; /* C wants a member */")
+    lines += ["};", ""]
+    return lines
+
+
+def ordered(api):
+    """Shapes such that whatever is held by value comes first."""
+    done, out = set(), []
+
+    def visit(name):
+        if name in done:
+            return
+        done.add(name)
+        shape = api.shapes[name]
+        if shape["type"] == "structure":
+            held = [api.member_shape(member) for member in shape["members"].values()]
+            held = [of for of in held if api.shapes[of]["type"] != "structure"]
+        elif shape["type"] == "map":
+            held = [shape["value"]]
+        else:
+            held = []
+        for of in held:
+            visit(of)
+        out.append(name)
+
+    for name in api.shapes:
+        visit(name)
+    return out
+
+
+def types_header(api):
+    guard = "BERTH_GEN_%s_TYPES_H" % api.name.upper()
+    lines = [
+        "/* Made by tools/gen_api.py from api/%s. The rules of these types are in wire/shape.h. */"
+        % api.path,
+        "#ifndef " + guard,
+        "#define " + guard,
+        "",
+        '#include "wire/shape.h"',
+        "",
+    ]
+    for name in api.shapes:
+        if api.is_enum(name):
+            lines += enum_lines(api, name)
+    for name in api.shapes:
+        if api.shapes[name]["type"] == "structure":
+            lines.append("struct %s;" % api.c_name(name))
+    lines.append("")
+    for name in ordered(api):
+        kind = api.shapes[name]["type"]
+        if kind in ("list", "map"):
+            lines += list_lines(api, name)
+        elif kind == "structure":
+            lines += structure_lines(api, name)
+    for name, shape in api.shapes.items():
+        if shape["type"] == "structure":
+            c_name = api.c_name(name)
+            lines += [
+                "MUST_USE struct error *%s(struct arena *arena, const struct json_t *json,"
+                % api.function("decode", name),
+                "%sstruct %s *ret);" % (" " * 8, c_name),
+                "void %s(struct buf *buf, const struct %s *value);"
+                % (api.function("encode", name), c_name),
+            ]
+    lines += ["", "#endif"]
+    return "\n".join(lines) + "\n"
+
+
+def shapes_header(api):
+    guard = "BERTH_GEN_%s_SHAPES_H" % api.name.upper()
+    lines = [
+        "/* Made by tools/gen_api.py from api/%s. */" % api.path,
+        "#ifndef " + guard,
+        "#define " + guard,
+        "",
+        '#include "gen/%s_types.h"' % api.name,
+        "",
+        "enum {",
+    ]
+    lines += ["    %s," % api.index(name) for name in api.shapes]
+    lines += [
+        "    %s_SHAPE_COUNT" % api.name.upper(),
+        "};",
+        "extern const struct shape %s[%s_SHAPE_COUNT];" % (api.table(), api.name.upper()),
+        "",
+        "#endif",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def number(value):
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def rule_lines(api, name, facts, patterns):
+    """The value of a `rule` field: NULL, or the address of a constant."""
+    parts = []
+    for bound in ("min", "max"):
+        if bound in facts:
+            parts += [".has_%s = true" % bound, ".%s = %s" % (bound, number(facts[bound]))]
+    if "pattern" in facts:
+        runs, count = patterns.runs(facts["pattern"])
+        parts += [".pattern = %s" % model.c_string(facts["pattern"]),
+                  ".runs = %s" % runs, ".run_count = %d" % count]
+    if "message" in facts:
+        parts.append(".message = %s" % model.c_string(facts["message"]))
+    return "&(const struct shape_rule){%s}" % ", ".join(parts) if parts else "NULL"
+
+
+class Patterns:
+    """The patterns of a model as sets of characters and how often: `[a-z0-9-]{1,255}` and such, one
+    after the other. A pattern that needs more than that is refused here, so checking never backtracks."""
+
+    def __init__(self):
+        self.sets = {}
+        self.known = {}
+        self.lines = []
+
+    def runs(self, pattern):
+        if pattern not in self.known:
+            parsed = parse_pattern(pattern)
+            rows = ["{&%s, %d, %s}" % (self.charset(chars), low,
+                                       "UINT32_MAX" if high is None else high)
+                    for chars, low, high in parsed]
+            name = "runs_%d" % len(self.known)
+            self.lines.append("/* %s */" % pattern.replace("*/", "* /"))
+            self.lines.append("static const struct shape_run %s[] = {%s};" % (name, ", ".join(rows)))
+            self.known[pattern] = (name, len(rows))
+        return self.known[pattern]
+
+    def charset(self, chars):
+        ascii_bits, categories = chars
+        key = (tuple(sorted(ascii_bits)), categories)
+        if key not in self.sets:
+            name = "set_%d" % len(self.sets)
+            words = [0, 0, 0, 0]
+            for char in ascii_bits:
+                words[char // 32] |= 1 << (char % 32)
+            ranges = category_ranges(categories)
+            if ranges:
+                self.lines.append("static const uint32_t %s_ranges[][2] = {" % name)
+                row = "   "
+                for low, high in ranges:
+                    text = " {0x%x, 0x%x}," % (low, high)
+                    if len(row) + len(text) > model.LINE_MAX:
+                        self.lines.append(row)
+                        row = "   "
+                    row += text
+                self.lines += [row, "};"]
+            self.lines.append("static const struct shape_charset %s = {{%s}, %s, %d};" % (
+                name, ", ".join("0x%08xu" % word for word in words),
+                name + "_ranges" if ranges else "NULL", len(ranges)))
+            self.sets[key] = name
+        return self.sets[key]
+
+
+def category_ranges(categories):
+    """Code points beyond ASCII of some Unicode categories ("L", "N", "Z"), "*" for all."""
+    import unicodedata
+    if not categories:
+        return []
+    if "*" in categories:
+        return [(0x80, 0x10FFFF)]
+    ranges = []
+    for code in range(0x80, 0x110000):
+        if unicodedata.category(chr(code))[0] not in categories:
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return [tuple(pair) for pair in ranges]
+
+
+def parse_pattern(pattern):
+    """[(({ascii codes}, categories), min, max or None)] of a pattern, or ModelError."""
+    import re
+    text = pattern
+    if text.startswith("^"):
+        text = text[1:]
+    if text.endswith("$"):
+        text = text[:-1]
+    if text.startswith("(") and text.endswith(")") and "(" not in text[1:]:
+        text = text[1:-1]
+    out = []
+    while text:
+        match = re.match(r"(\[(?:\\.(?:\{\w\})?|[^\]\\])+\]|\\.|[^\[\](){}*+?|\\])"
+                         r"(\*|\+|\?|\{\d+(?:,\d*)?\})?", text)
+        if not match:
+            raise model.ModelError("the pattern %s is more than runs of characters" % pattern)
+        chars = char_class(match.group(1), pattern)
+        low, high = {None: (1, 1), "*": (0, None), "+": (1, None), "?": (0, 1)}.get(
+            match.group(2), (None, None))
+        if low is None:
+            bounds = match.group(2)[1:-1].split(",")
+            low = int(bounds[0])
+            high = low if len(bounds) == 1 else int(bounds[1]) if bounds[1] else None
+        out.append((chars, low, high))
+        text = text[match.end():]
+    for (chars, low, high), (after, _, _) in zip(out, out[1:]):
+        overlap = chars[0] & after[0] or chars[1] and after[1]
+        if overlap and low != high:
+            raise model.ModelError("the pattern %s would have to backtrack" % pattern)
+    return out
+
+
+def char_class(text, pattern):
+    """({ascii codes}, categories) of `[...]`, of an escape or of one character."""
+    codes, categories = set(), ""
+    if text == ".":
+        return {code for code in range(128) if code != 10}, "*"
+    inside = text[1:-1] if text.startswith("[") else text
+    negated = inside.startswith("^") and text.startswith("[")
+    if negated:
+        inside = inside[1:]
+    i = 0
+    items = []
+    while i < len(inside):
+        char = inside[i]
+        if char == "\\":
+            escape = inside[i + 1]
+            i += 2
+            if escape == "p":
+                category = inside[i + 1]
+                i += 3
+                categories += category
+                items.append({"L": set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+                              "N": set(b"0123456789"), "Z": {32}}[category])
+            elif escape in "wds":
+                items.append({"w": set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       b"0123456789_"),
+                              "d": set(b"0123456789"), "s": set(b" \t\r\n\f\v")}[escape])
+            elif escape in "SWD":
+                raise model.ModelError("%s: escape \\%s" % (pattern, escape))
+            else:
+                items.append(ord({"n": "\n", "t": "\t", "r": "\r"}.get(escape, escape)))
+        else:
+            items.append(ord(char) if char != "-" or not text.startswith("[") else "-")
+            i += 1
+    i = 0
+    while i < len(items):
+        item = items[i]
+        if isinstance(item, set):
+            codes |= item
+        elif item == "-":
+            codes.add(ord("-"))
+        elif i + 2 < len(items) and items[i + 1] == "-" and isinstance(items[i + 2], int):
+            codes |= {code for code in range(item, min(items[i + 2], 127) + 1)}
+            if items[i + 2] > 127:
+                categories += "*"
+            i += 2
+        elif item > 127:
+            raise model.ModelError("%s: characters beyond ASCII only as \\p{..} or ranges" % pattern)
+        else:
+            codes.add(item)
+        i += 1
+    if negated:
+        return {code for code in range(128) if code not in codes}, "" if categories else "*"
+    return codes, categories
+
+
+def members_lines(api, name, patterns):
+    shape = api.shapes[name]
+    c_name = api.c_name(name)
+    lines = ["static const struct shape_member members_%s[] = {" % c_name]
+    for wire, member in shape["members"].items():
+        of = api.member_shape(member)
+        facts = {} if isinstance(member, str) else member
+        c_member = api.c_member(wire, of)
+        flags = [flag for flag, on in (
+            ("SHAPE_REQUIRED", wire in shape.get("required", [])),
+            ("SHAPE_ALWAYS", wire in shape.get("always", [])),
+            ("SHAPE_LENIENT", facts.get("lenient")),
+        ) if on]
+        struct = "struct " + c_name
+        has = "offsetof(%s, has_%s)" % (struct, c_member) if api.has_flag(of) else "0"
+        rule = rule_lines(api, name, facts, patterns)
+        lines += [
+            "    {%s, &%s[%s]," % (model.c_string(wire), api.table(), api.index(of)),
+            "     offsetof(%s, %s), %s," % (struct, c_member, has),
+            "     %s, %s}," % (" | ".join(flags) or "0", rule),
+        ]
+    lines.append("};")
+    order = sorted(range(len(shape["members"])), key=lambda i: list(shape["members"])[i])
+    lines.append("static const uint16_t by_name_%s[] = {%s};" % (c_name, ", ".join(map(str, order))))
+    lines.append("")
+    return lines
+
+
+def shape_lines(api, name, patterns):
+    shape = api.shapes[name]
+    kind = shape["type"]
+    fields = [".name = " + model.c_string(name)]
+    if kind == "structure":
+        c_name = api.c_name(name)
+        fields += [".type = SHAPE_STRUCTURE", ".size = sizeof(struct %s)" % c_name]
+        if shape["members"]:
+            fields += [".members = members_" + c_name, ".by_name = by_name_" + c_name,
+                       ".member_count = %d" % len(shape["members"])]
+    elif kind == "list":
+        fields += [".type = SHAPE_LIST", ".size = sizeof(struct %s)" % api.c_name(name),
+                   ".of = &%s[%s]" % (api.table(), api.index(shape["of"]))]
+    elif kind == "map":
+        entry = "struct %s_entry" % api.c_name(name)
+        fields += [".type = SHAPE_MAP", ".size = sizeof(struct %s)" % api.c_name(name),
+                   ".key = &%s[%s]" % (api.table(), api.index(shape["key"])),
+                   ".of = &%s[%s]" % (api.table(), api.index(shape["value"])),
+                   ".value_offset = offsetof(%s, value)" % entry,
+                   ".entry_size = sizeof(%s)" % entry]
+    elif api.is_enum(name):
+        fields += [".type = SHAPE_ENUM", ".size = sizeof(enum %s)" % api.c_name(name),
+                   ".values = values_" + api.c_name(name),
+                   ".value_count = %d" % (len(shape["enum"]) + 1)]
+    elif kind == "string":
+        fields += [".type = SHAPE_STRING", ".size = sizeof(const char *)"]
+    else:
+        fields += [".type = " + SCALARS[kind][1], ".size = sizeof(%s)" % SCALARS[kind][0]]
+    rule = rule_lines(api, name, shape, patterns)
+    if rule != "NULL":
+        fields.append(".rule = " + rule)
+    refusal = shape.get("refusal", api.service.get("refusal", "InvalidParameterException"))
+    if kind == "structure":
+        fields.append(".refusal = " + model.error_constant(refusal))
+    lines, row = [], "    [%s] = {" % api.index(name)
+    for i, field in enumerate(fields):
+        text = field + ("}," if i == len(fields) - 1 else ",")
+        if len(row) + len(text) + 1 > model.LINE_MAX:
+            lines.append(row)
+            row = " " * 8 + text
+        else:
+            row += text if row.endswith("{") else " " + text
+    return lines + [row]
+
+
+def codec_source(api):
+    patterns = Patterns()
+    body = []
+    for name in api.shapes:
+        if api.is_enum(name):
+            body.append("static const char *const values_%s[] = {" % api.c_name(name))
+            body.append("    NULL,")
+            body += ["    %s," % model.c_string(value) for value in api.shapes[name]["enum"]]
+            body += ["};", ""]
+    for name, shape in api.shapes.items():
+        if shape["type"] == "structure" and shape["members"]:
+            body += members_lines(api, name, patterns)
+    body.append("const struct shape %s[%s_SHAPE_COUNT] = {" % (api.table(), api.name.upper()))
+    for name in api.shapes:
+        body += shape_lines(api, name, patterns)
+    body += ["};", ""]
+    for name, shape in api.shapes.items():
+        c_name = api.c_name(name)
+        at = "&%s[%s]" % (api.table(), api.index(name))
+        if api.is_enum(name):
+            body += [
+                "const char *%s_name(enum %s value)" % (c_name, c_name),
+                "{",
+                "    return shape_enum_name(%s, value);" % at,
+                "}",
+                "",
+                "bool %s_parse(const char *text, enum %s *ret)" % (c_name, c_name),
+                "{",
+                "    unsigned value;",
+                "",
+                "    if (!shape_enum_parse(%s, text, &value))" % at,
+                "        return false;",
+                "    *ret = (enum %s)value;" % c_name,
+                "    return true;",
+                "}",
+                "",
+            ]
+        elif shape["type"] == "structure":
+            body += [
+                "struct error *%s(struct arena *arena, const struct json_t *json,"
+                % api.function("decode", name),
+                "%sstruct %s *ret)" % (" " * 8, c_name),
+                "{",
+                "    return shape_decode(%s, 0, arena, json, ret);" % at,
+                "}",
+                "",
+                "void %s(struct buf *buf, const struct %s *value)"
+                % (api.function("encode", name), c_name),
+                "{",
+                "    shape_encode(%s, buf, value);" % at,
+                "}",
+                "",
+            ]
+    head = [
+        "/* Made by tools/gen_api.py from api/%s. */" % api.path,
+        '#include "gen/%s_shapes.h"' % api.name,
+        "",
+    ]
+    if patterns.lines:
+        head += patterns.lines + [""]
+    return "\n".join(head + body).rstrip("\n") + "\n"
+
+
+def write(outdir, name, text):
+    with open(os.path.join(outdir, name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main(argv):
+    path, outdir = argv[0], argv[1]
+    api = Api(model.load(path), os.path.basename(path))
+    write(outdir, api.name + "_types.h", types_header(api))
+    write(outdir, api.name + "_shapes.h", shapes_header(api))
+    write(outdir, api.name + "_codec.c", codec_source(api))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except model.ModelError as err:
+        sys.exit("%s: %s" % (sys.argv[1], err))
