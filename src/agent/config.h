@@ -1,9 +1,10 @@
 /* config.h - what the agent is told: flags, environment and /etc/ecs/ecs.config, in that order.
  *
- * Everything is optional and unknown variables are no error (AG-030, AG-031). A flag beats the environment,
- * which beats the file. A value that cannot be read or is out of its range is logged and the default
- * is taken (AG-034), except where the official agent refuses to start: custom attributes that are not
- * JSON (AG-112), unknown logging drivers and a stop time-out under a second (AG-923).
+ * Everything is optional and unknown variables are no error (AG-030, AG-031). A flag beats the
+ * environment, which beats the file. A value that cannot be read or is out of its range is logged
+ * and the default is taken (AG-034), except where the official agent refuses to start: custom
+ * attributes that are not JSON (AG-112), unknown logging drivers and a stop time-out under a second
+ * (AG-923).
  *
  * Ownership  A config owns everything it points to and does not change after config_load().
  * Errors     API_INVALID_PARAMETER: starting again cannot help (exit code 5).
@@ -19,12 +20,12 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-#define CONFIG_FILE              "/etc/ecs/ecs.config"
-#define CONFIG_FILE_BYTES_MAX    (1024 * 1024)
-#define CONFIG_DATA_DIR          "/var/lib/ecs/data"
-#define CONFIG_DOCKER_HOST       "unix:///var/run/docker.sock"
-#define CONFIG_REGION            "us-east-1"
-#define CONFIG_INTROSPECTION     "127.0.0.1:51678"
+#define CONFIG_FILE           "/etc/ecs/ecs.config"
+#define CONFIG_FILE_BYTES_MAX (1024 * 1024)
+#define CONFIG_DATA_DIR       "/var/lib/ecs/data"
+#define CONFIG_DOCKER_HOST    "unix:///var/run/docker.sock"
+#define CONFIG_REGION         "us-east-1"
+#define CONFIG_INTROSPECTION  "127.0.0.1:51678"
 
 enum image_pull_behavior { PULL_DEFAULT, PULL_ALWAYS, PULL_ONCE, PULL_PREFER_CACHED };
 
@@ -59,7 +60,7 @@ struct agent_config {
 
     /* Keys of the agent, if given here; else config_keys.h looks for them */
     const char *access_key_id, *secret_access_key, *session_token;
-    const char *credentials_profile;   /* of the rotating file */
+    const char *credentials_profile; /* of the rotating file */
     const char *shared_credentials_file, *shared_profile;
 
     /* What is registered */
@@ -112,8 +113,8 @@ struct config_flags {
     bool is_insecure;
 };
 
-/* Reads flags, `env` (NULL-terminated "NAME=VALUE", as environ) and the text of the configuration file
- * (NULL: none). Pure: the file is read by config_read_file(). */
+/* Reads flags, `env` (NULL-terminated "NAME=VALUE", as environ) and the text of the configuration
+ * file (NULL: none). Pure: the file is read by config_read_file(). */
 MUST_USE struct error *config_load(const struct config_flags *flags, const char *const *env,
                                    const char *file_text, struct agent_config **ret_config);
 void config_free(struct agent_config *config);
