@@ -3,13 +3,13 @@
 
 usage: gen_api.py MODEL OUTDIR [--built LIST]
 
-NAME is service.file of the model, or service.name:
+NAME is the model's service.name:
 
-  NAME_types.h       a struct for every shape, an enum for every closed set of strings
-  NAME_shapes.h      the numbers of the shapes in the table
-  NAME_codec.c       the table the decoder and the encoder of wire/shape.h walk
-  NAME_operations.h  the handlers a server provides           } only with --built, which lists
-  NAME_operations.c  the operations, for wire/dispatch.h      } the operations that have one
+  NAME_types.h     a struct for every shape, an enum for every closed set of strings
+  NAME_shapes.h    the numbers of the shapes in the table
+  NAME_codec.c     the table the decoder and the encoder of wire/shape.h walk
+  NAME_handlers.h  the handlers a server provides            } only with --built, which lists
+  NAME_handlers.c  the operations, for wire/dispatch.h       } the operations that have one
 """
 
 import os
@@ -38,7 +38,7 @@ class Api:
         self.source = source
         self.path = path
         self.service = source["service"]
-        self.name = self.service.get("file", self.service["name"])
+        self.name = self.service["name"]
         self.prefixes = self.service.get("prefixes", [])
         self.shapes = source["shapes"]
         self.operations = source.get("operations", {})
@@ -57,6 +57,10 @@ class Api:
                 other = names.setdefault(self.c_name(name), name)
                 if other != name:
                     raise model.ModelError("%s and %s are one name in C" % (name, other))
+        for group, messages in self.source.get("messages", {}).items():
+            for name, shape in messages.items():
+                if self.shapes.get(shape, {}).get("type") != "structure":
+                    raise model.ModelError("the %s message %s wants a structure" % (group, name))
         for name, operation in self.operations.items():
             for shape in (operation["input"], operation["output"]):
                 if self.shapes.get(shape, {}).get("type") != "structure":
@@ -102,7 +106,7 @@ class Api:
         """The type of a list item, a map value or a plain member."""
         shape = self.shapes[name]
         kind = shape["type"]
-        if kind == "string":
+        if kind in ("string", "document"):
             return "enum %s" % self.c_name(name) if self.is_enum(name) else "const char *"
         if kind in ("structure", "list", "map"):
             return "struct %s" % self.c_name(name)
@@ -243,8 +247,70 @@ def types_header(api):
                 "void %s(struct buf *buf, const struct %s *value);"
                 % (api.function("encode", name), c_name),
             ]
+    for group, messages in api.source.get("messages", {}).items():
+        lines += [""] + messages_header(api, group, messages)
     lines += ["", "#endif"]
     return "\n".join(lines) + "\n"
+
+
+def message_constant(group, wire):
+    return "%s_MESSAGE_%s" % (group.upper(), model.snake(wire).upper())
+
+
+def messages_header(api, group, messages):
+    """The envelopes {"type":NAME,"message":{...}} of a protocol."""
+    lines = ["enum %s_message_type {" % group,
+             "    %s_MESSAGE_UNKNOWN, /* a type that is not in the model */" % group.upper()]
+    lines += ["    %s," % message_constant(group, wire) for wire in messages]
+    lines += ["};",
+              "struct %s_message {" % group,
+              "    enum %s_message_type type;" % group,
+              "    const char *type_name; /* as sent */",
+              "    union {",
+              "        void *any; /* NULL if the type is unknown */"]
+    lines += ["        struct %s *%s;" % (api.c_name(shape), model.snake(wire))
+              for wire, shape in messages.items()]
+    lines += ["    };",
+              "};",
+              "MUST_USE struct error *%s_decode_message(struct arena *arena, const char *text, size_t len,"
+              % group,
+              "        struct %s_message *ret);" % group,
+              "/* Each appends a whole frame: {\"type\":...,\"message\":{...}}. */"]
+    lines += ["void %s_frame_%s(struct buf *buf, const struct %s *message);"
+              % (group, model.snake(wire), api.c_name(shape)) for wire, shape in messages.items()]
+    return lines
+
+
+def messages_source(api, group, messages):
+    lines = ["static const struct shape_message %s_messages[] = {" % group,
+             "    {NULL, NULL},"]
+    lines += ["    [%s] = {%s, &%s[%s]}," % (message_constant(group, wire), model.c_string(wire),
+                                             api.table(), api.index(shape))
+              for wire, shape in messages.items()]
+    lines += ["};",
+              "",
+              "struct error *%s_decode_message(struct arena *arena, const char *text, size_t len," % group,
+              "        struct %s_message *ret)" % group,
+              "{",
+              "    struct shape_envelope envelope;",
+              "",
+              "    TRY(shape_decode_envelope(%s_messages, %d, arena, text, len, &envelope));"
+              % (group, len(messages) + 1),
+              "    ret->type = (enum %s_message_type)envelope.type;" % group,
+              "    ret->type_name = envelope.type_name;",
+              "    ret->any = envelope.message;",
+              "    return NULL;",
+              "}",
+              ""]
+    for wire, shape in messages.items():
+        lines += ["void %s_frame_%s(struct buf *buf, const struct %s *message)"
+                  % (group, model.snake(wire), api.c_name(shape)),
+                  "{",
+                  "    shape_encode_envelope(&%s_messages[%s], buf, message);"
+                  % (group, message_constant(group, wire)),
+                  "}",
+                  ""]
+    return lines
 
 
 def shapes_header(api):
@@ -492,8 +558,8 @@ def shape_lines(api, name, patterns):
         fields += [".type = SHAPE_ENUM", ".size = sizeof(enum %s)" % api.c_name(name),
                    ".values = values_" + api.c_name(name),
                    ".value_count = %d" % (len(shape["enum"]) + 1)]
-    elif kind == "string":
-        fields += [".type = SHAPE_STRING", ".size = sizeof(const char *)"]
+    elif kind in ("string", "document"):
+        fields += [".type = SHAPE_" + kind.upper(), ".size = sizeof(const char *)"]
     else:
         fields += [".type = " + SCALARS[kind][1], ".size = sizeof(%s)" % SCALARS[kind][0]]
     rule = rule_lines(api, name, shape, patterns)
@@ -530,9 +596,9 @@ def codec_source(api):
         body += shape_lines(api, name, patterns)
     body += ["};", ""]
     for name, shape in api.shapes.items():
-        c_name = api.c_name(name)
         at = "&%s[%s]" % (api.table(), api.index(name))
         if api.is_enum(name):
+            c_name = api.c_name(name)
             body += [
                 "const char *%s_name(enum %s value)" % (c_name, c_name),
                 "{",
@@ -551,6 +617,7 @@ def codec_source(api):
                 "",
             ]
         elif shape["type"] == "structure":
+            c_name = api.c_name(name)
             body += [
                 "struct error *%s(struct arena *arena, const struct json_t *json,"
                 % api.function("decode", name),
@@ -566,6 +633,8 @@ def codec_source(api):
                 "}",
                 "",
             ]
+    for group, messages in api.source.get("messages", {}).items():
+        body += messages_source(api, group, messages)
     head = [
         "/* Made by tools/gen_api.py from api/%s. */" % api.path,
         '#include "gen/%s_shapes.h"' % api.name,

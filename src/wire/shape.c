@@ -313,6 +313,25 @@ static struct error *decode_string(struct decoder *decoder, const struct shape_r
     return NULL;
 }
 
+static struct error *decode_document(struct decoder *decoder, const struct shape_rule *rule,
+                                     const struct place *place, const json_t *json, void *ret)
+{
+    struct error *err;
+    void *copy = NULL;
+    char *text;
+
+    if (json_is_string(json))
+        return decode_string(decoder, NULL, rule, place, json, ret);
+    text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    err = take(decoder, strlen(text) + 1, &copy);
+    if (!err) {
+        memcpy(copy, text, strlen(text) + 1);
+        memcpy(ret, &copy, sizeof(copy));
+    }
+    free(text);
+    return err;
+}
+
 /* A number without a fraction in [min, max]; 1e3 and 5.0 are such numbers (API-006). */
 static struct error *whole_number(const struct place *place, const json_t *json, int64_t min,
                                   int64_t max, int64_t *ret)
@@ -499,6 +518,7 @@ static bool is_present(const struct shape_member *member, const char *base)
     switch (member->shape->type) {
     case SHAPE_STRUCTURE:
     case SHAPE_STRING:
+    case SHAPE_DOCUMENT:
         memcpy(&ptr, at, sizeof(ptr));
         return ptr != NULL;
     case SHAPE_LIST:
@@ -573,6 +593,8 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
         return decode_string(decoder, shape->rule, rule, place, json, ret);
     case SHAPE_ENUM:
         return decode_enum(decoder, shape, flags, place, json, ret);
+    case SHAPE_DOCUMENT:
+        return decode_document(decoder, rule, place, json, ret);
     case SHAPE_INTEGER:
         TRY(whole_number(place, json, INT32_MIN, INT32_MAX, &whole));
         TRY(check_number(decoder, rule, place, (double)whole));
@@ -675,6 +697,41 @@ struct error *shape_decode_text(const struct shape *shape, unsigned flags, struc
     return err;
 }
 
+struct error *shape_decode_envelope(const struct shape_message *messages, size_t count,
+                                    struct arena *arena, const char *text, size_t len,
+                                    struct shape_envelope *ret)
+{
+    struct shape_envelope found = {0};
+    struct error *err = NULL;
+    const json_t *type, *message;
+    json_t *json = NULL;
+
+    TRY(shape_parse_json(text, len, &json));
+    type = json_object_get(json, "type");
+    message = json_object_get(json, "message");
+    if (!json_is_string(type)) {
+        json_decref(json);
+        return error_new(API_SERIALIZATION, "The message does not say its type.");
+    }
+    for (size_t i = 1; i < count && !found.type; i++)
+        if (!strcmp(messages[i].type, json_string_value(type)))
+            found.type = (unsigned)i;
+    found.type_name = found.type ? messages[found.type].type
+                                 : arena_dup(arena, json_string_value(type));
+    if (found.type) {
+        found.message = arena_alloc(arena, messages[found.type].shape->size);
+        if (message && !json_is_null(message))
+            err = shape_decode(messages[found.type].shape, 0, arena, message, found.message);
+        else
+            err = shape_decode_text(messages[found.type].shape, 0, arena, "{}", 2, found.message);
+    }
+    json_decref(json);
+    if (err)
+        return error_wrap(err, "%s", found.type_name);
+    *ret = found;
+    return NULL;
+}
+
 /* --- encoding ---------------------------------------------------------------------------------- */
 
 static void encode_value(const struct shape *shape, struct buf *buf, const void *value);
@@ -721,7 +778,8 @@ static void encode_structure(const struct shape *shape, struct buf *buf, const c
         if (!is_present(member, base)) {
             /* Absent strings, enums and structures have nothing to be written as. */
             if (!(member->flags & SHAPE_ALWAYS) || member->shape->type == SHAPE_STRUCTURE ||
-                member->shape->type == SHAPE_STRING || member->shape->type == SHAPE_ENUM)
+                member->shape->type == SHAPE_STRING || member->shape->type == SHAPE_ENUM ||
+                member->shape->type == SHAPE_DOCUMENT)
                 continue;
         }
         buf_add_char(buf, before);
@@ -741,6 +799,20 @@ static void encode_structure(const struct shape *shape, struct buf *buf, const c
     buf_add_char(buf, '}');
 }
 
+/* As Go writes times: no zeros at the end of the fraction (AG-206). */
+static void trim_fraction(char *iso)
+{
+    char *end = strchr(iso, 'Z');
+
+    if (!end || !strchr(iso, '.'))
+        return;
+    while (end[-1] == '0')
+        end--;
+    if (end[-1] == '.')
+        end--;
+    memcpy(end, "Z", 2);
+}
+
 static void encode_value(const struct shape *shape, struct buf *buf, const void *value)
 {
     const char *text;
@@ -758,6 +830,7 @@ static void encode_value(const struct shape *shape, struct buf *buf, const void 
         encode_map(shape, buf, value);
         break;
     case SHAPE_STRING:
+    case SHAPE_DOCUMENT:
         memcpy(&text, value, sizeof(text));
         json_text_add_string(buf, text ? text : "");
         break;
@@ -784,6 +857,7 @@ static void encode_value(const struct shape *shape, struct buf *buf, const void 
         break;
     case SHAPE_TIMESTAMP_ISO:
         clock_format_iso(*(const int64_t *)value, iso);
+        trim_fraction(iso);
         json_text_add_string(buf, iso);
         break;
     }
@@ -792,6 +866,15 @@ static void encode_value(const struct shape *shape, struct buf *buf, const void 
 void shape_encode(const struct shape *shape, struct buf *buf, const void *value)
 {
     encode_structure(shape, buf, value);
+}
+
+void shape_encode_envelope(const struct shape_message *message, struct buf *buf, const void *value)
+{
+    buf_add_str(buf, "{\"type\":\"");
+    buf_add_str(buf, message->type);
+    buf_add_str(buf, "\",\"message\":");
+    shape_encode(message->shape, buf, value);
+    buf_add_char(buf, '}');
 }
 
 const char *shape_enum_name(const struct shape *shape, unsigned value)

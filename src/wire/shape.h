@@ -49,6 +49,7 @@ enum shape_type {
     SHAPE_MAP,
     SHAPE_STRING,
     SHAPE_ENUM,
+    SHAPE_DOCUMENT,     /* any JSON, kept as text; a string is its own text */
     SHAPE_INTEGER,      /* 32 bits */
     SHAPE_LONG,         /* 64 bits */
     SHAPE_DOUBLE,
@@ -131,6 +132,22 @@ MUST_USE struct error *shape_decode_text(const struct shape *shape, unsigned fla
                                          struct arena *arena, const char *text, size_t len,
                                          void *ret);
 void shape_encode(const struct shape *shape, struct buf *buf, const void *value);
+
+/* Messages that say what they are: {"type":NAME,"message":{...}} (AP-211). */
+struct shape_message {
+    const char *type;
+    const struct shape *shape;
+};
+struct shape_envelope {
+    unsigned type;         /* index of the message; 0 if it is not one of them */
+    const char *type_name; /* as sent */
+    void *message;         /* the C struct; NULL if the type is unknown */
+};
+/* `messages[0]` stands for what is unknown. A message that is absent reads as {}. */
+MUST_USE struct error *shape_decode_envelope(const struct shape_message *messages, size_t count,
+                                             struct arena *arena, const char *text, size_t len,
+                                             struct shape_envelope *ret);
+void shape_encode_envelope(const struct shape_message *message, struct buf *buf, const void *value);
 
 /* Parses `text`; the same limits and errors. The caller owns the tree (json_decref). */
 MUST_USE struct error *shape_parse_json(const char *text, size_t len, struct json_t **ret);
