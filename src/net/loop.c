@@ -76,6 +76,7 @@ struct loop {
     struct signal_watch *signals;
     struct child *children;
 
+    uint64_t turn;
     uint64_t turn_start_ns, turn_start_idle_ns;
     uint64_t longest_turn_ns;
 };
@@ -88,6 +89,16 @@ uv_loop_t *loop_uv(struct loop *loop)
 int64_t loop_mono_ms(void)
 {
     return (int64_t)(uv_hrtime() / 1000000);
+}
+
+int64_t loop_now_ms(struct loop *loop)
+{
+    return (int64_t)uv_now(&loop->uv);
+}
+
+uint64_t loop_turn(const struct loop *loop)
+{
+    return loop->turn;
 }
 
 static void callbacks_add(struct callbacks *list, loop_fn *fn, void *data)
@@ -204,6 +215,7 @@ static void on_turn_end(uv_prepare_t *handle)
         uv_idle_stop(&loop->idle);
     arm_wakeup(loop);
     measure_turn(loop);
+    loop->turn++;
 }
 
 void loop_defer(struct loop *loop, loop_fn *fn, void *data)

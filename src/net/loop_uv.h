@@ -8,7 +8,10 @@
 
 uv_loop_t *loop_uv(struct loop *loop);
 
-/* The loop's monotonic clock, read now. */
+/* The loop's monotonic clock: read now, and as it was when the turn began (cheap). */
 int64_t loop_mono_ms(void);
+int64_t loop_now_ms(struct loop *loop);
+/* Grows by one with each turn. */
+uint64_t loop_turn(const struct loop *loop);
 
 #endif
