@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Makes the C of one API model: its types, decoders, encoders and, if it has operations, their table.
 
-usage: gen_api.py MODEL OUTDIR [--built LIST]
+usage: gen_api.py MODEL OUTDIR
 
 NAME is the model's service.name:
 
   NAME_types.h     a struct for every shape, an enum for every closed set of strings
   NAME_shapes.h    the numbers of the shapes in the table
   NAME_codec.c     the table the decoder and the encoder of wire/shape.h walk
-  NAME_handlers.h  the handlers a server provides            } only with --built, which lists
-  NAME_handlers.c  the operations, for wire/dispatch.h       } the operations that have one
+
+and, where the model has operations:
+
+  NAME_handlers.h  the functions that serve them
+  NAME_handlers.c  their table, for wire/dispatch.h; operations that are not "built" have no function
 """
 
 import os
@@ -65,6 +68,8 @@ class Api:
             for shape in (operation["input"], operation["output"]):
                 if self.shapes.get(shape, {}).get("type") != "structure":
                     raise model.ModelError("%s wants a structure %s" % (name, shape))
+            if operation["handler"] not in ("now", "flow"):
+                raise model.ModelError("%s has an unknown kind of handler" % name)
             for code in operation["errors"]:
                 if code not in self.source["errors"]:
                     raise model.ModelError("%s has an unknown error %s" % (name, code))
@@ -645,6 +650,104 @@ def codec_source(api):
     return "\n".join(head + body).rstrip("\n") + "\n"
 
 
+def handler(api, name):
+    prefix = api.service.get("handlers", api.service["prefix"] + "_api")
+    return "%s_%s" % (prefix, model.snake(name))
+
+
+def handler_arguments(api, operation):
+    return "struct call *call, const struct %s *in,\n        struct %s *out%s" % (
+        api.c_name(operation["input"]), api.c_name(operation["output"]),
+        ", struct flow **ret_flow" if operation["handler"] == "flow" else "")
+
+
+def handlers_header(api):
+    guard = "BERTH_GEN_%s_HANDLERS_H" % api.name.upper()
+    lines = [
+        "/* Made by tools/gen_api.py from api/%s. What handlers may do is in wire/call.h. */" % api.path,
+        "#ifndef " + guard,
+        "#define " + guard,
+        "",
+        '#include "gen/%s_types.h"' % api.name,
+        '#include "wire/dispatch.h"',
+        "",
+        "extern const struct operation_table %s_operations;" % api.name,
+        "",
+    ]
+    for name, operation in sorted(api.operations.items()):
+        if not operation["built"]:
+            lines.append("/* %s is not built yet. */" % name)
+        lines.append("struct error *%s(%s);" % (handler(api, name), handler_arguments(api, operation)))
+    lines += ["", "#endif"]
+    return "\n".join(lines) + "\n"
+
+
+def handlers_source(api):
+    lines = [
+        "/* Made by tools/gen_api.py from api/%s. */" % api.path,
+        '#include "gen/%s_handlers.h"' % api.name,
+        "",
+        '#include "gen/%s_shapes.h"' % api.name,
+        "",
+    ]
+    for name, operation in sorted(api.operations.items()):
+        if not operation["built"]:
+            continue
+        flow = operation["handler"] == "flow"
+        lines += [
+            "static struct error *run_%s(struct call *call, const void *in, void *out%s)"
+            % (model.snake(name), ", struct flow **ret_flow" if flow else ""),
+            "{",
+            "    return %s(call, in, out%s);" % (handler(api, name), ", ret_flow" if flow else ""),
+            "}",
+            "",
+        ]
+    sets = {}
+    for name, operation in sorted(api.operations.items()):
+        key = tuple(operation["errors"])
+        if key in sets:
+            continue
+        sets[key] = "errors_%s" % model.snake(name)
+        lines.append("static const enum api_error %s[] = {" % sets[key])
+        lines += ["    %s," % model.error_constant(code) for code in key]
+        lines += ["};", ""]
+    lines.append("static const struct operation operations[] = {")
+    for name, operation in sorted(api.operations.items()):
+        errors = tuple(operation["errors"])
+        fields = [
+            ".name = " + model.c_string(name),
+            ".in = &%s[%s]" % (api.table(), api.index(operation["input"])),
+            ".out = &%s[%s]" % (api.table(), api.index(operation["output"])),
+        ]
+        if operation["built"]:
+            fields.append(".%s = run_%s" % (operation["handler"], model.snake(name)))
+        if operation["handler"] == "flow":
+            fields.append(".deadline_ms = %d" % (1000 * operation.get("deadlineSeconds", 60)))
+        fields += [
+            ".errors = %s" % sets[errors],
+            ".error_count = %d" % len(errors),
+            ".action = " + model.c_string("%s:%s" % (api.service["signingName"], name)),
+        ]
+        if operation.get("resource"):
+            fields.append(".resource_type = " + model.c_string(operation["resource"]))
+        if operation.get("agentOnly"):
+            fields.append(".is_agent_only = true")
+        lines.append("    {")
+        lines += ["        %s," % field for field in fields]
+        lines.append("    },")
+    lines += [
+        "};",
+        "",
+        "const struct operation_table %s_operations = {" % api.name,
+        "    .target = %s," % model.c_string(api.service["target"]),
+        "    .signing_name = %s," % model.c_string(api.service["signingName"]),
+        "    .operations = operations,",
+        "    .count = %d," % len(api.operations),
+        "};",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def write(outdir, name, text):
     with open(os.path.join(outdir, name), "w", encoding="utf-8") as file:
         file.write(text)
@@ -656,6 +759,9 @@ def main(argv):
     write(outdir, api.name + "_types.h", types_header(api))
     write(outdir, api.name + "_shapes.h", shapes_header(api))
     write(outdir, api.name + "_codec.c", codec_source(api))
+    if api.operations:
+        write(outdir, api.name + "_handlers.h", handlers_header(api))
+        write(outdir, api.name + "_handlers.c", handlers_source(api))
 
 
 if __name__ == "__main__":
