@@ -57,8 +57,8 @@ void pb_put_id(struct buf *buf, unsigned number, const struct id *id)
         pb_put_bytes(buf, number, id->bytes, sizeof(id->bytes));
 }
 
-/* Most records in records are shorter than 128 bytes: room for one byte of length is left, and more made
- * when it turns out to be needed. */
+/* Most records in records are shorter than 128 bytes: room for one byte of length is left, and more
+ * made when it turns out to be needed. */
 size_t pb_open(struct buf *buf, unsigned number)
 {
     put_tag(buf, number, PB_BYTES);

@@ -1,9 +1,9 @@
 /* pbwire.h - the wire format of protocol buffers: numbered members, as records are stored.
  *
- * A stored value can be read with `protoc --decode_raw`, and a reader keeps members it does not know,
- * so that an older program gives back what a newer one wrote. Records use three of the wire types:
- * varint (numbers, enums, booleans, times), length-delimited (text, ids, records in records), and, only
- * as unknown members, the two fixed ones.
+ * A stored value can be read with `protoc --decode_raw`, and a reader keeps members it does not
+ * know, so that an older program gives back what a newer one wrote. Records use three of the wire
+ * types: varint (numbers, enums, booleans, times), length-delimited (text, ids, records in
+ * records), and, only as unknown members, the two fixed ones.
  *
  * Numbers are written as two's complement of 64 bits, zero and absent members not at all.
  */
@@ -18,7 +18,8 @@
 
 void pb_put_int(struct buf *buf, unsigned number, int64_t value);
 void pb_put_bytes(struct buf *buf, unsigned number, const void *bytes, size_t len);
-void pb_put_text(struct buf *buf, unsigned number, const char *text); /* NULL: nothing; "" is kept */
+void pb_put_text(struct buf *buf, unsigned number,
+                 const char *text); /* NULL: nothing; "" is kept */
 void pb_put_id(struct buf *buf, unsigned number, const struct id *id); /* zero: nothing */
 
 /* A record in a record: what is written between the two becomes the member. */
@@ -38,10 +39,10 @@ enum pb_type { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
 struct pb_member {
     unsigned number;
     enum pb_type type;
-    uint64_t value;                /* PB_VARINT */
-    const uint8_t *bytes;          /* PB_BYTES: lent by the value being read */
+    uint64_t value;       /* PB_VARINT */
+    const uint8_t *bytes; /* PB_BYTES: lent by the value being read */
     size_t len;
-    const uint8_t *start, *end;    /* the whole member, tag included */
+    const uint8_t *start, *end; /* the whole member, tag included */
 };
 
 /* Reads members in the order they were written. */

@@ -1,12 +1,12 @@
 /* treap.h - intrusive ordered trees at two pointers a record, for tables of a million records.
  *
- * tree.h's red-black nodes take 32 bytes; a task is in five lists, so that is memory to save. A node's
- * priority is a hash of its address: nothing is stored for it, and the depth is logarithmic whatever the
- * order of insertion. No operation ever stops to rebuild anything.
+ * tree.h's red-black nodes take 32 bytes; a task is in five lists, so that is memory to save. A
+ * node's priority is a hash of its address: nothing is stored for it, and the depth is logarithmic
+ * whatever the order of insertion. No operation ever stops to rebuild anything.
  *
- * Order      `cmp` compares a key with a node: below 0 if the key comes first. A node's key must not change
- *            while it is in a tree.
- * Ownership  Nodes are members of records that their users own. A zeroed struct is an empty tree.
+ * Order      `cmp` compares a key with a node: below 0 if the key comes first. A node's key must
+ * not change while it is in a tree. Ownership  Nodes are members of records that their users own. A
+ * zeroed struct is an empty tree.
  */
 #ifndef BERTH_BASE_TREAP_H
 #define BERTH_BASE_TREAP_H
@@ -37,6 +37,7 @@ struct treap_node *treap_first(const struct treap *treap);
 struct treap_node *treap_last(const struct treap *treap);
 
 /* Empties the tree, handing each node over in no particular order; `each` may free it. */
-void treap_drain(struct treap *treap, void (*each)(struct treap_node *node, void *data), void *data);
+void treap_drain(struct treap *treap, void (*each)(struct treap_node *node, void *data),
+                 void *data);
 
 #endif
