@@ -6,7 +6,8 @@
  * A `flow` handler has a fourth parameter, the flow it starts (flow.h): for what has to wait.
  *
  * Ownership  The call, its strings and its arena belong to the dispatcher and live until the answer is
- *            made. Everything a handler puts into `out` is from call->arena, or lives as long.
+ *            made. `out` is written as soon as the handler returns, so besides memory of call->arena it
+ *            may hold strings that the records it looked at lend.
  */
 #ifndef BERTH_WIRE_CALL_H
 #define BERTH_WIRE_CALL_H

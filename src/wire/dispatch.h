@@ -74,8 +74,11 @@ struct dispatch_options {
 
 struct dispatch;
 struct dispatch *dispatch_new(const struct dispatch_options *options);
-/* Cancels the flows; `closed` runs when the last call is answered. No calls after this. */
+/* Cancels the flows; `closed` runs once, when no call is open, and may free. Calls that still come are
+ * refused. */
 void dispatch_close(struct dispatch *dispatch, loop_fn *closed, void *data);
+void dispatch_free(struct dispatch *dispatch); /* only when it is closed or has no open call */
+const struct operation_table *dispatch_table(const struct dispatch *dispatch);
 
 /* Who calls and how; strings are lent during dispatch_call(). */
 struct dispatch_request {
@@ -105,6 +108,9 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch, const struct disp
                                     dispatch_answer_fn *answer, void *data);
 /* The caller went away: its flow is cancelled, the answer callback does not run. */
 void dispatch_gone(struct dispatch_call *call);
+
+/* {"__type":CODE,"message":TEXT} (API-017, API-019). */
+void dispatch_error_body(struct buf *buf, enum api_error code, const char *message);
 
 struct dispatch_stats {
     uint64_t calls, refused, faults;
