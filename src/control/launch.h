@@ -1,0 +1,32 @@
+/* launch.h - what placement has to know about the tasks of a call or a deployment (SC-032, TD-100
+ * to TD-109).
+ *
+ * Between a recipe (core/task_recipe.h) and a plan (scheduler/plan.h): RunTask, StartTask and the
+ * service reconciler ask for places in the same words.
+ */
+#ifndef BERTH_CONTROL_LAUNCH_H
+#define BERTH_CONTROL_LAUNCH_H
+
+#include "core/task_recipe.h"
+#include "scheduler/plan.h"
+
+/* Hosts of launch type EXTERNAL have this attribute, others have not. */
+#define LAUNCH_EXTERNAL_ATTRIBUTE "ecs.capability.external"
+
+struct launch_rules {
+    enum launch_type launch_type;
+    const struct ecs_placement_constraints *constraints; /* of the call or service; NULL: none */
+    const struct ecs_placement_strategies *strategies;   /* NULL: none */
+    bool is_service; /* without strategies: zones, then hosts, evenly (SC-048); else at random
+                        (SC-008) */
+    bool ignores_constraints;   /* StartTask names the host (API-124) */
+    const struct id *only_host; /* StartTask */
+};
+
+/* Fills `ret` for tasks of `group`; end it with launch_demand_done(). Everything but two names is
+ * lent by recipe, rules and arena. */
+void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
+                   const struct launch_rules *rules, struct demand *ret);
+void launch_demand_done(struct demand *demand); /* fits CLEANUP */
+
+#endif
