@@ -1,5 +1,5 @@
-/* docker_lines.h - Docker's streams (events, pull progress) are JSON texts, one a line, cut into chunks
- * at any byte: this puts the lines together again.
+/* docker_lines.h - Docker's streams (events, pull progress) are JSON texts, one a line, cut into
+ * chunks at any byte: this puts the lines together again.
  *
  * A line longer than DOCKER_LINE_BYTES_MAX ends the stream: nothing Docker says is that long.
  */

@@ -62,8 +62,9 @@ int64_t docker_read_time_ms(const char *text)
     int64_t ms, fraction = 0, offset_s = 0;
     int digits = 0;
 
-    if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
-                        &second, &used) != 6 ||
+    if (!text ||
+        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
+               &used) != 6 ||
         used != 19)
         return 0;
     if (year <= 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
@@ -97,9 +98,9 @@ static enum docker_state parse_state(const char *text)
         const char *word;
         enum docker_state state;
     } words[] = {
-        {"created", DOCKER_STATE_CREATED},     {"running", DOCKER_STATE_RUNNING},
-        {"paused", DOCKER_STATE_RUNNING},      {"restarting", DOCKER_STATE_RUNNING},
-        {"exited", DOCKER_STATE_EXITED},       {"dead", DOCKER_STATE_EXITED},
+        {"created", DOCKER_STATE_CREATED},   {"running", DOCKER_STATE_RUNNING},
+        {"paused", DOCKER_STATE_RUNNING},    {"restarting", DOCKER_STATE_RUNNING},
+        {"exited", DOCKER_STATE_EXITED},     {"dead", DOCKER_STATE_EXITED},
         {"removing", DOCKER_STATE_REMOVING},
     };
 
@@ -113,7 +114,8 @@ static enum docker_state parse_state(const char *text)
 static bool parse_port(struct arena *arena, const char *text, int *ret_port, const char **ret_proto)
 {
     const char *slash = strchr(text, '/');
-    CLEANUP(str_freep) char *number = str_dup_n(text, slash ? (size_t)(slash - text) : strlen(text));
+    CLEANUP(str_freep)
+    char *number = str_dup_n(text, slash ? (size_t)(slash - text) : strlen(text));
     int64_t port;
 
     if (!str_to_int64(number, &port) || port < 1 || port > 65535)
@@ -123,25 +125,24 @@ static bool parse_port(struct arena *arena, const char *text, int *ret_port, con
     return true;
 }
 
-/* NetworkSettings.Ports: {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}], "81/tcp": null} */
+/* NetworkSettings.Ports: {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}], "81/tcp": null}
+ */
 static void read_bindings(struct arena *arena, json_t *ports, struct docker_container *out)
 {
     const char *key;
     json_t *hosts;
     size_t count = 0;
 
-    json_object_foreach(ports, key, hosts)
+    json_object_foreach (ports, key, hosts)
         count += json_array_size(hosts);
     if (count > DOCKER_BINDINGS_MAX)
         count = DOCKER_BINDINGS_MAX;
     out->bindings = ARENA_ARRAY(arena, struct docker_binding, count);
-    json_object_foreach(ports, key, hosts)
-    {
+    json_object_foreach (ports, key, hosts) {
         size_t i;
         json_t *host;
 
-        json_array_foreach(hosts, i, host)
-        {
+        json_array_foreach (hosts, i, host) {
             struct docker_binding *binding = &out->bindings[out->binding_count];
             int64_t port;
 
@@ -217,13 +218,12 @@ struct error *docker_read_list(struct arena *arena, const char *json, size_t len
 
     TRY(load(json, len, true, &root));
     items = ARENA_ARRAY(arena, struct docker_container, json_array_size(root));
-    json_array_foreach(root, i, entry)
-    {
+    json_array_foreach (root, i, entry) {
         struct docker_container *item = &items[count];
 
         item->id = text_of(arena, entry, "Id");
-        item->name = without_slash(
-            arena_dup(arena, json_string_value(json_array_get(json_object_get(entry, "Names"), 0))));
+        item->name = without_slash(arena_dup(
+            arena, json_string_value(json_array_get(json_object_get(entry, "Names"), 0))));
         if (str_is_empty(item->id) || str_is_empty(item->name)) {
             *item = (struct docker_container){0};
             continue;
@@ -415,8 +415,7 @@ struct error *docker_read_info(struct arena *arena, const char *json, size_t len
     out.has_live_restore = json_is_true(json_object_get(root, "LiveRestoreEnabled"));
     plugins = json_object_get(json_object_get(root, "Plugins"), "Volume");
     out.volume_plugins = ARENA_ARRAY(arena, const char *, json_array_size(plugins));
-    json_array_foreach(plugins, i, plugin)
-    {
+    json_array_foreach (plugins, i, plugin) {
         if (json_is_string(plugin))
             out.volume_plugins[out.volume_plugin_count++] =
                 arena_dup(arena, json_string_value(plugin));

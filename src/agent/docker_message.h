@@ -1,5 +1,6 @@
-/* docker_message.h - what Docker's JSON answers say, as values. Pure; nothing here trusts Docker: members
- * of another type than expected count as absent, and an answer without what makes it useful is refused.
+/* docker_message.h - what Docker's JSON answers say, as values. Pure; nothing here trusts Docker:
+ * members of another type than expected count as absent, and an answer without what makes it useful
+ * is refused.
  *
  * Ownership  Decoded strings live in the arena given.
  * Errors     API_SERVER with a sentence on what is wrong with the text.
@@ -32,8 +33,8 @@ struct docker_binding {
 };
 
 struct docker_container {
-    const char *id;   /* 64 hex digits */
-    const char *name; /* without the leading '/' */
+    const char *id;                        /* 64 hex digits */
+    const char *name;                      /* without the leading '/' */
     const char *task_arn, *container_name; /* our labels; NULL if not ours */
     const char *image_id;                  /* "sha256:..."; NULL in listings */
     enum docker_state state;
@@ -89,7 +90,8 @@ MUST_USE struct error *docker_read_pull_line(struct arena *arena, const char *js
 
 struct docker_image {
     const char *id;
-    const char *digest; /* of the first repository digest; NULL for an image that was never pulled */
+    const char
+        *digest; /* of the first repository digest; NULL for an image that was never pulled */
 };
 /* GET /images/NAME/json */
 MUST_USE struct error *docker_read_image(struct arena *arena, const char *json, size_t len,

@@ -165,8 +165,9 @@ struct error *agent_store_open(const char *path, struct agent_store **ret_store)
     CLEANUP(agent_store_closep) struct agent_store *store = xcalloc(1, sizeof(*store));
     struct error *err;
     mode_t mask = umask(077);
-    int rc = sqlite3_open_v2(path ? path : ":memory:", &store->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc =
+        sqlite3_open_v2(path ? path : ":memory:", &store->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
     umask(mask);
     if (rc != SQLITE_OK)
@@ -327,7 +328,8 @@ struct error *agent_store_put_volume(struct agent_store *store,
     return step(store, PUT_VOLUME);
 }
 
-struct error *agent_store_put_image(struct agent_store *store, const struct agent_store_image *image)
+struct error *agent_store_put_image(struct agent_store *store,
+                                    const struct agent_store_image *image)
 {
     sqlite3_stmt *stmt = store->statements[PUT_IMAGE];
     int at = 0;

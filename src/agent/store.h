@@ -7,8 +7,8 @@
  * secret (role credentials) are never written (AP-542).
  *
  * Ownership  Strings of rows passed in are copied; those of rows handed to a callback are lent.
- * Errors     A failed commit leaves the file as it was; the caller keeps its rows dirty and tries again.
- * Units      Times are wall milliseconds, 0: not yet.
+ * Errors     A failed commit leaves the file as it was; the caller keeps its rows dirty and tries
+ * again. Units      Times are wall milliseconds, 0: not yet.
  */
 #ifndef BERTH_AGENT_STORE_H
 #define BERTH_AGENT_STORE_H
@@ -38,8 +38,8 @@ void agent_store_rollback(struct agent_store *store); /* nothing if no transacti
 
 struct agent_store_task {
     const char *arn;
-    const char *spec;   /* the task object as JSON, without credentials; "" if it was refused */
-    int64_t sequence;   /* order of arrival */
+    const char *spec; /* the task object as JSON, without credentials; "" if it was refused */
+    int64_t sequence; /* order of arrival */
     int desired, known, reported; /* enum engine_status */
     bool is_admitted;
     const char *reason; /* NULL: none */
@@ -83,8 +83,8 @@ MUST_USE struct error *agent_store_put_image(struct agent_store *store,
 MUST_USE struct error *agent_store_delete_task(struct agent_store *store, const char *arn);
 MUST_USE struct error *agent_store_delete_image(struct agent_store *store, const char *reference);
 
-/* Tasks in order of arrival, each before its containers and volumes, which come in the order they were
- * first put. */
+/* Tasks in order of arrival, each before its containers and volumes, which come in the order they
+ * were first put. */
 struct agent_store_visitor {
     struct error *(*on_task)(const struct agent_store_task *task, void *data);
     struct error *(*on_container)(const struct agent_store_container *container, void *data);

@@ -1,7 +1,7 @@
 /* failpoint.h - places where a test makes the process die, as kill -9 or a power cut would.
  *
- * BERTH_FAIL_POINT=name kills the process when it reaches FAIL_POINT("name"), name:n when it does so for
- * the n-th time. Without the variable a fail point costs one comparison.
+ * BERTH_FAIL_POINT=name kills the process when it reaches FAIL_POINT("name"), name:n when it does
+ * so for the n-th time. Without the variable a fail point costs one comparison.
  */
 #ifndef BERTH_BASE_FAILPOINT_H
 #define BERTH_BASE_FAILPOINT_H

@@ -22,14 +22,17 @@ static int drop_arena(void **state)
 static void inspect_is_read(void **state)
 {
     static const char json[] =
-        "{\"Id\":\"70fc\",\"Created\":\"2026-11-20T07:24:53.687012227Z\",\"Name\":\"/ecs-f-1-app-0\","
-        "\"Image\":\"sha256:77bc\",\"State\":{\"Status\":\"exited\",\"OOMKilled\":true,\"ExitCode\":137,"
+        "{\"Id\":\"70fc\",\"Created\":\"2026-11-20T07:24:53.687012227Z\",\"Name\":\"/"
+        "ecs-f-1-app-0\","
+        "\"Image\":\"sha256:77bc\",\"State\":{\"Status\":\"exited\",\"OOMKilled\":true,"
+        "\"ExitCode\":137,"
         "\"Error\":\"\",\"StartedAt\":\"2026-11-20T07:24:53.939531402Z\","
         "\"FinishedAt\":\"2026-11-20T08:24:54.5+01:00\",\"Health\":{\"Status\":\"healthy\"}},"
         "\"Config\":{\"Labels\":{\"com.amazonaws.ecs.task-arn\":\"arn:t\","
         "\"com.amazonaws.ecs.container-name\":\"app\"}},\"NetworkSettings\":{\"Ports\":{"
         "\"8080/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"18081\"},{\"HostIp\":\"::\","
-        "\"HostPort\":\"18081\"}],\"53/udp\":[{\"HostIp\":\"\",\"HostPort\":\"53\"}],\"9/tcp\":null,"
+        "\"HostPort\":\"18081\"}],\"53/udp\":[{\"HostIp\":\"\",\"HostPort\":\"53\"}],\"9/"
+        "tcp\":null,"
         "\"x/tcp\":[{\"HostPort\":\"1\"}]}}}";
     struct docker_container container;
 
@@ -102,8 +105,7 @@ static void events_are_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_null(
-            docker_read_event(&arena, cases[i].json, strlen(cases[i].json), &event));
+        assert_null(docker_read_event(&arena, cases[i].json, strlen(cases[i].json), &event));
         assert_int_equal(event.kind, cases[i].kind);
         assert_int_equal(event.exit_code, cases[i].exit_code);
         assert_string_equal(event.id, "a");
@@ -117,8 +119,17 @@ static void events_are_read(void **state)
 static void nonsense_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "", "{", "null", "[]", "{}", "{\"Id\":7}", "{\"Id\":\"\",\"State\":{}}", "\xff\xfe", "[1",
-        "{\"Id\":\"a\",\"State\":[]}", "{\"Action\":{}}",
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "{\"Id\":7}",
+        "{\"Id\":\"\",\"State\":{}}",
+        "\xff\xfe",
+        "[1",
+        "{\"Id\":\"a\",\"State\":[]}",
+        "{\"Action\":{}}",
     };
 
     (void)state;
@@ -199,8 +210,7 @@ static void lines_survive_any_cut(void **state)
         CLEANUP(buf_done) struct buf all = {0};
 
         assert_true(docker_lines_feed(&lines, text, cut, collect, &all));
-        assert_true(
-            docker_lines_feed(&lines, text + cut, strlen(text) - cut, collect, &all));
+        assert_true(docker_lines_feed(&lines, text + cut, strlen(text) - cut, collect, &all));
         assert_string_equal(all.data, "<{\"a\":1}><{\"b\":2}>");
         docker_lines_done(&lines);
     }

@@ -1,4 +1,5 @@
-/* The agent's file (src/agent/store.h): what was committed is there again, in order (AP-541, AP-542). */
+/* The agent's file (src/agent/store.h): what was committed is there again, in order (AP-541,
+ * AP-542). */
 #include "agent/store.h"
 
 #include <setjmp.h>
