@@ -24,13 +24,19 @@ struct sigv4_claim {
     const char *service; /* "ecs" */
     const char *session_token; /* NULL: none */
     bool is_presigned;
+
+    /* for sigv4_verify() */
+    const char *signed_headers; /* "host;x-amz-date" */
+    const char *signature;      /* 64 hex digits */
+    const char *timestamp;      /* X-Amz-Date: yyyymmddThhmmssZ */
+    int64_t expires_s;          /* of a presigned URL */
 };
 
 /* Reads the Authorization header or the query of a presigned URL. */
 MUST_USE struct error *sigv4_read(struct arena *arena, const struct http_request *req,
                                   struct sigv4_claim *ret);
 /* Checks it with the secret that belongs to claim->access_key_id; constant-time compare; derived signing
- * keys are cached (SIGV4_CACHE_MAX of them) in `cache`. */
+ * keys are cached (SIGV4_CACHE_MAX of them, least recently used first out) in `cache`. */
 #define SIGV4_CACHE_MAX 1024
 struct sigv4_cache;
 struct sigv4_cache *sigv4_cache_new(void);
@@ -51,10 +57,19 @@ struct sigv4_keys {
     const char *session_token; /* NULL: none */
 };
 /* Headers to add to a request: X-Amz-Date, Authorization and, with a token, X-Amz-Security-Token. `headers`
- * are those to sign besides (host included). All from the arena. */
+ * are those to sign besides; without a host among them the URL's is signed (sigv4_url_host()), which is
+ * then the Host header to send. All from the arena. */
 void sigv4_sign(struct arena *arena, const struct sigv4_keys *keys, const char *region,
                 const char *service, const char *method, const char *url,
                 const struct http_header *headers, size_t header_count, const char *body,
                 size_t body_len, int64_t now_ms, struct http_header **ret_headers, size_t *ret_count);
+
+/* A frame for the telemetry channel: the header block of AP-503 and `json` behind it. `url` is that of
+ * the connection. */
+void sigv4_sign_frame(struct arena *arena, const struct sigv4_keys *keys, const char *region,
+                      const char *service, const char *url, const char *json, size_t len,
+                      int64_t now_ms, struct buf *out);
+/* The Host header for a URL: its host and, unless it is the scheme's own, its port. */
+char *sigv4_url_host(struct arena *arena, const char *url);
 
 #endif
