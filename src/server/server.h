@@ -1,0 +1,32 @@
+/* server.h - the control plane put together: store, state, control, the APIs on one port.
+ *
+ * `berth server` runs one in the foreground until SIGTERM. A second SIGTERM ends at once.
+ */
+#ifndef BERTH_SERVER_SERVER_H
+#define BERTH_SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define SERVER_REGIONS_MAX 32
+
+struct server_options {
+    const char *listen; /* ADDR:PORT */
+    const char *data_dir;
+    const char *regions[SERVER_REGIONS_MAX]; /* served; the first is the default */
+    size_t region_count;
+    const char *account; /* of requests with auth off, and of keys made without one */
+    bool has_auth;
+    const char *tls_cert_file, *tls_key_file; /* NULL: plain */
+    int64_t instance_lost_after_ms;           /* <= 0: never */
+    int64_t task_retention_ms;
+    void (*on_ready)(const char *url); /* listening; NULL: nobody cares */
+};
+
+/* Runs until told to end. Fails with a sentence if it cannot start. */
+MUST_USE struct error *server_run(const struct server_options *options);
+
+#endif

@@ -1,0 +1,102 @@
+"""A Docker engine for the tests: the one that answers, or a private one that is removed after."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from .program import ROOT, eventually
+
+DOCKER = "/usr/bin/docker"
+
+
+class Docker:
+    def __init__(self, host):
+        self.host = host
+
+    def run(self, *args, check=True, **kwargs):
+        env = dict(os.environ, DOCKER_HOST=self.host)
+        result = subprocess.run([DOCKER, *args], env=env, capture_output=True, text=True, timeout=120, check=False, **kwargs)
+        if check and result.returncode:
+            raise AssertionError("docker %s: %s" % (" ".join(args), result.stderr))
+        return result.stdout.strip()
+
+    def answers(self):
+        try:
+            return subprocess.run([DOCKER, "version"], env=dict(os.environ, DOCKER_HOST=self.host), capture_output=True,
+                                  timeout=10, check=False).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def containers(self, *filters, everything=True):
+        """Task containers (those with ECS's labels) as docker inspect tells them."""
+        args = ["ps", "-q", "--no-trunc", "--filter", "label=com.amazonaws.ecs.task-arn"]
+        if everything:
+            args.append("-a")
+        for one in filters:
+            args += ["--filter", one]
+        ids = self.run(*args).split()
+        found = []
+        for one in ids:  # one by one: a container may go meanwhile
+            text = self.run("inspect", one, check=False)
+            found += json.loads(text or "[]")
+        return found
+
+    def remove_task_containers(self, cluster):
+        for one in self.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.cluster=" + cluster).split():
+            self.run("rm", "-f", "-v", one, check=False)
+
+    def sample_image(self, tag="berth-sample-web:1"):
+        subprocess.run([os.path.join(ROOT, "samples", "web", "image"), tag], env=dict(os.environ, DOCKER_HOST=self.host),
+                       check=True, capture_output=True, timeout=120)
+        return tag
+
+
+class PrivateDocker(Docker):
+    """A dockerd of our own. Killed and started again by the fault tests."""
+
+    def __init__(self, directory=None, bridge=None):
+        self.directory = directory or tempfile.mkdtemp(prefix="berth-docker-")
+        self.owns_directory = directory is None
+        self.bridge = bridge
+        self.process = None
+        super().__init__("unix://%s/docker.sock" % self.directory)
+
+    def start(self, timeout=60):
+        d = self.directory
+        args = ["dockerd", "--data-root", d + "/data", "--exec-root", d + "/exec", "--pidfile", d + "/pid",
+                "-H", self.host, "--containerd-namespace", "berth", "--log-level", "error"]
+        if self.bridge:
+            name, subnet = self.bridge
+            if subprocess.run(["ip", "link", "show", name], capture_output=True, check=False).returncode:
+                subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+                subprocess.run(["ip", "addr", "add", subnet, "dev", name], check=True)
+                subprocess.run(["ip", "link", "set", name, "up"], check=True)
+            args += ["--bridge", name]
+        for stale in ("/pid", "/docker.sock"):
+            if os.path.exists(d + stale):
+                os.unlink(d + stale)
+        with open(d + "/log", "ab") as log:
+            self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        eventually(self.answers, timeout, "dockerd answers; log in %s/log" % d)
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        if self.bridge:
+            subprocess.run(["ip", "link", "del", self.bridge[0]], check=False, capture_output=True)
+        if self.owns_directory:
+            # Mounts that a killed dockerd left go first.
+            with open("/proc/self/mounts") as mounts:
+                left = [line.split()[1] for line in mounts if self.directory in line]
+            for mount in sorted(left, reverse=True):
+                subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
