@@ -55,6 +55,10 @@ class Member:
     def key(self, at):
         raise model.ModelError("%s: a %s is no part of a key" % (self.name, self.type))
 
+    def is_missing(self, at):
+        """A condition on a key member, or None if it always has a value."""
+        return None
+
     def get(self, function, at):
         return ["if (!%s(&member, &%s))" % (function, at), "    return false;"]
 
@@ -85,6 +89,9 @@ class Name(Member):
 
     def key(self, at):
         return ["key_add_text(buf, %s);" % at]
+
+    def is_missing(self, at):
+        return "!" + at
 
 
 class Text(Name):
@@ -117,6 +124,9 @@ class Id(Member):
 
     def key(self, at):
         return ["buf_add(buf, %s.bytes, sizeof(%s.bytes));" % (at, at)]
+
+    def is_missing(self, at):
+        return "id_is_zero(&%s)" % at
 
 
 class Int64(Member):
@@ -590,12 +600,15 @@ class Record:
                        body)
         if not self.key:
             return lines
+        by_name = {member.name: member for member in self.members}
+        missing = [by_name[part].is_missing(self.at(by_name[part])) for part in self.key]
+        missing = " || ".join(condition for condition in missing if condition)
         lines += block(
             self.prototype("decode").replace("MUST_USE ", ""),
             ["struct pb_reader reader = {.at = bytes, .end = (const uint8_t *)bytes + len};",
              "%s *%s = %s_new();" % (struct, self.var, name),
              "",
-             "if (!%s_read(%s, &reader)) {" % (name, self.var),
+             "if (!%s_read(%s, &reader)%s) {" % (name, self.var, " || " + missing if missing else ""),
              "    %s_free(%s);" % (name, self.var),
              "    return malformed(%s, bytes, len, &reader);" % model.c_string(name),
              "}",
@@ -604,7 +617,6 @@ class Record:
         body = ["key_start(buf, %s, RECORD_%s);" % ("NULL" if self.is_global else "scope", name.upper())]
         if self.is_global:
             body.insert(0, "(void)scope;")
-        by_name = {member.name: member for member in self.members}
         for part in self.key:
             body += by_name[part].key(self.at(by_name[part]))
         return lines + block(self.prototype("key"), body)
@@ -657,6 +669,12 @@ struct record_key {
 };
 /* False if it is no key of a record known here. */
 bool record_key_parse(const void *key, size_t len, struct record_key *ret);
+
+/* The functions of a kind of record, for code that handles all of them. */
+void record_encode(enum record_kind kind, const void *record, struct buf *buf);
+void record_key(enum record_kind kind, const void *record, const struct scope *scope, struct buf *buf);
+MUST_USE struct error *record_decode(enum record_kind kind, const void *bytes, size_t len, void **ret);
+void record_free(enum record_kind kind, void *record);
 """
 
 SOURCE_TOP = """\
@@ -833,7 +851,28 @@ def source(enums, records):
         lines += enum.source()
     for record in ordered(records):
         lines += record.source()
-    return "\n".join(lines)
+    return "\n".join(lines + dispatch([record for record in records if record.key]))
+
+
+def dispatch(rows):
+    """record_encode() and the like: one switch each."""
+    def switch(head, statement):
+        body = ["switch (kind) {"]
+        for record in rows:
+            body += ["case RECORD_%s:" % record.name.upper(), "    " + statement % {"name": record.name}]
+            if not statement.startswith("return"):
+                body.append("    break;")
+        return block(head, body + ["case RECORD_COUNT:", "    break;", "}"])
+
+    lines = switch("void record_encode(enum record_kind kind, const void *record, struct buf *buf)",
+                   "%(name)s_encode(record, buf);")
+    lines += switch("void record_key(enum record_kind kind, const void *record, const struct scope *scope,"
+                    " struct buf *buf)", "%(name)s_key(record, scope, buf);")
+    lines += switch("void record_free(enum record_kind kind, void *record)", "%(name)s_free(record);")
+    decode = switch("struct error *record_decode(enum record_kind kind, const void *bytes, size_t len,"
+                    " void **ret)", "return %(name)s_decode(bytes, len, (struct %(name)s **)ret);")
+    decode[-2:-2] = ['    return error_new(API_SERVER, "no such kind of record");']
+    return lines + decode
 
 
 def ordered(records):

@@ -29,24 +29,41 @@ static struct interned *of(const char *text)
     return CONTAINER_OF((char *)(uintptr_t)text, struct interned, text);
 }
 
+static struct interned *find(const char *s)
+{
+    struct interned *entry = RB_ROOT(&tree);
+    int order;
+
+    while (entry && (order = strcmp(s, entry->text)) != 0)
+        entry = order < 0 ? RB_LEFT(entry, entry) : RB_RIGHT(entry, entry);
+    return entry;
+}
+
+const char *intern_find(const char *s)
+{
+    struct interned *entry = s ? find(s) : NULL;
+
+    return entry ? entry->text : NULL;
+}
+
 const char *intern(const char *s)
 {
-    struct interned *added;
-    struct interned *found;
+    struct interned *entry;
     size_t size;
 
     if (!s)
         return NULL;
+    entry = find(s);
+    if (entry) {
+        entry->refs++;
+        return entry->text;
+    }
     size = strlen(s) + 1;
-    added = xmalloc(sizeof(*added) + size);
-    memcpy(added->text, s, size);
-    added->refs = 1;
-    found = RB_INSERT(interned_tree, &tree, added);
-    if (!found)
-        return added->text;
-    free(added);
-    found->refs++;
-    return found->text;
+    entry = xmalloc(sizeof(*entry) + size);
+    memcpy(entry->text, s, size);
+    entry->refs = 1;
+    RB_INSERT(interned_tree, &tree, entry);
+    return entry->text;
 }
 
 const char *intern_ref(const char *interned)

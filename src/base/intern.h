@@ -7,6 +7,8 @@
 #define BERTH_BASE_INTERN_H
 
 const char *intern(const char *s); /* NULL gives NULL */
+/* The string if it is interned, lent; else NULL. For asking tables whose keys are interned. */
+const char *intern_find(const char *s);
 const char *intern_ref(const char *interned);
 void intern_unref(const char *interned);
 

@@ -229,6 +229,18 @@ void loop_on_turn_end(struct loop *loop, loop_fn *fn, void *data)
     loop->turn_end[loop->turn_end_count++] = (struct callback){fn, data};
 }
 
+void loop_off_turn_end(struct loop *loop, loop_fn *fn, void *data)
+{
+    for (unsigned i = 0; i < loop->turn_end_count; i++) {
+        if (loop->turn_end[i].fn != fn || loop->turn_end[i].data != data)
+            continue;
+        loop->turn_end_count--;
+        for (; i < loop->turn_end_count; i++)
+            loop->turn_end[i] = loop->turn_end[i + 1];
+        return;
+    }
+}
+
 int64_t loop_take_lag_ms(struct loop *loop)
 {
     int64_t lag_ms = (int64_t)(loop->longest_turn_ns / 1000000);

@@ -35,6 +35,7 @@ void loop_post(struct loop *loop, loop_fn *fn, void *data);
 /* Runs `fn` at the end of every turn that did something, just before the loop waits again; this is
  * where a turn's transactions become one batch. At most 8. */
 void loop_on_turn_end(struct loop *loop, loop_fn *fn, void *data);
+void loop_off_turn_end(struct loop *loop, loop_fn *fn, void *data); /* undoes it */
 
 /* Runs `work` on the thread pool, then `done` on the loop. At most LOOP_WORK_MAX at once are
  * running or queued; beyond that false is returned and nothing is asked. */
