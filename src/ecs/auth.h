@@ -21,7 +21,7 @@ MUST_USE struct error *call_authorize_task(struct call *call, const char *action
  * registeredBy, createdBy and the refusals. */
 const char *call_principal_arn(struct call *call);
 
-/* The agent's key that signed the call; NULL for an account key and with --auth off. */
-const struct access_key *call_agent_key(struct call *call);
+/* Signed by an agent's key; else by the account's, or not at all with --auth off. */
+bool call_is_agent(const struct call *call);
 
 #endif

@@ -22,7 +22,7 @@ static const struct kind kind_instance = {"container-instance", "containerInstan
 
 const struct scope *call_scope(struct call *call)
 {
-    return call->scope;
+    return state_scope(ecs_of(call)->state, call->region, call->account);
 }
 
 bool name_is_valid(const char *name)
@@ -43,7 +43,7 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
     const struct scope *scope = call_scope(call);
     struct arn arn;
 
-    if (!arn_parse(&call->arena, text, &arn) || strcmp(arn.service, "ecs") != 0 ||
+    if (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "ecs") != 0 ||
         strcmp(arn.type, kind->arn_type) != 0 || !*arn.rest)
         return refuse_identifier(kind);
     if (strcmp(arn.account, scope->account) != 0)
@@ -240,7 +240,7 @@ struct error *names_family_revision(struct call *call, const char *text, const c
         text = arn.rest;
     }
     colon = strchr(text, ':');
-    family = colon ? arena_dup_n(&call->arena, text, (size_t)(colon - text)) : text;
+    family = colon ? arena_dup_n(call->arena, text, (size_t)(colon - text)) : text;
     if (!name_is_valid(family))
         return refuse_identifier(&kind_definition);
     if (colon && (!str_to_int64(colon + 1, &revision) || revision < 1 || revision > INT_MAX))

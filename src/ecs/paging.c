@@ -49,7 +49,7 @@ struct error *page_open(struct call *call, const char *operation, const char *fi
                         struct page *ret_page)
 {
     const struct scope *scope = call_scope(call);
-    struct page page = {.arena = &call->arena, .limit = (size_t)size_default};
+    struct page page = {.arena = call->arena, .limit = (size_t)size_default};
 
     if (has_size && (size < 1 || size > size_max))
         return error_new(API_INVALID_PARAMETER, "maxResults must be between 1 and %d, but was %d.",

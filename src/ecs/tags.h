@@ -17,10 +17,7 @@ void tags_answer(struct arena *arena, const struct tag *tags, size_t count, stru
 
 /* Replaces the tags of a record: TAGS_SET(cluster, cluster, &in->tags). */
 #define TAGS_SET(prefix, record, in)                                                               \
-    do {                                                                                           \
-        prefix##_resize_tags((record), (in)->count);                                               \
-        tags_fill((record)->tags.items, (in));                                                     \
-    } while (0)
+    tags_fill(prefix##_resize_tags((record), (uint32_t)(in)->count), (in))
 void tags_fill(struct tag *tags, const struct ecs_tags *in);
 
 #endif

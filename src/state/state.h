@@ -129,6 +129,8 @@ const struct task_definition *state_task_definition_latest(struct state *state, 
 /* Walks families by name and revisions within one; `status` filters without visiting others (a family is
  * ACTIVE with one ACTIVE revision, else INACTIVE). `descending` walks revisions downwards. */
 const struct task_family *state_family_after(struct state *state, const struct scope *scope, const char *after);
+/* The same walk backwards: NULL starts at the last (ListTaskDefinitions sort DESC). */
+const struct task_family *state_family_before(struct state *state, const struct scope *scope, const char *before);
 const struct task_family *state_family(struct state *state, const struct scope *scope, const char *name);
 bool state_family_is_active(const struct task_family *family);
 const struct task_definition *state_revision_after(struct state *state, const struct scope *scope,

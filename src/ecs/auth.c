@@ -1,0 +1,97 @@
+#include "ecs/auth.h"
+
+#include <string.h>
+
+#include "ecs/names.h"
+
+/* What an agent calls (AP- section 3). The sessions' own actions (ecs:Poll, ecs:StartTelemetrySession) are
+ * checked where sessions begin. */
+static const char *const agent_actions[] = {
+    "ecs:CreateCluster", /* only its own, when that is missing (AP-108) */
+    "ecs:DiscoverPollEndpoint",
+    "ecs:ListTagsForResource", /* AP-142 */
+    "ecs:RegisterContainerInstance",
+    "ecs:SubmitAttachmentStateChanges",
+    "ecs:SubmitContainerStateChange",
+    "ecs:SubmitTaskStateChange",
+    "ecs:UpdateContainerInstancesState", /* AP-141 */
+};
+
+bool call_is_agent(const struct call *call)
+{
+    return call->principal.agent_cluster != NULL;
+}
+
+const char *call_principal_arn(struct call *call)
+{
+    const struct access_key *key = NULL;
+
+    if (call_is_agent(call))
+        key = state_access_key(ecs_of(call)->state, call->principal.access_key_id);
+    if (!key)
+        return arena_printf(call->arena, "arn:aws:iam::%s:root", call->account);
+    return arena_printf(call->arena, "arn:aws:iam::%s:user/%s", call->account,
+                        str_is_empty(key->name) ? key->access_key_id : key->name);
+}
+
+static struct error *refuse(struct call *call, const char *action, const char *resource_arn)
+{
+    return error_new(API_ACCESS_DENIED, "User: %s is not authorized to perform: %s on resource: %s",
+                     call_principal_arn(call), action, resource_arn);
+}
+
+static bool is_agent_action(const char *action)
+{
+    for (size_t i = 0; i < ARRAY_LEN(agent_actions); i++)
+        if (strcmp(agent_actions[i], action) == 0)
+            return true;
+    return false;
+}
+
+static bool is_own_instance(struct call *call, const struct id *id)
+{
+    return !id_is_zero(&call->principal.agent_instance) && id_cmp(id, &call->principal.agent_instance) == 0;
+}
+
+/* Its cluster, its container instance, or a task that runs on that. */
+static bool is_own_resource(struct call *call, const char *resource_arn)
+{
+    const char *cluster = call->principal.agent_cluster;
+    const struct task *task;
+    const char *slash;
+    struct arn arn;
+    struct id id;
+
+    if (!arn_parse(call->arena, resource_arn, &arn) || strcmp(arn.account, call->account) != 0 ||
+        strcmp(arn.region, call->region) != 0)
+        return false;
+    if (strcmp(arn.type, "cluster") == 0)
+        return strcmp(arn.rest, cluster) == 0;
+    slash = strchr(arn.rest, '/');
+    if (!slash || strlen(cluster) != (size_t)(slash - arn.rest) ||
+        memcmp(arn.rest, cluster, strlen(cluster)) != 0 || !id_parse(slash + 1, &id))
+        return false;
+    if (strcmp(arn.type, "container-instance") == 0)
+        return is_own_instance(call, &id);
+    if (strcmp(arn.type, "task") != 0)
+        return false;
+    task = state_task(ecs_of(call)->state, call_scope(call), cluster, &id);
+    return task && is_own_instance(call, &task->instance);
+}
+
+struct error *call_authorize(struct call *call, const char *action, const char *resource_arn)
+{
+    if (!call_is_agent(call))
+        return NULL;
+    if (is_agent_action(action) && is_own_resource(call, resource_arn))
+        return NULL;
+    return refuse(call, action, resource_arn);
+}
+
+struct error *call_authorize_task(struct call *call, const char *action, const struct task *task)
+{
+    if (!call_is_agent(call) ||
+        (strcmp(task->cluster, call->principal.agent_cluster) == 0 && is_own_instance(call, &task->instance)))
+        return NULL;
+    return refuse(call, action, arn_task(call->arena, call_scope(call), task->cluster, &task->id));
+}
