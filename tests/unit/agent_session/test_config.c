@@ -129,7 +129,7 @@ static void test_what_the_agent_refuses_to_start_with(void **state)
 {
     static const struct config_flags empty = {0};
     static const struct config_flags bad_docker = {.server_url = "http://h",
-                                                   .docker_host = "tcp://127.0.0.1:2375"};
+                                                   .docker_host = "npipe://docker"};
     static const struct config_flags bad_scheme = {.server_url = "ftp://h"};
 
     (void)state;
@@ -138,7 +138,7 @@ static void test_what_the_agent_refuses_to_start_with(void **state)
     refused(&no_flags, "ECS_CONTAINER_STOP_TIMEOUT=10ms\n", "ECS_CONTAINER_STOP_TIMEOUT");
     refused(&no_flags, "ECS_EXTERNAL=true\n", "AWS_DEFAULT_REGION");
     refused(&empty, NULL, "ECS_BACKEND_HOST");
-    refused(&bad_docker, NULL, "tcp://");
+    refused(&bad_docker, NULL, "npipe://");
     refused(&bad_scheme, NULL, "ftp://");
 }
 

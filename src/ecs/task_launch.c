@@ -1,0 +1,151 @@
+#include "ecs/task_launch.h"
+
+#include <string.h>
+
+#include "ecs/auth.h"
+#include "ecs/names.h"
+#include "ecs/tags.h"
+#include "ecs/task_network.h"
+
+#define TAGS_MAX 50 /* API-039; "aws:" ones do not count */
+
+/* API-119: any printable text, not too long. */
+static struct error *check_started_by(const char *started_by)
+{
+    if (!started_by)
+        return NULL;
+    if (strlen(started_by) > STARTED_BY_CHARS_MAX)
+        return error_new(API_INVALID_PARAMETER, "ownerId longer than %d.", STARTED_BY_CHARS_MAX);
+    for (const char *c = started_by; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            return error_new(API_INVALID_PARAMETER,
+                             "startedBy must be of printable ASCII characters.");
+    return NULL;
+}
+
+/* SC-092: a group that looks like a service's, or like another family's, would spoil their counts. */
+static struct error *check_group(const char *group, const char *family)
+{
+    static const char of_family[] = "family:";
+
+    if (!group)
+        return NULL;
+    if (!*group || strlen(group) > GROUP_CHARS_MAX)
+        return error_new(API_INVALID_PARAMETER, "group must have 1 to %d characters.",
+                         GROUP_CHARS_MAX);
+    if (str_starts_with(group, "service:"))
+        return error_new(API_INVALID_PARAMETER,
+                         "Invalid namespace for group. The prefix 'service:' is reserved for "
+                         "services.");
+    if (str_starts_with(group, of_family) && strcmp(group + sizeof(of_family) - 1, family) != 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "Invalid namespace for group. The prefix 'family:' is reserved for the "
+                         "task definition's own family.");
+    return NULL;
+}
+
+static struct error *check_launch_type(const struct task_recipe *recipe, enum ecs_launch_type type)
+{
+    const struct ecs_compatibility_list *fits = &recipe->document->compatibilities;
+    bool is_compatible = !fits->is_set;
+
+    if (type != ECS_LAUNCH_TYPE_EC2 && type != ECS_LAUNCH_TYPE_EXTERNAL)
+        return error_new(API_UNSUPPORTED_FEATURE,
+                         "The launch type %s is not available here; use EC2 or EXTERNAL.",
+                         ecs_launch_type_name(type));
+    for (size_t i = 0; i < fits->count; i++)
+        is_compatible = is_compatible || str_eq(ecs_compatibility_name(fits->items[i]),
+                                                ecs_launch_type_name(type));
+    if (!is_compatible)
+        return error_new(API_INVALID_PARAMETER, "Task definition does not support launch_type %s.",
+                         ecs_launch_type_name(type));
+    return NULL;
+}
+
+static struct error *check_tag_count(const struct task_order *order)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < order->tag_count; i++)
+        count += !str_starts_with(order->tags[i].key, "aws:");
+    if (count > TAGS_MAX)
+        return error_new(API_INVALID_PARAMETER,
+                         "A task can have at most %d tags, propagated ones included.", TAGS_MAX);
+    return NULL;
+}
+
+static struct error *order_tags(struct call *call, const struct task_launch_request *request,
+                                struct task_launch *launch)
+{
+    const struct task_definition *definition = launch->recipe.definition;
+    bool propagates = request->propagate_tags == ECS_PROPAGATE_TAGS_TASK_DEFINITION;
+
+    if (request->propagate_tags == ECS_PROPAGATE_TAGS_SERVICE)
+        return error_new(API_INVALID_PARAMETER,
+                         "Tags can be propagated to a standalone task from its task definition "
+                         "only.");
+    TRY(tags_check(request->tags, API_INVALID_PARAMETER));
+    task_order_tags(call->arena, definition->tags, propagates ? definition->tags_count : 0,
+                    request->tags, request->enable_ecs_managed_tags, &launch->order);
+    return check_tag_count(&launch->order);
+}
+
+static struct error *check_options(const struct task_launch_request *request,
+                                   const struct task_recipe *recipe)
+{
+    TRY(check_started_by(request->started_by));
+    TRY(check_group(request->group, recipe->definition->family));
+    if (request->reference_id && strlen(request->reference_id) > REFERENCE_ID_CHARS_MAX)
+        return error_new(API_INVALID_PARAMETER, "referenceId longer than %d.",
+                         REFERENCE_ID_CHARS_MAX);
+    if (request->volume_configurations->count > 0)
+        return error_new(API_UNSUPPORTED_FEATURE,
+                         "Volumes configured at launch are not available here.");
+    if (request->enable_execute_command && str_is_empty(recipe->task_role_arn))
+        return error_new(API_INVALID_PARAMETER,
+                         "The task couldn't be started because a valid taskRoleArn is not being "
+                         "used. Specify a valid task role in your task definition and try again.");
+    return NULL;
+}
+
+struct error *task_launch_prepare(struct call *call, const struct task_launch_request *request,
+                                  struct task_launch *ret)
+{
+    const struct task_definition *definition;
+
+    TRY(names_find_cluster(call, request->cluster, &ret->cluster));
+    TRY(names_find_active_task_definition(call, request->task_definition, &definition));
+    TRY(call_authorize(call, request->action,
+                       arn_task_definition(call->arena, call_scope(call), definition->family,
+                                           definition->revision)));
+    TRY(task_recipe_read(call->arena, definition, &ret->recipe));
+    TRY(check_launch_type(&ret->recipe, request->launch_type));
+    TRY(task_recipe_override(call->arena, &ret->recipe, request->overrides));
+    TRY(check_options(request, &ret->recipe));
+    ret->call = call;
+    ret->describer = task_describer_for(call);
+    ret->order = (struct task_order){
+        .cluster = ret->cluster->name,
+        .recipe = &ret->recipe,
+        .group = request->group,
+        .started_by = request->started_by,
+        .reference_id = request->reference_id,
+        .client_token = request->client_token,
+        .enable_execute_command = request->enable_execute_command,
+        .network_configuration = task_network_text(call->arena, request->network_configuration),
+    };
+    launch_type_parse(ecs_launch_type_name(request->launch_type), &ret->order.launch_type);
+    TRY(task_network_check(definition, ret->order.launch_type, request->network_configuration));
+    ret->group = task_order_group(call->arena, &ret->order);
+    return order_tags(call, request, ret);
+}
+
+struct error *task_launch_insert(struct task_launch *launch, const struct id *instance,
+                                 struct ecs_task *ret)
+{
+    struct call *call = launch->call;
+    const struct task *task = txn_insert_task(
+        call->txn, task_build(&launch->order, instance, call->rng, call->now_ms));
+
+    return task_describe(&launch->describer, task, true, ret);
+}
