@@ -340,8 +340,10 @@ static struct error *load(struct agent_config *config, const struct config_flags
     config->log_format = flag_or(config, flags->log_format, config->log_format);
     config->introspection_listen =
         flag_or(config, flags->introspection_listen, CONFIG_INTROSPECTION);
-    if (!str_starts_with(config->docker_host, "unix://"))
-        return error_new(API_INVALID_PARAMETER, "the Docker address %s is not unix:///path",
+    if (!str_starts_with(config->docker_host, "unix://") &&
+        !str_starts_with(config->docker_host, "tcp://"))
+        return error_new(API_INVALID_PARAMETER,
+                         "the Docker address %s is neither unix:///path nor tcp://host:port",
                          config->docker_host);
     return NULL;
 }

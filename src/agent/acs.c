@@ -1,0 +1,130 @@
+#include "agent/acs.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/acs_message.h"
+#include "agent/store.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* AP-216 */
+static const struct backoff repeated = {
+    .first_ms = 250, .most_ms = 120000, .growth_percent = 150, .jitter_percent = 20};
+
+static const char *endpoint(const struct endpoints *endpoints)
+{
+    return endpoints->commands;
+}
+
+/* AP-202 */
+static char *query(struct arena *arena, void *data)
+{
+    const struct acs *acs = data;
+    const struct session_param params[] = {
+        {"agentHash", api_client_hash},
+        {"agentVersion", api_client_version},
+        {"clusterArn", acs->options.cluster},
+        {"containerInstanceArn", acs->options.instance_arn},
+        {"dockerVersion", arena_printf(arena, "DockerVersion: %s", acs->options.docker_version)},
+        {"protocolVersion", ACS_PROTOCOL_VERSION},
+        {"sendCredentials", acs->has_connected ? "false" : "true"},
+        {"seqNum", "1"},
+    };
+
+    return session_query(arena, params, ARRAY_LEN(params));
+}
+
+static bool is_task_alive(const char *task_arn, void *data)
+{
+    struct acs *acs = data;
+    struct engine_task_view task;
+
+    return engine_view(acs->options.engine, task_arn, &task) && task.known != ENGINE_STOPPED;
+}
+
+static void on_open(void *data)
+{
+    struct acs *acs = data;
+
+    acs->has_connected = true; /* AP-214: no longer asks for all credentials */
+    acs_credentials_sweep(acs->options.credentials, is_task_alive, acs);
+    submit_hurry(acs->options.submit);
+}
+
+static void on_close(void *data)
+{
+    (void)data; /* what was not acknowledged comes again on the next connection (AP-220) */
+}
+
+static void on_inactive(void *data)
+{
+    struct acs *acs = data;
+
+    acs->options.on_inactive(acs->options.data);
+}
+
+static struct error *load_manifest_number(struct acs *acs)
+{
+    CLEANUP(str_freep) char *text = NULL;
+
+    TRY(agent_store_get(acs->options.store, ACS_STORE_MANIFEST, &text));
+    if (text && !str_to_int64(text, &acs->manifest_number))
+        log_warning("saved manifest number ignored", "value", text);
+    return NULL;
+}
+
+struct error *acs_new(const struct acs_options *options, struct acs **ret_acs)
+{
+    struct acs *acs = xcalloc(1, sizeof(*acs));
+    struct session_options session = options->session;
+    struct error *err;
+
+    acs->options = *options;
+    err = load_manifest_number(acs);
+    if (err) {
+        free(acs);
+        return err;
+    }
+    session.name = "acs";
+    session.backoff = repeated;
+    session.endpoint = endpoint;
+    session.query = query;
+    session.on_open = on_open;
+    session.on_message = acs_on_message;
+    session.on_close = on_close;
+    session.on_inactive = on_inactive;
+    session.data = acs;
+    acs->session = session_new(&session);
+    *ret_acs = acs;
+    return NULL;
+}
+
+void acs_start(struct acs *acs)
+{
+    session_start(acs->session);
+}
+
+static void on_session_closed(void *data)
+{
+    struct acs *acs = data;
+    loop_fn *closed = acs->closed;
+    void *closed_data = acs->closed_data;
+
+    free(acs->manifest_id);
+    free(acs);
+    closed(closed_data);
+}
+
+void acs_close(struct acs *acs, loop_fn *closed, void *data)
+{
+    acs->closed = closed;
+    acs->closed_data = data;
+    session_close(acs->session, on_session_closed, acs);
+}
+
+bool acs_is_open(const struct acs *acs)
+{
+    return session_is_open(acs->session);
+}

@@ -1,0 +1,42 @@
+/* acs.h - the command channel: what the control plane sends and what the agent answers (AP-201 to
+ * AP-262).
+ *
+ * Messages are handled one by one in the order they arrive. A task is handed to the engine, which
+ * has it on disk before it returns; only then the payload is acknowledged (AP-227), and not at all
+ * if any of its tasks was refused (AP-225). Updates of the agent are not done this way (AP-261).
+ *
+ * Ownership  Lends everything in its options.
+ */
+#ifndef BERTH_AGENT_ACS_H
+#define BERTH_AGENT_ACS_H
+
+#include "agent/acs_credentials.h"
+#include "agent/engine.h"
+#include "agent/session.h"
+#include "agent/submit.h"
+
+#define ACS_PROTOCOL_VERSION "2"
+#define ACS_TASKS_MAX        10000 /* of one message */
+#define ACS_STORE_MANIFEST   "task-manifest-seq-num"
+
+struct acs;
+
+struct acs_options {
+    struct session_options session; /* what both sessions share; acs fills in the rest */
+    struct engine *engine;
+    struct agent_store *store;
+    struct submit *submit;
+    struct acs_credentials *credentials;
+    const char *cluster, *instance_arn;
+    const char *docker_version;       /* "20.10.24+dfsg1" */
+    void (*on_heartbeat)(void *data); /* the server asks for the instance's health (AP-511) */
+    void (*on_inactive)(void *data);  /* AP-217 */
+    void *data;
+};
+
+MUST_USE struct error *acs_new(const struct acs_options *options, struct acs **ret_acs);
+void acs_start(struct acs *acs);
+void acs_close(struct acs *acs, loop_fn *closed, void *data);
+bool acs_is_open(const struct acs *acs);
+
+#endif
