@@ -1,5 +1,5 @@
-/* service_events.h - the texts of Service.events, in ECS's words (SC-139 to SC-142, SC-197, SC-342, AG-350 to
- * AG-356, AG-930). Each returns a string from the arena.
+/* service_events.h - the texts of Service.events, in ECS's words (SC-139 to SC-142, SC-197, SC-342,
+ * AG-350 to AG-356, AG-930). Each returns a string from the arena.
  */
 #ifndef BERTH_CORE_SERVICE_EVENTS_H
 #define BERTH_CORE_SERVICE_EVENTS_H
@@ -21,8 +21,8 @@ char *event_stopped(struct arena *arena, const char *service, const struct id *t
 char *event_start_impaired(struct arena *arena, const char *service);
 char *event_deployment_stuck(struct arena *arena, const char *service);
 char *event_deployment_completed(struct arena *arena, const char *service, const char *deployment);
-/* Nothing fits. `closest` NULL: no candidate at all. `reason` is a refusal of the plan ("RESOURCE:CPU",
- * "RESOURCE:MEMORY", "RESOURCE:PORTS", "AGENT", "ATTRIBUTE"...). */
+/* Nothing fits. `closest` NULL: no candidate at all. `reason` is a refusal of the plan
+ * ("RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:PORTS", "AGENT", "ATTRIBUTE"...). */
 char *event_unplaceable(struct arena *arena, const char *service, const struct id *closest,
                         const char *reason);
 

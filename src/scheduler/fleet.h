@@ -1,11 +1,11 @@
 /* fleet.h - the snapshot placement works on: the hosts of one cluster and what is free on them.
  *
- * A fleet is a value kept current by its owner (control/fleets.h): hosts come and go, claims are held and
- * released; nothing here does I/O or reads a clock. Costs do not grow with the number of hosts, except
- * where a rule has to look at each.
+ * A fleet is a value kept current by its owner (control/fleets.h): hosts come and go, claims are
+ * held and released; nothing here does I/O or reads a clock. Costs do not grow with the number of
+ * hosts, except where a rule has to look at each.
  *
- * Ownership  Everything passed in is copied (names interned). Lent pointers are good until the next change.
- * Units      CPU units (1024 = one core), MiB.
+ * Ownership  Everything passed in is copied (names interned). Lent pointers are good until the next
+ * change. Units      CPU units (1024 = one core), MiB.
  */
 #ifndef BERTH_SCHEDULER_FLEET_H
 #define BERTH_SCHEDULER_FLEET_H
@@ -31,7 +31,8 @@ struct host_attribute {
 
 struct host_facts {
     struct id id;
-    bool is_placeable; /* ACTIVE and its agent connected */
+    bool is_placeable;              /* ACTIVE and its agent connected */
+    const char *unplaceable_reason; /* a constant, as in failures: "INACTIVE"; NULL: "AGENT" */
     int32_t cpu, memory;
     const struct fleet_port *reserved_ports;
     size_t reserved_port_count;
@@ -66,7 +67,10 @@ struct host_free {
     const struct fleet_port *ports; /* taken: reserved and held */
     size_t port_count;
 };
-/* For remainingResources; false if the host is unknown. */
+/* For remainingResources; false if the host is unknown. Ports are in order, lent until the next
+ * call. */
 bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host_free *ret);
+/* The value of an attribute of a host; NULL if it has none (or only the name). Lent. */
+const char *fleet_host_value(const struct fleet *fleet, const struct id *id, const char *name);
 
 #endif

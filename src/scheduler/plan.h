@@ -1,8 +1,9 @@
-/* plan.h - placement: what is wanted and a fleet in, a plan out. Pure; the same seed gives the same plan.
+/* plan.h - placement: what is wanted and a fleet in, a plan out. Pure; the same seed gives the same
+ * plan.
  *
- * filter (resources, ports, attributes, constraints) -> rank (the chain of strategies) -> plan. A plan is
- * a proposal: the caller stages the tasks, and the fleet learns of them through fleet_hold().
- * Tasks of one plan see each other's claims.
+ * filter (resources, ports, attributes, constraints) -> rank (the chain of strategies) -> plan. A
+ * plan is a proposal: the caller stages the tasks, and the fleet learns of them through
+ * fleet_hold(). Tasks of one plan see each other's claims.
  */
 #ifndef BERTH_SCHEDULER_PLAN_H
 #define BERTH_SCHEDULER_PLAN_H
@@ -15,7 +16,8 @@
 enum strategy_kind { STRATEGY_RANDOM, STRATEGY_SPREAD, STRATEGY_BINPACK };
 struct placement_strategy {
     enum strategy_kind kind;
-    const char *field; /* spread: "instanceId", "attribute:ecs.availability-zone"...; binpack: "cpu", "memory" */
+    const char *field; /* spread: "instanceId", "attribute:ecs.availability-zone"...; binpack:
+                          "cpu", "memory" */
 };
 enum constraint_kind { CONSTRAINT_DISTINCT_INSTANCE, CONSTRAINT_MEMBER_OF };
 struct placement_constraint {
@@ -25,7 +27,8 @@ struct placement_constraint {
 
 struct demand {
     struct claim claim; /* of each task */
-    const char *const *required_attributes; /* capability names and name=value built-ins (TD- section 8) */
+    const char *const
+        *required_attributes; /* capability names and name=value built-ins (TD- section 8) */
     size_t required_attribute_count;
     const struct placement_strategy *strategies; /* none: random */
     size_t strategy_count;
@@ -34,28 +37,45 @@ struct demand {
     const struct id *only_host; /* StartTask: this one; NULL: any */
 };
 
-/* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:PORTS",
- * "ATTRIBUTE", "AGENT", "INACTIVE"...; API- section 4). */
+/* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY",
+ * "RESOURCE:PORTS", "ATTRIBUTE", "AGENT", "INACTIVE"...; API- section 4). */
 struct refusal {
     struct id host;
-    const char *reason; /* a constant, or from the arena ("MemberOf placement constraint unsatisfied.") */
+    const char
+        *reason; /* a constant, or from the arena ("MemberOf placement constraint unsatisfied.") */
+    const char
+        *detail; /* what is missing: "com.amazonaws.ecs.capability.logging-driver.awslogs"; NULL */
 };
+
+/* How many hosts were passed over for one reason, for plan_explain(). */
+struct refusal_tally {
+    const char *one, *many; /* "lacks 512 MiB of memory", "lack 512 MiB of memory" */
+    size_t hosts;
+};
+#define PLAN_TALLIES_MAX 16
 
 struct plan {
     size_t placed_count; /* 0..wanted */
     struct id *hosts;    /* one per placed task; from the arena */
-    /* Filled when not all were placed: at most PLAN_REFUSALS_MAX hosts, and how many there were per reason. */
+    /* Filled when not all were placed: at most PLAN_REFUSALS_MAX hosts, the closest match first,
+     * and how many there were per reason. */
     struct refusal *refusals;
     size_t refusal_count;
     size_t hosts_seen;
+    struct refusal_tally tallies[PLAN_TALLIES_MAX];
+    size_t tally_count;
 };
 #define PLAN_REFUSALS_MAX 100
 
-/* Fails only for a demand that cannot be understood (an expression that does not parse). */
-MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet, const struct demand *demand,
-                                  size_t wanted, struct rng *rng, struct plan *ret);
+/* Fails only for a demand that cannot be understood: a strategy's field, or a memberOf expression,
+ * which this version refuses rather than ignores (API_UNSUPPORTED_FEATURE). Takes one number of
+ * `rng` for its own sequence. */
+MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet,
+                                  const struct demand *demand, size_t wanted, struct rng *rng,
+                                  struct plan *ret);
 
-/* One sentence for people: "2 of 3 hosts lack 512 MiB of memory; 1 host has port 8080/tcp taken." */
+/* One sentence for people: "2 of 3 hosts lack 512 MiB of memory; 1 host has port 8080/tcp taken."
+ */
 char *plan_explain(struct arena *arena, const struct plan *plan);
 
 #endif

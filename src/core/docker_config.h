@@ -1,0 +1,18 @@
+/* docker_config.h - the parts of a container definition that travel as Docker's own JSON (AP-303,
+ * TD-122). */
+#ifndef BERTH_CORE_DOCKER_CONFIG_H
+#define BERTH_CORE_DOCKER_CONFIG_H
+
+#include "base/arena.h"
+#include "gen/ecs_types.h"
+
+/* Docker's Config: User, WorkingDir, Hostname, Labels, OpenStdin, Tty, NetworkDisabled,
+ * Healthcheck. "{}" if there is nothing to say. From the arena. */
+char *docker_config_text(struct arena *arena, const struct ecs_container_definition *container);
+
+/* Docker's HostConfig: everything of a definition that concerns the host. `memory_mib` is the
+ * container's limit after overrides, 0: none. */
+char *docker_host_config_text(struct arena *arena, const struct ecs_container_definition *container,
+                              int32_t memory_mib, int32_t memory_reservation_mib);
+
+#endif

@@ -1,0 +1,549 @@
+#include "scheduler/fleet.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "scheduler/fleet_internal.h"
+
+static int holding_cmp(const struct holding *a, const struct holding *b)
+{
+    return (a->owner > b->owner) - (a->owner < b->owner);
+}
+RB_GENERATE_STATIC(holding_tree, holding, by_owner, holding_cmp)
+
+static int owner_cmp(const struct owner *a, const struct owner *b)
+{
+    return ((uintptr_t)a->name > (uintptr_t)b->name) - ((uintptr_t)a->name < (uintptr_t)b->name);
+}
+RB_GENERATE_STATIC(owner_tree, owner, entry, owner_cmp)
+
+static int requirement_cmp(const struct requirement *a, const struct requirement *b)
+{
+    return strcmp(a->text, b->text);
+}
+RB_GENERATE_STATIC(requirement_tree, requirement, entry, requirement_cmp)
+
+struct fleet *fleet_new(void)
+{
+    struct fleet *fleet = xcalloc(1, sizeof(*fleet));
+
+    RB_INIT(&fleet->owners);
+    RB_INIT(&fleet->requirements);
+    LIST_INIT(&fleet->partitions);
+    TAILQ_INIT(&fleet->recent);
+    fleet->requirement_count = 1; /* MASK_PLACEABLE */
+    return fleet;
+}
+
+/* ---- hosts by id: the last bytes of an id are random, and its own hash ---- */
+
+#define REMOVED ((struct host *)(uintptr_t)1)
+
+static size_t id_hash(const struct id *id)
+{
+    uint64_t hash;
+
+    memcpy(&hash, id->bytes + sizeof(id->bytes) - sizeof(hash), sizeof(hash));
+    return (size_t)hash;
+}
+
+static struct host **by_id_place(struct host **table, size_t size, const struct id *id)
+{
+    size_t at = id_hash(id) & (size - 1);
+
+    while (table[at] && (table[at] == REMOVED || id_cmp(&table[at]->id, id) != 0))
+        at = (at + 1) & (size - 1);
+    return &table[at];
+}
+
+struct host *fleet_find(const struct fleet *fleet, const struct id *id)
+{
+    return fleet->by_id_size ? *by_id_place(fleet->by_id, fleet->by_id_size, id) : NULL;
+}
+
+static void by_id_add(struct fleet *fleet, struct host *host)
+{
+    if (2 * (fleet->by_id_used + 1) > fleet->by_id_size) {
+        size_t size = 64;
+        struct host **table;
+
+        while (size < 4 * (size_t)(fleet->slot_count + 1))
+            size *= 2;
+        table = xcalloc(size, sizeof(struct host *));
+        fleet->by_id_used = 0;
+        for (size_t i = 0; i < fleet->by_id_size; i++) {
+            if (!fleet->by_id[i] || fleet->by_id[i] == REMOVED)
+                continue;
+            *by_id_place(table, size, &fleet->by_id[i]->id) = fleet->by_id[i];
+            fleet->by_id_used++;
+        }
+        free(fleet->by_id);
+        fleet->by_id = table;
+        fleet->by_id_size = size;
+    }
+    *by_id_place(fleet->by_id, fleet->by_id_size, &host->id) = host;
+    fleet->by_id_used++;
+}
+
+/* ---- what is free ---- */
+
+static int32_t clamp32(int64_t n)
+{
+    return n < INT32_MIN ? INT32_MIN : n > INT32_MAX ? INT32_MAX : (int32_t)n;
+}
+
+static void host_sum_up(struct fleet *fleet, const struct host *host)
+{
+    fleet->free_cpu[host->slot] = clamp32((int64_t)host->cpu - host->held_cpu);
+    fleet->free_memory[host->slot] = clamp32((int64_t)host->memory - host->held_memory);
+}
+
+static size_t port_place(const uint32_t *ports, size_t count, uint32_t key)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if (ports[mid] < key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+bool host_port_taken(const struct host *host, const struct fleet_port *port)
+{
+    uint32_t key = PORT_KEY(port);
+    size_t at = port_place(host->ports, host->port_count, key);
+
+    return at < host->port_count && host->ports[at] == key;
+}
+
+static void port_take(struct host *host, uint32_t key)
+{
+    size_t at = port_place(host->ports, host->port_count, key);
+
+    ARRAY_GROW(host->ports, host->port_count, host->port_capacity);
+    memmove(host->ports + at + 1, host->ports + at, (host->port_count - at) * sizeof(uint32_t));
+    host->ports[at] = key;
+    host->port_count++;
+}
+
+static void port_give_back(struct host *host, uint32_t key)
+{
+    size_t at = port_place(host->ports, host->port_count, key);
+
+    assert(at < host->port_count && host->ports[at] == key);
+    host->port_count--;
+    memmove(host->ports + at, host->ports + at + 1, (host->port_count - at) * sizeof(uint32_t));
+}
+
+/* ---- attributes ---- */
+
+bool host_has(const struct host *host, const char *name, const char *value)
+{
+    for (size_t i = 0; i < host->attribute_count; i++)
+        if (host->attributes[i].name == name && (!value || host->attributes[i].value == value))
+            return true;
+    return false;
+}
+
+const char *host_value(const struct host *host, const char *interned_name, bool *ret_has)
+{
+    for (size_t i = 0; i < host->attribute_count; i++) {
+        if (host->attributes[i].name == interned_name) {
+            *ret_has = true;
+            return host->attributes[i].value;
+        }
+    }
+    *ret_has = false;
+    return NULL;
+}
+
+static void mask_set(struct attribute_mask *mask, unsigned number, bool is_set)
+{
+    uint64_t bit = (uint64_t)1 << (number % 64);
+
+    if (is_set)
+        mask->words[number / 64] |= bit;
+    else
+        mask->words[number / 64] &= ~bit;
+}
+
+int fleet_requirement(struct fleet *fleet, const char *text)
+{
+    struct requirement key = {.text = text};
+    struct requirement *requirement = RB_FIND(requirement_tree, &fleet->requirements, &key);
+    const char *equals;
+
+    if (requirement)
+        return (int)requirement->number;
+    if (fleet->requirement_count == REQUIREMENT_COUNT)
+        return -1;
+    requirement = xcalloc(1, sizeof(*requirement));
+    requirement->text = intern(text);
+    equals = strchr(text, '=');
+    if (equals) {
+        char *name = str_dup_n(text, (size_t)(equals - text));
+
+        requirement->name = intern(name);
+        requirement->value = intern(equals + 1);
+        free(name);
+    } else {
+        requirement->name = intern(text);
+    }
+    requirement->number = fleet->requirement_count++;
+    RB_INSERT(requirement_tree, &fleet->requirements, requirement);
+    for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
+        if (fleet->slots[slot])
+            mask_set(&fleet->slots[slot]->has, requirement->number,
+                     host_has(fleet->slots[slot], requirement->name, requirement->value));
+    return (int)requirement->number;
+}
+
+static void attributes_clear(struct host *host)
+{
+    for (size_t i = 0; i < host->attribute_count; i++) {
+        intern_unref(host->attributes[i].name);
+        intern_unref(host->attributes[i].value);
+    }
+    free(host->attributes);
+    host->attributes = NULL;
+    host->attribute_count = 0;
+}
+
+static bool attributes_equal(const struct host *host, const struct host_facts *facts)
+{
+    if (host->attribute_count != facts->attribute_count)
+        return false;
+    for (size_t i = 0; i < facts->attribute_count; i++)
+        if (!str_eq(host->attributes[i].name, facts->attributes[i].name) ||
+            !str_eq(host->attributes[i].value, facts->attributes[i].value))
+            return false;
+    return true;
+}
+
+static void attributes_set(struct fleet *fleet, struct host *host, const struct host_facts *facts)
+{
+    struct requirement *requirement;
+    struct partition *partition;
+    bool was_known = host->is_known;
+
+    if (was_known && attributes_equal(host, facts))
+        return;
+    if (was_known)
+        LIST_FOREACH(partition, &fleet->partitions, entry)
+    partition_remove_host(fleet, partition, host);
+    attributes_clear(host);
+    host->attributes = xcalloc(facts->attribute_count + 1, sizeof(struct host_attribute));
+    host->attribute_count = facts->attribute_count;
+    for (size_t i = 0; i < facts->attribute_count; i++) {
+        host->attributes[i].name = intern(facts->attributes[i].name);
+        host->attributes[i].value = intern(facts->attributes[i].value);
+    }
+    host->has = (struct attribute_mask){0};
+    RB_FOREACH (requirement, requirement_tree, &fleet->requirements)
+        mask_set(&host->has, requirement->number,
+                 host_has(host, requirement->name, requirement->value));
+    LIST_FOREACH(partition, &fleet->partitions, entry)
+    partition_add_host(fleet, partition, host);
+}
+
+/* ---- hosts ---- */
+
+static struct host *host_add(struct fleet *fleet, const struct id *id)
+{
+    struct host *host = xcalloc(1, sizeof(*host));
+
+    host->id = *id;
+    RB_INIT(&host->holdings);
+    if (fleet->free_slot_count) {
+        host->slot = fleet->free_slots[--fleet->free_slot_count];
+    } else {
+        uint32_t capacity = fleet->slot_capacity;
+
+        ARRAY_GROW(fleet->slots, fleet->slot_count, fleet->slot_capacity);
+        if (capacity != fleet->slot_capacity) {
+            fleet->free_cpu = xreallocarray(fleet->free_cpu, fleet->slot_capacity, sizeof(int32_t));
+            fleet->free_memory =
+                xreallocarray(fleet->free_memory, fleet->slot_capacity, sizeof(int32_t));
+        }
+        host->slot = fleet->slot_count++;
+    }
+    fleet->slots[host->slot] = host;
+    host_sum_up(fleet, host);
+    by_id_add(fleet, host);
+    return host;
+}
+
+static void host_free(struct host *host)
+{
+    attributes_clear(host);
+    free(host->ports);
+    free(host->reserved);
+    free(host);
+}
+
+/* Forgets a host nobody knows and nothing is held on. */
+static void host_drop_if_unused(struct fleet *fleet, struct host *host)
+{
+    if (host->is_known || host->claim_count)
+        return;
+    *by_id_place(fleet->by_id, fleet->by_id_size, &host->id) = REMOVED;
+    fleet->slots[host->slot] = NULL;
+    ARRAY_GROW(fleet->free_slots, fleet->free_slot_count, fleet->free_slot_capacity);
+    fleet->free_slots[fleet->free_slot_count++] = host->slot;
+    host_free(host);
+}
+
+static void reserved_clear(struct host *host)
+{
+    for (size_t i = 0; i < host->reserved_count; i++)
+        port_give_back(host, host->reserved[i]);
+    free(host->reserved);
+    host->reserved = NULL;
+    host->reserved_count = 0;
+}
+
+void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
+{
+    struct host *host = fleet_find(fleet, &facts->id);
+
+    if (!host)
+        host = host_add(fleet, &facts->id);
+    attributes_set(fleet, host, facts);
+    if (!host->is_known)
+        fleet->host_count++;
+    if (host->is_placeable)
+        fleet->placeable_count--;
+    if (facts->is_placeable)
+        fleet->placeable_count++;
+    host->is_known = true;
+    host->is_placeable = facts->is_placeable;
+    host->unplaceable_reason = facts->unplaceable_reason ? facts->unplaceable_reason : "AGENT";
+    mask_set(&host->has, 0, facts->is_placeable);
+    host->cpu = facts->cpu;
+    host->memory = facts->memory;
+    host->gpu_count = (int32_t)facts->gpu_count;
+    reserved_clear(host);
+    host->reserved = xcalloc(facts->reserved_port_count + 1, sizeof(uint32_t));
+    host->reserved_count = facts->reserved_port_count;
+    for (size_t i = 0; i < facts->reserved_port_count; i++) {
+        host->reserved[i] = PORT_KEY(&facts->reserved_ports[i]);
+        port_take(host, host->reserved[i]);
+    }
+    host_sum_up(fleet, host);
+}
+
+void fleet_remove_host(struct fleet *fleet, const struct id *id)
+{
+    struct host *host = fleet_find(fleet, id);
+    struct partition *partition;
+
+    if (!host || !host->is_known)
+        return;
+    LIST_FOREACH(partition, &fleet->partitions, entry)
+    partition_remove_host(fleet, partition, host);
+    fleet->host_count--;
+    fleet->placeable_count -= host->is_placeable;
+    host->is_known = host->is_placeable = false;
+    mask_set(&host->has, 0, false);
+    reserved_clear(host);
+    host_drop_if_unused(fleet, host);
+}
+
+/* ---- claims ---- */
+
+struct owner *fleet_owner(struct fleet *fleet, const char *name, bool may_add)
+{
+    struct owner key = {.name = name};
+    struct owner *owner = name ? RB_FIND(owner_tree, &fleet->owners, &key) : NULL;
+
+    if (owner || !name || !may_add)
+        return owner;
+    owner = xcalloc(1, sizeof(*owner));
+    owner->name = intern_ref(name);
+    LIST_INIT(&owner->holdings);
+    RB_INIT(&owner->views);
+    RB_INSERT(owner_tree, &fleet->owners, owner);
+    return owner;
+}
+
+static void owner_free(struct fleet *fleet, struct owner *owner)
+{
+    views_drop(fleet, owner);
+    RB_REMOVE(owner_tree, &fleet->owners, owner);
+    intern_unref(owner->name);
+    free(owner);
+}
+
+static struct holding *host_holding(const struct host *host, const struct owner *owner)
+{
+    struct holding key = {.owner = (struct owner *)owner};
+
+    return RB_FIND(holding_tree, (struct holding_tree *)&host->holdings, &key);
+}
+
+uint32_t host_holds(const struct host *host, const struct owner *owner)
+{
+    const struct holding *holding = owner ? host_holding(host, owner) : NULL;
+
+    return holding ? holding->count : 0;
+}
+
+static void owner_claim(struct fleet *fleet, struct host *host, const char *name, bool is_held)
+{
+    struct owner *owner = fleet_owner(fleet, name, is_held);
+    struct holding *holding = owner ? host_holding(host, owner) : NULL;
+
+    if (!owner)
+        return;
+    assert(is_held || holding);
+    if (!holding) {
+        holding = xcalloc(1, sizeof(*holding));
+        holding->owner = owner;
+        holding->host = host;
+        RB_INSERT(holding_tree, &host->holdings, holding);
+        LIST_INSERT_HEAD(&owner->holdings, holding, by_host);
+    }
+    holding->count += is_held ? 1 : -1u;
+    views_count(fleet, owner, host, is_held);
+    if (holding->count)
+        return;
+    RB_REMOVE(holding_tree, &host->holdings, holding);
+    LIST_REMOVE(holding, by_host);
+    free(holding);
+    if (LIST_EMPTY(&owner->holdings))
+        owner_free(fleet, owner);
+}
+
+void fleet_claim(struct fleet *fleet, struct host *host, const struct claim *claim, bool is_held)
+{
+    int sign = is_held ? 1 : -1;
+
+    host->held_cpu += (int64_t)sign * claim->cpu;
+    host->held_memory += (int64_t)sign * claim->memory;
+    host->held_gpus += (int64_t)sign * claim->gpu_count;
+    host->claim_count += (uint64_t)(int64_t)sign;
+    for (size_t i = 0; i < claim->port_count; i++) {
+        if (is_held)
+            port_take(host, PORT_KEY(&claim->ports[i]));
+        else
+            port_give_back(host, PORT_KEY(&claim->ports[i]));
+    }
+    host_sum_up(fleet, host);
+    owner_claim(fleet, host, claim->owner, is_held);
+}
+
+void fleet_hold(struct fleet *fleet, const struct id *id, const struct claim *claim)
+{
+    struct host *host = fleet_find(fleet, id);
+
+    if (!host)
+        host = host_add(fleet, id);
+    fleet_claim(fleet, host, claim, true);
+}
+
+void fleet_release(struct fleet *fleet, const struct id *id, const struct claim *claim)
+{
+    struct host *host = fleet_find(fleet, id);
+
+    assert(host && host->claim_count);
+    fleet_claim(fleet, host, claim, false);
+    host_drop_if_unused(fleet, host);
+}
+
+/* ---- figures ---- */
+
+size_t fleet_host_count(const struct fleet *fleet)
+{
+    return fleet->host_count;
+}
+
+size_t fleet_placeable_count(const struct fleet *fleet)
+{
+    return fleet->placeable_count;
+}
+
+bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host_free *ret)
+{
+    const struct host *host = fleet_find(fleet, id);
+    struct fleet *cache = (struct fleet *)fleet; /* of the lent answer */
+
+    if (!host || !host->is_known)
+        return false;
+    if (cache->port_answer_capacity < host->port_count) {
+        cache->port_answer_capacity = host->port_capacity;
+        cache->port_answer = xreallocarray(cache->port_answer, cache->port_answer_capacity,
+                                           sizeof(struct fleet_port));
+    }
+    ret->cpu = fleet->free_cpu[host->slot];
+    ret->memory = fleet->free_memory[host->slot];
+    ret->ports = cache->port_answer;
+    ret->port_count = 0;
+    for (size_t i = 0; i < host->port_count; i++) {
+        if (i && host->ports[i] == host->ports[i - 1])
+            continue;
+        cache->port_answer[ret->port_count++] = (struct fleet_port){
+            .number = (uint16_t)(host->ports[i] & 0xffff), .is_udp = host->ports[i] >> 16};
+    }
+    return true;
+}
+
+const char *fleet_host_value(const struct fleet *fleet, const struct id *id, const char *name)
+{
+    const struct host *host = fleet_find(fleet, id);
+
+    for (size_t i = 0; host && i < host->attribute_count; i++)
+        if (str_eq(host->attributes[i].name, name))
+            return host->attributes[i].value;
+    return NULL;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+    struct requirement *requirement, *next_requirement;
+    struct owner *owner, *next_owner;
+
+    if (!fleet)
+        return;
+    RB_FOREACH_SAFE (owner, owner_tree, &fleet->owners, next_owner) {
+        struct holding *holding;
+
+        while ((holding = LIST_FIRST(&owner->holdings))) {
+            LIST_REMOVE(holding, by_host);
+            RB_REMOVE(holding_tree, &holding->host->holdings, holding);
+            free(holding);
+        }
+        owner_free(fleet, owner);
+    }
+    while (!LIST_EMPTY(&fleet->partitions)) {
+        struct partition *partition = LIST_FIRST(&fleet->partitions);
+
+        LIST_REMOVE(partition, entry);
+        partition_free(partition);
+    }
+    RB_FOREACH_SAFE (requirement, requirement_tree, &fleet->requirements, next_requirement) {
+        RB_REMOVE(requirement_tree, &fleet->requirements, requirement);
+        intern_unref(requirement->text);
+        intern_unref(requirement->name);
+        intern_unref(requirement->value);
+        free(requirement);
+    }
+    for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
+        if (fleet->slots[slot])
+            host_free(fleet->slots[slot]);
+    free(fleet->by_id);
+    free(fleet->slots);
+    free(fleet->free_cpu);
+    free(fleet->free_memory);
+    free(fleet->free_slots);
+    free(fleet->port_answer);
+    free(fleet);
+}

@@ -1,0 +1,340 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/mem.h"
+#include "scheduler/fleet_internal.h"
+
+static int view_cmp(const struct view *a, const struct view *b)
+{
+    return ((uintptr_t)a->group > (uintptr_t)b->group) -
+           ((uintptr_t)a->group < (uintptr_t)b->group);
+}
+RB_GENERATE_STATIC(view_tree, view, entry, view_cmp)
+
+/* ---- partitions ---- */
+
+static void group_free(struct group *group)
+{
+    for (uint32_t i = 0; group->children && i < group->size; i++)
+        group_free(group->children[i]);
+    free(group->children);
+    free(group->slots);
+    intern_unref(group->value);
+    free(group);
+}
+
+static struct group *group_add(struct partition *partition, struct group *parent, const char *value)
+{
+    struct group *group = xcalloc(1, sizeof(*group));
+
+    group->partition = partition;
+    group->parent = parent;
+    group->value = intern_ref(value);
+    if (parent) {
+        ARRAY_GROW(parent->children, parent->size, parent->capacity);
+        group->number = parent->size;
+        parent->children[parent->size++] = group;
+        parent->epoch++;
+    }
+    return group;
+}
+
+void partition_free(struct partition *partition)
+{
+    group_free(partition->root);
+    for (size_t i = 0; i < partition->field_count; i++)
+        intern_unref(partition->fields[i]);
+    free(partition->leaf_of);
+    free(partition->number_of);
+    free(partition);
+}
+
+/* Groups without members stay: there are few values, and hosts come back. */
+void partition_add_host(struct fleet *fleet, struct partition *partition, struct host *host)
+{
+    struct group *group = partition->root;
+
+    for (size_t i = 0; i < partition->field_count; i++) {
+        bool has;
+        const char *value = host_value(host, partition->fields[i], &has);
+        struct group *child = NULL;
+
+        for (uint32_t n = 0; n < group->size && !child; n++)
+            if (group->children[n]->value == value)
+                child = group->children[n];
+        group = child ? child : group_add(partition, group, value);
+    }
+    if (partition->slot_capacity <= host->slot) {
+        partition->slot_capacity = fleet->slot_capacity;
+        partition->leaf_of =
+            xreallocarray(partition->leaf_of, partition->slot_capacity, sizeof(struct group *));
+        partition->number_of =
+            xreallocarray(partition->number_of, partition->slot_capacity, sizeof(uint32_t));
+    }
+    ARRAY_GROW(group->slots, group->size, group->capacity);
+    partition->leaf_of[host->slot] = group;
+    partition->number_of[host->slot] = group->size;
+    group->slots[group->size++] = host->slot;
+    /* What owners have on the host was not counted in any view so far. */
+    for (; group; group = group->parent)
+        group->epoch++;
+}
+
+void partition_remove_host(struct fleet *fleet, struct partition *partition, struct host *host)
+{
+    struct group *group = partition->leaf_of[host->slot];
+    uint32_t number = partition->number_of[host->slot];
+    uint32_t last = group->slots[--group->size];
+
+    (void)fleet;
+    group->slots[number] = last;
+    partition->number_of[last] = number;
+    partition->leaf_of[host->slot] = NULL;
+    for (; group; group = group->parent)
+        group->epoch++;
+}
+
+/* Views point into the groups that go, so all views go with them. */
+static void oldest_partition_drop(struct fleet *fleet)
+{
+    struct partition *partition, *oldest = NULL;
+
+    while (!TAILQ_EMPTY(&fleet->recent))
+        views_drop(fleet, TAILQ_FIRST(&fleet->recent));
+    LIST_FOREACH(partition, &fleet->partitions, entry)
+    oldest = partition;
+    LIST_REMOVE(oldest, entry);
+    partition_free(oldest);
+    fleet->partition_count--;
+}
+
+struct partition *partition_for(struct fleet *fleet, const char *const *fields, size_t field_count)
+{
+    struct partition *partition;
+
+    LIST_FOREACH(partition, &fleet->partitions, entry)
+    {
+        bool is_same = partition->field_count == field_count;
+
+        for (size_t i = 0; i < field_count && is_same; i++)
+            is_same = strcmp(partition->fields[i], fields[i]) == 0;
+        if (is_same)
+            return partition;
+    }
+    if (fleet->partition_count == PARTITIONS_MAX)
+        oldest_partition_drop(fleet);
+    fleet->partition_count++;
+    partition = xcalloc(1, sizeof(*partition));
+    partition->field_count = field_count;
+    for (size_t i = 0; i < field_count; i++)
+        partition->fields[i] = intern(fields[i]);
+    partition->root = group_add(partition, NULL, NULL);
+    for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
+        if (fleet->slots[slot] && fleet->slots[slot]->is_known)
+            partition_add_host(fleet, partition, fleet->slots[slot]);
+    LIST_INSERT_HEAD(&fleet->partitions, partition, entry);
+    return partition;
+}
+
+static bool group_is_leaf(const struct group *group)
+{
+    return !group->children;
+}
+
+/* The child of `group` that a host is (under), or NO_SLOT if the host is not in it. */
+static uint32_t group_child_of(const struct group *group, uint32_t slot)
+{
+    const struct partition *partition = group->partition;
+    const struct group *at = slot < partition->slot_capacity ? partition->leaf_of[slot] : NULL;
+
+    if (group_is_leaf(group))
+        return at == group ? partition->number_of[slot] : NO_SLOT;
+    while (at && at->parent != group)
+        at = at->parent;
+    return at ? at->number : NO_SLOT;
+}
+
+/* ---- views ---- */
+
+static void view_free(struct fleet *fleet, struct owner *owner, struct view *view)
+{
+    RB_REMOVE(view_tree, &owner->views, view);
+    fleet->view_entries -= view->size;
+    owner->view_entries -= view->size;
+    free(view->order);
+    free(view->place);
+    free(view->count);
+    free(view);
+}
+
+void views_drop(struct fleet *fleet, struct owner *owner)
+{
+    struct view *view, *next;
+
+    if (RB_EMPTY(&owner->views))
+        return;
+    RB_FOREACH_SAFE (view, view_tree, &owner->views, next)
+        view_free(fleet, owner, view);
+    TAILQ_REMOVE(&fleet->recent, owner, recent);
+}
+
+/* Puts the children in order of their counts: all of one count first, as is usual, else by
+ * counting. */
+static void view_sort(struct view *view)
+{
+    uint32_t most = 0;
+    uint32_t *start;
+
+    for (uint32_t i = 0; i < view->size; i++)
+        if (view->count[i] > most)
+            most = view->count[i];
+    if (most == 0 || most > 4 * view->size + 1024) {
+        for (uint32_t i = 0; i < view->size; i++)
+            view->order[i] = i;
+        if (most == 0)
+            goto places;
+        /* Few children with large counts: insertion is enough. */
+        for (uint32_t i = 1; i < view->size; i++) {
+            uint32_t child = view->order[i];
+            uint32_t at = i;
+
+            while (at > 0 && view->count[view->order[at - 1]] > view->count[child]) {
+                view->order[at] = view->order[at - 1];
+                at--;
+            }
+            view->order[at] = child;
+        }
+        goto places;
+    }
+    start = xcalloc(most + 2, sizeof(*start));
+    for (uint32_t i = 0; i < view->size; i++)
+        start[view->count[i] + 1]++;
+    for (uint32_t c = 1; c <= most; c++)
+        start[c] += start[c - 1];
+    for (uint32_t i = 0; i < view->size; i++)
+        view->order[start[view->count[i]]++] = i;
+    free(start);
+places:
+    for (uint32_t i = 0; i < view->size; i++)
+        view->place[view->order[i]] = i;
+}
+
+struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *group)
+{
+    struct view key = {.group = group};
+    struct view *view = RB_FIND(view_tree, &owner->views, &key);
+    struct holding *holding;
+
+    if (!RB_EMPTY(&owner->views))
+        TAILQ_REMOVE(&fleet->recent, owner, recent);
+    if (view && view->epoch != group->epoch) {
+        view_free(fleet, owner, view);
+        view = NULL;
+    }
+    if (!view) {
+        view = xcalloc(1, sizeof(*view));
+        view->group = group;
+        view->epoch = group->epoch;
+        view->size = group->size;
+        view->order = xcalloc(view->size + 1, sizeof(uint32_t));
+        view->place = xcalloc(view->size + 1, sizeof(uint32_t));
+        view->count = xcalloc(view->size + 1, sizeof(uint32_t));
+        LIST_FOREACH(holding, &owner->holdings, by_host)
+        {
+            uint32_t child =
+                holding->host->is_known ? group_child_of(group, holding->host->slot) : NO_SLOT;
+
+            if (child != NO_SLOT)
+                view->count[child] += holding->count;
+        }
+        view_sort(view);
+        RB_INSERT(view_tree, &owner->views, view);
+        owner->view_entries += view->size;
+        fleet->view_entries += view->size;
+    }
+    TAILQ_INSERT_HEAD(&fleet->recent, owner, recent);
+    while (fleet->view_entries > VIEW_ENTRIES_MAX &&
+           TAILQ_LAST(&fleet->recent, owners_recent) != owner)
+        views_drop(fleet, TAILQ_LAST(&fleet->recent, owners_recent));
+    return view;
+}
+
+uint32_t view_run_end(const struct view *view, uint32_t start)
+{
+    uint32_t count = view->count[view->order[start]];
+    uint32_t low = start + 1, high = view->size;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (view->count[view->order[mid]] <= count)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static uint32_t view_run_start(const struct view *view, uint32_t at)
+{
+    uint32_t count = view->count[view->order[at]];
+    uint32_t low = 0, high = at;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (view->count[view->order[mid]] < count)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void view_swap(struct view *view, uint32_t a, uint32_t b)
+{
+    uint32_t child = view->order[a];
+
+    view->order[a] = view->order[b];
+    view->order[b] = child;
+    view->place[view->order[a]] = a;
+    view->place[view->order[b]] = b;
+}
+
+/* The child moves to the edge of its run of equals; there one more or less keeps the order. */
+static void view_count(struct view *view, uint32_t child, bool is_held)
+{
+    if (is_held) {
+        view_swap(view, view->place[child], view_run_end(view, view->place[child]) - 1);
+        view->count[child]++;
+    } else {
+        assert(view->count[child]);
+        view_swap(view, view->place[child], view_run_start(view, view->place[child]));
+        view->count[child]--;
+    }
+}
+
+void views_count(struct fleet *fleet, struct owner *owner, const struct host *host, bool is_held)
+{
+    struct partition *partition;
+
+    if (RB_EMPTY(&owner->views) || !host->is_known)
+        return;
+    LIST_FOREACH(partition, &fleet->partitions, entry)
+    {
+        struct group *group = partition->leaf_of[host->slot];
+
+        for (; group; group = group->parent) {
+            struct view key = {.group = group};
+            struct view *view = RB_FIND(view_tree, &owner->views, &key);
+            uint32_t child;
+
+            if (!view || view->epoch != group->epoch)
+                continue;
+            child = group_child_of(group, host->slot);
+            view_count(view, child, is_held);
+        }
+    }
+}
