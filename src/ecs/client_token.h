@@ -1,8 +1,8 @@
-/* client_token.h - idempotency: the same token with the same request gives the first result again (API-042,
- * SC-157).
+/* client_token.h - idempotency: the same token with the same request gives the first result again
+ * (API-042, SC-157).
  *
- * A token is remembered for CLIENT_TOKEN_LIFE_MS with a fingerprint of the request and a text from which
- * the handler can answer again.
+ * A token is remembered for CLIENT_TOKEN_LIFE_MS with a fingerprint of the request and a text from
+ * which the handler can answer again.
  */
 #ifndef BERTH_ECS_CLIENT_TOKEN_H
 #define BERTH_ECS_CLIENT_TOKEN_H
@@ -19,9 +19,9 @@ struct client_token_use {
     const char *result;      /* of the first call; NULL: this is the first */
 };
 
-/* Looks a token up. `request` is the decoded request with the token taken out. Refuses tokens that are empty,
- * longer than `chars_max` or not printable ASCII (API_INVALID_PARAMETER), and one that was used with another
- * request (`conflict_code`, `conflict_text`). */
+/* Looks a token up. `request` is the decoded request with the token taken out. Refuses tokens that
+ * are empty, longer than `chars_max` or not printable ASCII (API_INVALID_PARAMETER), and one that
+ * was used with another request (`conflict_code`, `conflict_text`). */
 MUST_USE struct error *client_token_look_up(struct call *call, const char *operation,
                                             const char *token, size_t chars_max,
                                             const struct shape *shape, const void *request,

@@ -33,6 +33,12 @@ struct task_describer task_describer_for(struct call *call)
     };
 }
 
+void task_describer_know(struct task_describer *describer, const struct task_recipe *recipe)
+{
+    if (describer->recipe_count < TASK_DESCRIBER_RECIPES_MAX)
+        describer->recipes[describer->recipe_count++] = *recipe;
+}
+
 struct ecs_failure failure_of(const char *arn, const char *reason)
 {
     return (struct ecs_failure){.arn = arn, .reason = reason};

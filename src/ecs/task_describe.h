@@ -19,6 +19,9 @@ struct task_describer {
 
 struct task_describer task_describer_for(struct call *call);
 
+/* Spares reading a definition that the caller has read already. */
+void task_describer_know(struct task_describer *describer, const struct task_recipe *recipe);
+
 /* Fills `*ret`; it lends from the record and the call's arena. */
 MUST_USE struct error *task_describe(struct task_describer *describer, const struct task *task,
                                      bool with_tags, struct ecs_task *ret);

@@ -23,7 +23,8 @@ static struct error *check_started_by(const char *started_by)
     return NULL;
 }
 
-/* SC-092: a group that looks like a service's, or like another family's, would spoil their counts. */
+/* SC-092: a group that looks like a service's, or like another family's, would spoil their counts.
+ */
 static struct error *check_group(const char *group, const char *family)
 {
     static const char of_family[] = "family:";
@@ -54,8 +55,8 @@ static struct error *check_launch_type(const struct task_recipe *recipe, enum ec
                          "The launch type %s is not available here; use EC2 or EXTERNAL.",
                          ecs_launch_type_name(type));
     for (size_t i = 0; i < fits->count; i++)
-        is_compatible = is_compatible || str_eq(ecs_compatibility_name(fits->items[i]),
-                                                ecs_launch_type_name(type));
+        is_compatible = is_compatible ||
+                        str_eq(ecs_compatibility_name(fits->items[i]), ecs_launch_type_name(type));
     if (!is_compatible)
         return error_new(API_INVALID_PARAMETER, "Task definition does not support launch_type %s.",
                          ecs_launch_type_name(type));
@@ -124,6 +125,7 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
     TRY(check_options(request, &ret->recipe));
     ret->call = call;
     ret->describer = task_describer_for(call);
+    task_describer_know(&ret->describer, &ret->recipe);
     ret->order = (struct task_order){
         .cluster = ret->cluster->name,
         .recipe = &ret->recipe,
@@ -141,11 +143,12 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
 }
 
 struct error *task_launch_insert(struct task_launch *launch, const struct id *instance,
-                                 struct ecs_task *ret)
+                                 struct id *ret_id, struct ecs_task *ret)
 {
     struct call *call = launch->call;
-    const struct task *task = txn_insert_task(
-        call->txn, task_build(&launch->order, instance, call->rng, call->now_ms));
+    const struct task *task =
+        txn_insert_task(call->txn, task_build(&launch->order, instance, call->rng, call->now_ms));
 
+    *ret_id = task->id;
     return task_describe(&launch->describer, task, true, ret);
 }

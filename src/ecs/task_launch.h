@@ -1,7 +1,7 @@
 /* task_launch.h - what RunTask and StartTask have in common: everything but where the tasks go.
  *
- * task_launch_prepare() refuses what can be refused before a place is looked for; task_launch_insert()
- * stages one task and shows it.
+ * task_launch_prepare() refuses what can be refused before a place is looked for;
+ * task_launch_insert() stages one task and shows it.
  */
 #ifndef BERTH_ECS_TASK_LAUNCH_H
 #define BERTH_ECS_TASK_LAUNCH_H
@@ -11,10 +11,11 @@
 #include "ecs/task_describe.h"
 #include "gen/ecs_types.h"
 
-#define STARTED_BY_CHARS_MAX   36 /* API-119 */
-#define REFERENCE_ID_CHARS_MAX 1024
-#define GROUP_CHARS_MAX        255
-#define RUN_TASK_COUNT_MAX     10 /* SC-003 */
+#define STARTED_BY_CHARS_MAX     36 /* API-119 */
+#define REFERENCE_ID_CHARS_MAX   1024
+#define GROUP_CHARS_MAX          255
+#define RUN_TASK_COUNT_MAX       10 /* SC-003 */
+#define START_TASK_INSTANCES_MAX 10
 
 /* The members the two requests share; lent. */
 struct task_launch_request {
@@ -44,8 +45,8 @@ MUST_USE struct error *task_launch_prepare(struct call *call,
                                            const struct task_launch_request *request,
                                            struct task_launch *ret);
 
-/* Stages a task on `instance` and fills `ret` with it. */
+/* Stages a task on `instance`, gives its id and fills `ret` with it. */
 MUST_USE struct error *task_launch_insert(struct task_launch *launch, const struct id *instance,
-                                          struct ecs_task *ret);
+                                          struct id *ret_id, struct ecs_task *ret);
 
 #endif

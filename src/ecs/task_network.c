@@ -18,8 +18,7 @@ static struct error *check_awsvpc(const struct ecs_aws_vpc_configuration *vpc,
     if (vpc->security_groups.count > NETWORK_SECURITY_GROUPS_MAX)
         return error_new(API_INVALID_PARAMETER, "securityGroups can have at most %d items.",
                          NETWORK_SECURITY_GROUPS_MAX);
-    if (vpc->assign_public_ip == ECS_ASSIGN_PUBLIC_IP_ENABLED &&
-        launch_type != LAUNCH_TYPE_FARGATE)
+    if (vpc->assign_public_ip == ECS_ASSIGN_PUBLIC_IP_ENABLED && launch_type != LAUNCH_TYPE_FARGATE)
         return error_new(API_INVALID_PARAMETER,
                          "Assign public IP is not supported for this launch type.");
     return NULL;

@@ -1,5 +1,5 @@
-/* task_network.h - networkConfiguration against the network mode of a task definition (API-141, SC-011, SC-012,
- * SC-159). RunTask, StartTask, CreateService and UpdateService refuse the same.
+/* task_network.h - networkConfiguration against the network mode of a task definition (API-141,
+ * SC-011, SC-012, SC-159). RunTask, StartTask, CreateService and UpdateService refuse the same.
  */
 #ifndef BERTH_ECS_TASK_NETWORK_H
 #define BERTH_ECS_TASK_NETWORK_H

@@ -49,8 +49,8 @@ static struct error *check_strategy(const struct ecs_placement_strategy *strateg
                              strategy->field ? strategy->field : "null");
         return NULL;
     case ECS_PLACEMENT_STRATEGY_TYPE_BINPACK:
-        if (str_is_empty(strategy->field) || (strcasecmp(strategy->field, "cpu") != 0 &&
-                                              strcasecmp(strategy->field, "memory") != 0))
+        if (str_is_empty(strategy->field) ||
+            (strcasecmp(strategy->field, "cpu") != 0 && strcasecmp(strategy->field, "memory") != 0))
             return error_new(API_INVALID_PARAMETER,
                              "The field of a binpack strategy must be cpu or memory, but was %s.",
                              strategy->field ? strategy->field : "null");

@@ -1,0 +1,88 @@
+#include "ecs/task_capacity.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "gen/ecs_shapes.h"
+
+static bool is_associated(const struct cluster *cluster, const char *provider)
+{
+    for (size_t i = 0; i < cluster->capacity_providers_count; i++)
+        if (str_eq(cluster->capacity_providers[i], provider))
+            return true;
+    return false;
+}
+
+static struct error *check_strategy(const struct cluster *cluster,
+                                    const struct ecs_capacity_provider_strategy *strategy)
+{
+    size_t with_base = 0;
+    size_t with_weight = 0;
+
+    if (strategy->count > CAPACITY_STRATEGY_ITEMS_MAX)
+        return error_new(API_INVALID_PARAMETER,
+                         "capacityProviderStrategy can have at most %d items.",
+                         CAPACITY_STRATEGY_ITEMS_MAX);
+    for (size_t i = 0; i < strategy->count; i++) {
+        const struct ecs_capacity_provider_strategy_item *item = &strategy->items[i];
+
+        with_base += item->base > 0;
+        with_weight += item->weight > 0;
+        if (!is_associated(cluster, item->capacity_provider))
+            return error_new(API_INVALID_PARAMETER,
+                             "The specified capacity provider strategy cannot contain a capacity "
+                             "provider that is not associated with the cluster. Associate the "
+                             "capacity provider with the cluster and try again.");
+    }
+    if (with_base > 1)
+        return error_new(API_INVALID_PARAMETER,
+                         "Only one capacity provider in a capacity provider strategy can have a "
+                         "base defined.");
+    if (strategy->count > 1 && !with_weight)
+        return error_new(API_INVALID_PARAMETER,
+                         "At least one capacity provider in a capacity provider strategy must "
+                         "have a weight greater than 0.");
+    return NULL;
+}
+
+static struct error *refuse_strategy(void)
+{
+    return error_new(API_UNSUPPORTED_FEATURE,
+                     "Tasks cannot be placed by capacity providers here; specify the launch type "
+                     "EC2 or EXTERNAL.");
+}
+
+struct error *task_capacity_resolve(struct arena *arena, const struct cluster *cluster,
+                                    enum ecs_launch_type asked,
+                                    const struct ecs_capacity_provider_strategy *strategy,
+                                    enum ecs_launch_type *ret)
+{
+    struct ecs_capacity_provider_strategy by_default = {0};
+
+    if (asked != ECS_LAUNCH_TYPE_UNSET && strategy->count > 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "Specifying both a launch type and capacity provider strategy is not "
+                         "supported. Remove one and try again.");
+    if (strategy->count > 0) {
+        TRY(check_strategy(cluster, strategy));
+        return refuse_strategy();
+    }
+    if (asked == ECS_LAUNCH_TYPE_UNSET && cluster->default_strategy) {
+        TRY(shape_decode_text(&ecs_shapes[ECS_SHAPE_CAPACITY_PROVIDER_STRATEGY], 0, arena,
+                              cluster->default_strategy, strlen(cluster->default_strategy),
+                              &by_default));
+        if (by_default.count > 0)
+            return refuse_strategy();
+    }
+    *ret = asked == ECS_LAUNCH_TYPE_UNSET ? ECS_LAUNCH_TYPE_EC2 : asked;
+    return NULL;
+}
+
+struct error *task_capacity_check_platform(enum ecs_launch_type type, const char *platform_version)
+{
+    if (!str_is_empty(platform_version) && type != ECS_LAUNCH_TYPE_FARGATE)
+        return error_new(API_INVALID_PARAMETER,
+                         "The platform version must be null when specifying an %s launch type.",
+                         ecs_launch_type_name(type));
+    return NULL;
+}

@@ -1,0 +1,25 @@
+/* task_capacity.h - launch type, capacity provider strategy, or the cluster's default: where tasks
+ * may run (API-069, API-117, API-133, SC-145 to SC-149).
+ */
+#ifndef BERTH_ECS_TASK_CAPACITY_H
+#define BERTH_ECS_TASK_CAPACITY_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "gen/ecs_types.h"
+#include "gen/records.h"
+
+#define CAPACITY_STRATEGY_ITEMS_MAX 6
+
+/* The launch type of a request: never UNSET. Strategies are checked in full; none can be met while
+ * there are no capacity providers, which is API_UNSUPPORTED_FEATURE. */
+MUST_USE struct error *task_capacity_resolve(struct arena *arena, const struct cluster *cluster,
+                                             enum ecs_launch_type asked,
+                                             const struct ecs_capacity_provider_strategy *strategy,
+                                             enum ecs_launch_type *ret);
+
+/* platformVersion is for FARGATE alone (SC-006). */
+MUST_USE struct error *task_capacity_check_platform(enum ecs_launch_type type,
+                                                    const char *platform_version);
+
+#endif
