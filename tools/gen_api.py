@@ -354,8 +354,10 @@ def rule_lines(api, name, facts, patterns):
         runs, count = patterns.runs(facts["pattern"])
         parts += [".pattern = %s" % model.c_string(facts["pattern"]),
                   ".runs = %s" % runs, ".run_count = %d" % count]
-    if "message" in facts:
-        parts.append(".message = %s" % model.c_string(facts["message"]))
+    for key, field in (("message", "message"), ("messageMin", "message_min"),
+                       ("messageMax", "message_max")):
+        if key in facts:
+            parts.append(".%s = %s" % (field, model.c_string(facts[key])))
     return "&(const struct shape_rule){%s}" % ", ".join(parts) if parts else "NULL"
 
 

@@ -171,51 +171,55 @@ static size_t char_count(const char *s)
     return count;
 }
 
-/* Bounds as people write them: "at least 1", "between 0 and 65535". */
-static struct error *out_of_bounds(struct decoder *decoder, const struct place *place,
-                                   const struct shape_rule *rule, const char *before,
-                                   const char *after, const char *is, double value)
-{
-    if (rule->has_min && rule->has_max && rule->min == rule->max)
-        return refuse(decoder->refusal, place, "must %s%.15g%s, but %s %.15g.", before, rule->min,
-                      after, is, value);
-    if (rule->has_min && rule->has_max)
-        return refuse(decoder->refusal, place, "must %sbetween %.15g and %.15g%s, but %s %.15g.",
-                      before, rule->min, rule->max, after, is, value);
-    return refuse(decoder->refusal, place, "must %sat %s %.15g%s, but %s %.15g.", before,
-                  rule->has_min ? "least" : "most", rule->has_min ? rule->min : rule->max, after, is,
-                  value);
-}
-
 static bool is_outside(const struct shape_rule *rule, double value)
 {
     return (rule->has_min && value < rule->min) || (rule->has_max && value > rule->max);
 }
 
-/* The refusal in ECS's words, if the model has them. */
-static struct error *own_words(struct decoder *decoder, const struct shape_rule *rule,
-                               const char *value)
+/* A refusal in ECS's words, which may have a hole for the value. */
+static struct error *own_words(struct decoder *decoder, const char *message, const char *value)
 {
-    const char *hole = strstr(rule->message, "%s");
+    const char *hole = strstr(message, "%s");
 
     if (!hole)
-        return error_new(decoder->refusal, "%s", rule->message);
-    return error_new(decoder->refusal, "%.*s%s%s", (int)(hole - rule->message), rule->message, value,
-                     hole + 2);
+        return error_new(decoder->refusal, "%s", message);
+    return error_new(decoder->refusal, "%.*s%s%s", (int)(hole - message), message, value, hole + 2);
 }
 
-static struct error *check_number(struct decoder *decoder, const struct shape_rule *rule,
-                                  const struct place *place, double value)
+/* What is measured, for "must VERB at least 1 UNIT, but IS 0". */
+struct measure {
+    const char *verb, *unit, *is;
+};
+static const struct measure of_value = {"be", "", "is"};
+static const struct measure of_text = {"have", " characters", "has"};
+static const struct measure of_list = {"have", " items", "has"};
+
+/* `text` is the value as ECS's own words may want it; NULL: the number itself. */
+static struct error *check_bounds(struct decoder *decoder, const struct shape_rule *rule,
+                                  const struct place *place, const struct measure *measure,
+                                  double value, const char *text)
 {
+    const char *message;
+    char number[32];
+
     if (!rule || !is_outside(rule, value))
         return NULL;
-    if (rule->message) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%.15g", value);
-        return own_words(decoder, rule, text);
+    message = rule->has_min && value < rule->min ? rule->message_min : rule->message_max;
+    if (!message)
+        message = rule->message;
+    if (message) {
+        snprintf(number, sizeof(number), "%.15g", value);
+        return own_words(decoder, message, text ? text : number);
     }
-    return out_of_bounds(decoder, place, rule, "be ", "", "is", value);
+    if (rule->has_min && rule->has_max && rule->min == rule->max)
+        return refuse(decoder->refusal, place, "must %s %.15g%s, but %s %.15g.", measure->verb,
+                      rule->min, measure->unit, measure->is, value);
+    if (rule->has_min && rule->has_max)
+        return refuse(decoder->refusal, place, "must %s between %.15g and %.15g%s, but %s %.15g.",
+                      measure->verb, rule->min, rule->max, measure->unit, measure->is, value);
+    return refuse(decoder->refusal, place, "must %s at %s %.15g%s, but %s %.15g.", measure->verb,
+                  rule->has_min ? "least" : "most", rule->has_min ? rule->min : rule->max,
+                  measure->unit, measure->is, value);
 }
 
 static struct error *check_string(struct decoder *decoder, const struct shape_rule *rule,
@@ -223,36 +227,14 @@ static struct error *check_string(struct decoder *decoder, const struct shape_ru
 {
     if (!rule)
         return NULL;
-    if (rule->has_min || rule->has_max) {
-        double count = (double)char_count(text);
-
-        if (is_outside(rule, count))
-            return rule->message
-                       ? own_words(decoder, rule, text)
-                       : out_of_bounds(decoder, place, rule, "have ", " characters", "has", count);
-    }
-    if (rule->run_count && !rule_matches(rule, text)) {
-        if (rule->message)
-            return own_words(decoder, rule, text);
-        return refuse(decoder->refusal, place, "must match %s, but is %s.", rule->pattern,
-                      *text ? text : "empty");
-    }
-    return NULL;
-}
-
-static struct error *check_count(struct decoder *decoder, const struct shape_rule *rule,
-                                 const struct place *place, size_t count)
-{
-    if (!rule || !is_outside(rule, (double)count))
+    if (rule->has_min || rule->has_max)
+        TRY(check_bounds(decoder, rule, place, &of_text, (double)char_count(text), text));
+    if (!rule->run_count || rule_matches(rule, text))
         return NULL;
-    if (rule->message) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%zu", count);
-        return own_words(decoder, rule, text);
-    }
-    return out_of_bounds(decoder, place, rule, "have ", rule->max == 1 ? " item" : " items", "has",
-                         (double)count);
+    if (rule->message)
+        return own_words(decoder, rule->message, text);
+    return refuse(decoder->refusal, place, "must match %s, but is %s.", rule->pattern,
+                  *text ? text : "empty");
 }
 
 /* --- decoding ---------------------------------------------------------------------------------- */
@@ -423,8 +405,8 @@ static struct error *decode_list(struct decoder *decoder, const struct shape *sh
 
     if (!json_is_array(json))
         return wrong_type(place, "a list", json);
-    TRY(check_count(decoder, rule, place, count));
-    TRY(check_count(decoder, shape->rule, place, count));
+    TRY(check_bounds(decoder, rule, place, &of_list, (double)count, NULL));
+    TRY(check_bounds(decoder, shape->rule, place, &of_list, (double)count, NULL));
     TRY(take(decoder, count * stride, &list->items));
     list->is_set = true;
     list->count = count;
@@ -452,8 +434,8 @@ static struct error *decode_map(struct decoder *decoder, const struct shape *sha
 
     if (!json_is_object(json))
         return wrong_type(place, "an object", json);
-    TRY(check_count(decoder, rule, place, count));
-    TRY(check_count(decoder, shape->rule, place, count));
+    TRY(check_bounds(decoder, rule, place, &of_list, (double)count, NULL));
+    TRY(check_bounds(decoder, shape->rule, place, &of_list, (double)count, NULL));
     TRY(take(decoder, count * stride, &map->items));
     map->is_set = true;
     entry = map->items;
@@ -597,22 +579,22 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
         return decode_document(decoder, rule, place, json, ret);
     case SHAPE_INTEGER:
         TRY(whole_number(place, json, INT32_MIN, INT32_MAX, &whole));
-        TRY(check_number(decoder, rule, place, (double)whole));
-        TRY(check_number(decoder, shape->rule, place, (double)whole));
+        TRY(check_bounds(decoder, rule, place, &of_value, (double)whole, NULL));
+        TRY(check_bounds(decoder, shape->rule, place, &of_value, (double)whole, NULL));
         *(int32_t *)ret = (int32_t)whole;
         return NULL;
     case SHAPE_LONG:
     case SHAPE_TIMESTAMP_MS:
         TRY(whole_number(place, json, INT64_MIN, INT64_MAX, &whole));
-        TRY(check_number(decoder, rule, place, (double)whole));
-        TRY(check_number(decoder, shape->rule, place, (double)whole));
+        TRY(check_bounds(decoder, rule, place, &of_value, (double)whole, NULL));
+        TRY(check_bounds(decoder, shape->rule, place, &of_value, (double)whole, NULL));
         *(int64_t *)ret = whole;
         return NULL;
     case SHAPE_DOUBLE:
         if (!json_is_number(json))
             return wrong_type(place, "a number", json);
-        TRY(check_number(decoder, rule, place, json_number_value(json)));
-        TRY(check_number(decoder, shape->rule, place, json_number_value(json)));
+        TRY(check_bounds(decoder, rule, place, &of_value, json_number_value(json), NULL));
+        TRY(check_bounds(decoder, shape->rule, place, &of_value, json_number_value(json), NULL));
         *(double *)ret = json_number_value(json);
         return NULL;
     case SHAPE_BOOLEAN:

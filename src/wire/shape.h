@@ -81,7 +81,8 @@ struct shape_rule {
     const char *pattern; /* as the model has it; NULL: any */
     const struct shape_run *runs;
     size_t run_count;
-    const char *message; /* ECS's own words for a refusal, "%s" is the value; NULL: ours */
+    /* ECS's own words for a refusal, "%s" is the value; NULL: ours. */
+    const char *message, *message_min, *message_max;
 };
 
 enum {
