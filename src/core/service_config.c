@@ -1,0 +1,161 @@
+#include "core/service_config.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "gen/ecs_shapes.h"
+
+enum controller_type service_config_controller(const struct ecs_create_service_request *config)
+{
+    enum controller_type type = CONTROLLER_ECS;
+
+    if (config->deployment_controller)
+        controller_type_parse(
+            ecs_deployment_controller_type_name(config->deployment_controller->type), &type);
+    return type;
+}
+
+/* A copy to write into: what was decoded from a request is only lent. */
+static struct ecs_deployment_configuration *
+own_deployment(struct arena *arena, const struct ecs_create_service_request *config)
+{
+    struct ecs_deployment_configuration *own =
+        ARENA_NEW(arena, struct ecs_deployment_configuration);
+
+    if (config->deployment_configuration)
+        *own = *config->deployment_configuration;
+    return own;
+}
+
+static void fill_deployment_defaults(struct arena *arena, struct ecs_create_service_request *config)
+{
+    bool is_daemon = config->scheduling_strategy == ECS_SCHEDULING_STRATEGY_DAEMON;
+    struct ecs_deployment_configuration *deployment = own_deployment(arena, config);
+
+    if (!deployment->has_maximum_percent)
+        SET(deployment, maximum_percent,
+            is_daemon ? SERVICE_DAEMON_MAXIMUM_PERCENT : SERVICE_REPLICA_MAXIMUM_PERCENT);
+    if (!deployment->has_minimum_healthy_percent)
+        SET(deployment, minimum_healthy_percent,
+            is_daemon ? SERVICE_DAEMON_MINIMUM_PERCENT : SERVICE_REPLICA_MINIMUM_PERCENT);
+    if (service_config_controller(config) == CONTROLLER_ECS) {
+        if (!deployment->deployment_circuit_breaker) {
+            deployment->deployment_circuit_breaker =
+                ARENA_NEW(arena, struct ecs_deployment_circuit_breaker);
+            SET(deployment->deployment_circuit_breaker, enable, false);
+            SET(deployment->deployment_circuit_breaker, rollback, false);
+        }
+        if (deployment->strategy == ECS_DEPLOYMENT_STRATEGY_UNSET)
+            deployment->strategy = ECS_DEPLOYMENT_STRATEGY_ROLLING;
+    }
+    config->deployment_configuration = deployment;
+}
+
+void service_config_fill_defaults(struct arena *arena, struct ecs_create_service_request *config)
+{
+    if (config->scheduling_strategy == ECS_SCHEDULING_STRATEGY_UNSET)
+        config->scheduling_strategy = ECS_SCHEDULING_STRATEGY_REPLICA;
+    if (!config->deployment_controller) {
+        config->deployment_controller = ARENA_NEW(arena, struct ecs_deployment_controller);
+        config->deployment_controller->type = ECS_DEPLOYMENT_CONTROLLER_TYPE_ECS;
+    }
+    fill_deployment_defaults(arena, config);
+    if (config->propagate_tags == ECS_PROPAGATE_TAGS_UNSET)
+        config->propagate_tags = ECS_PROPAGATE_TAGS_NONE;
+    if (!config->has_enable_ecs_managed_tags)
+        SET(config, enable_ecs_managed_tags, false);
+    if (!config->has_enable_execute_command)
+        SET(config, enable_execute_command, false);
+    if (config->availability_zone_rebalancing == ECS_AVAILABILITY_ZONE_REBALANCING_UNSET)
+        config->availability_zone_rebalancing = ECS_AVAILABILITY_ZONE_REBALANCING_DISABLED;
+    if (config->load_balancers.count > 0 && !config->has_health_check_grace_period_seconds)
+        SET(config, health_check_grace_period_seconds, 0);
+}
+
+/* ---- records ---- */
+
+struct error *service_config_read(struct arena *arena, const struct service *service,
+                                  struct ecs_create_service_request *ret)
+{
+    const char *text = service->document ? service->document : "{}";
+    struct ecs_deployment_configuration *deployment;
+    struct error *err;
+
+    *ret = (struct ecs_create_service_request){0};
+    err = shape_decode_text(&ecs_shapes[ECS_SHAPE_CREATE_SERVICE_REQUEST], 0, arena, text,
+                            strlen(text), ret);
+    if (err) {
+        err->code = API_SERVER;
+        return error_wrap(err, "stored service %s", service->name);
+    }
+    ret->deployment_controller = ARENA_NEW(arena, struct ecs_deployment_controller);
+    ecs_deployment_controller_type_parse(controller_type_name(service->controller),
+                                         &ret->deployment_controller->type);
+    ecs_scheduling_strategy_parse(scheduling_strategy_name(service->strategy),
+                                  &ret->scheduling_strategy);
+    if (service->launch_type != LAUNCH_TYPE_NONE)
+        ecs_launch_type_parse(launch_type_name(service->launch_type), &ret->launch_type);
+    ecs_propagate_tags_parse(propagate_tags_name(service->propagate_tags), &ret->propagate_tags);
+    /* A DAEMON service has no desired count of its own making (SC-136). */
+    if (service->strategy == STRATEGY_REPLICA)
+        SET(ret, desired_count, service->desired_count);
+    SET(ret, enable_ecs_managed_tags, service->enable_managed_tags);
+    SET(ret, enable_execute_command, service->enable_execute_command);
+    if (service->has_health_grace_s)
+        SET(ret, health_check_grace_period_seconds, service->health_grace_s);
+    deployment = own_deployment(arena, ret);
+    SET(deployment, maximum_percent, service->maximum_percent);
+    SET(deployment, minimum_healthy_percent, service->minimum_percent);
+    ret->deployment_configuration = deployment;
+    service_config_fill_defaults(arena, ret);
+    return NULL;
+}
+
+/* What the record has no member for. */
+static void write_document(const struct ecs_create_service_request *config, struct service *service)
+{
+    struct ecs_create_service_request rest = *config;
+    struct ecs_deployment_configuration deployment = *config->deployment_configuration;
+    CLEANUP(buf_done) struct buf text = {0};
+
+    rest.service_name = service->name;
+    rest.cluster = NULL;
+    rest.task_definition = NULL;
+    rest.client_token = NULL;
+    rest.has_desired_count = false;
+    rest.launch_type = ECS_LAUNCH_TYPE_UNSET;
+    rest.has_health_check_grace_period_seconds = false;
+    rest.scheduling_strategy = ECS_SCHEDULING_STRATEGY_UNSET;
+    rest.deployment_controller = NULL;
+    rest.tags = (struct ecs_tags){0};
+    rest.has_enable_ecs_managed_tags = false;
+    rest.propagate_tags = ECS_PROPAGATE_TAGS_UNSET;
+    rest.has_enable_execute_command = false;
+    deployment.has_maximum_percent = false;
+    deployment.has_minimum_healthy_percent = false;
+    rest.deployment_configuration = &deployment;
+    ecs_encode_create_service_request(&text, &rest);
+    service_set_document(service, text.data);
+}
+
+void service_config_write(const struct ecs_create_service_request *config, struct service *service)
+{
+    service->controller = service_config_controller(config);
+    scheduling_strategy_parse(ecs_scheduling_strategy_name(config->scheduling_strategy),
+                              &service->strategy);
+    service->launch_type = LAUNCH_TYPE_NONE;
+    if (config->launch_type)
+        launch_type_parse(ecs_launch_type_name(config->launch_type), &service->launch_type);
+    propagate_tags_parse(ecs_propagate_tags_name(config->propagate_tags), &service->propagate_tags);
+    if (config->has_desired_count)
+        service->desired_count = config->desired_count;
+    service->minimum_percent = config->deployment_configuration->minimum_healthy_percent;
+    service->maximum_percent = config->deployment_configuration->maximum_percent;
+    service->enable_managed_tags = config->enable_ecs_managed_tags;
+    service->enable_execute_command = config->enable_execute_command;
+    if (config->has_health_check_grace_period_seconds)
+        service_set_health_grace_s(service, config->health_check_grace_period_seconds);
+    else
+        service_clear_health_grace_s(service);
+    write_document(config, service);
+}
