@@ -1,0 +1,35 @@
+/* service_rules.h - what CreateService and UpdateService refuse: the matrix of controllers,
+ * strategies, network modes and options (API-131 to API-145, SC-131 to SC-169, SC-370, SC-371).
+ *
+ * Both operations check the whole configuration that would be in force, so an update cannot reach
+ * what a creation refuses.
+ */
+#ifndef BERTH_ECS_SERVICE_RULES_H
+#define BERTH_ECS_SERVICE_RULES_H
+
+#include "core/service_config.h"
+#include "core/task_recipe.h"
+#include "ecs/ecs.h"
+
+#define SERVICE_LOAD_BALANCERS_MAX 5
+#define SERVICE_REGISTRIES_MAX     1
+#define SERVICE_CONNECT_MAX        30
+#define SERVICE_ALARM_NAMES_MAX    10
+
+/* Which members go together, before defaults are filled in and the task definition is looked up. */
+MUST_USE struct error *service_rules_check_shape(const struct ecs_create_service_request *config);
+
+/* The rest, with defaults filled in. `recipe` is the task definition's; NULL with the EXTERNAL
+ * controller. */
+MUST_USE struct error *service_rules_check(struct call *call, const struct cluster *cluster,
+                                           const struct ecs_create_service_request *config,
+                                           const struct task_recipe *recipe);
+
+/* Parts of it, in files of their own. */
+MUST_USE struct error *service_rules_check_routing(const struct ecs_create_service_request *config,
+                                                   const struct task_recipe *recipe);
+MUST_USE struct error *service_rules_check_connect(const struct cluster *cluster,
+                                                   const struct ecs_create_service_request *config,
+                                                   const struct task_recipe *recipe);
+
+#endif
