@@ -25,7 +25,7 @@ struct http_client_options {
 
 MUST_USE struct error *http_client_new(struct loop *loop, const struct http_client_options *options,
                                        struct http_client **ret_client);
-/* Cancels what is under way (completions run before this returns control to the loop's next turn). */
+/* Cancels what is under way; the completions run in a later callback, at the latest in loop_free(). */
 void http_client_free(struct http_client *client);
 
 struct http_response {
@@ -38,7 +38,8 @@ struct http_response {
 
 /* `err` is NULL if an answer arrived, whatever its status; else `response` is NULL. Takes `err`. */
 typedef void http_done_fn(struct error *err, const struct http_response *response, void *data);
-/* A piece of a streamed body; return false to end the request (done gets an error). */
+/* A piece of a streamed body; return false to end the request (done gets an error). Only the body of a
+ * 2xx answer is streamed: that of a refusal is collected and handed to done. */
 typedef bool http_chunk_fn(const char *bytes, size_t len, void *data);
 
 struct http_call_options {
@@ -50,6 +51,7 @@ struct http_call_options {
     size_t body_len;
     int64_t timeout_ms;       /* whole call; 0: none (streams, which have idle_timeout_ms) */
     int64_t idle_timeout_ms;  /* no byte for so long; 0: none */
+    bool is_once; /* must not be sent again when a kept connection turns out to be dead: takes a new one */
     http_chunk_fn *on_chunk;  /* NULL: collect the body, at most HTTP_BODY_BYTES_MAX */
     http_done_fn *done;
     void *data;
