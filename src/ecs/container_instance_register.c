@@ -1,0 +1,438 @@
+#include <jansson.h>
+#include <string.h>
+
+#include "ecs/auth.h"
+#include "ecs/container_instance.h"
+#include "ecs/names.h"
+#include "ecs/tags.h"
+#include "gen/ecs_handlers.h"
+
+#define OPERATION           "RegisterContainerInstance"
+#define ATTRIBUTES_MAX      500
+#define ATTRIBUTE_CHARS_MAX 255
+#define RESERVED_PORTS_MAX  100 /* TD-102, API-099 */
+#define GPUS_MAX            64
+#define TOKEN_CHARS_MAX     64
+#define TOKEN_LIFE_MS       (24 * 3600 * 1000)
+
+bool attribute_is_reserved(const char *name)
+{
+    return str_starts_with(name, "ecs.") || str_starts_with(name, "com.amazonaws.");
+}
+
+/* ---- what a request says ---- */
+
+/* The parts of the identity document that tell something (AP-005); all NULL off EC2. */
+struct identity {
+    const char *instance_id, *zone, *type, *image, *architecture;
+};
+
+struct registration {
+    const struct ecs_register_container_instance_request *in;
+    const char *cluster;
+    struct identity identity;
+    bool has_resources;
+    int32_t cpu, memory;
+    struct port *ports; /* zeroed records, numbers and protocols only */
+    size_t port_count;
+    bool is_external;
+};
+
+static const char *text_of(struct call *call, const json_t *document, const char *name)
+{
+    return arena_dup(call->arena, json_string_value(json_object_get(document, name)));
+}
+
+static struct identity read_identity(struct call *call, const char *text)
+{
+    struct identity identity = {0};
+    json_t *document = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    if (json_is_object(document))
+        identity = (struct identity){
+            .instance_id = text_of(call, document, "instanceId"),
+            .zone = text_of(call, document, "availabilityZone"),
+            .type = text_of(call, document, "instanceType"),
+            .image = text_of(call, document, "imageId"),
+            .architecture = text_of(call, document, "architecture"),
+        };
+    json_decref(document);
+    return identity;
+}
+
+static struct error *read_ports(const struct ecs_resource *resource, enum protocol protocol,
+                                struct registration *registration)
+{
+    for (size_t i = 0; i < resource->string_set_value.count; i++) {
+        int64_t number;
+
+        if (!str_to_int64(resource->string_set_value.items[i], &number) || number < 1 || number > 65535)
+            return error_new(API_INVALID_PARAMETER, "Reserved port '%s' is not a port number.",
+                             resource->string_set_value.items[i]);
+        if (registration->port_count == RESERVED_PORTS_MAX)
+            return error_new(API_INVALID_PARAMETER, "A container instance can have at most %d reserved ports.",
+                             RESERVED_PORTS_MAX);
+        registration->ports[registration->port_count++] =
+            (struct port){.number = (int32_t)number, .protocol = protocol};
+    }
+    return NULL;
+}
+
+/* AP-102 */
+static struct error *read_resources(struct call *call, struct registration *registration)
+{
+    const struct ecs_resources *list = &registration->in->total_resources;
+
+    registration->has_resources = list->count > 0;
+    registration->ports = ARENA_ARRAY(call->arena, struct port, RESERVED_PORTS_MAX);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ecs_resource *resource = &list->items[i];
+
+        if (resource->integer_value < 0)
+            return error_new(API_INVALID_PARAMETER, "Resource %s cannot be negative.", resource->name);
+        if (str_eq(resource->name, "CPU"))
+            registration->cpu = resource->integer_value;
+        else if (str_eq(resource->name, "MEMORY"))
+            registration->memory = resource->integer_value;
+        else if (str_eq(resource->name, "PORTS"))
+            TRY(read_ports(resource, PROTOCOL_TCP, registration));
+        else if (str_eq(resource->name, "PORTS_UDP"))
+            TRY(read_ports(resource, PROTOCOL_UDP, registration));
+    }
+    if (registration->in->platform_devices.count > GPUS_MAX)
+        return error_new(API_INVALID_PARAMETER, "platformDevices can have at most %d items.", GPUS_MAX);
+    return NULL;
+}
+
+static struct error *check_attributes(struct registration *registration)
+{
+    const struct ecs_attributes *list = &registration->in->attributes;
+
+    if (list->count > ATTRIBUTES_MAX)
+        return error_new(API_INVALID_PARAMETER, "attributes can have at most %d items.", ATTRIBUTES_MAX);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ecs_attribute *attribute = &list->items[i];
+
+        if (str_is_empty(attribute->name) || strlen(attribute->name) > ATTRIBUTE_CHARS_MAX ||
+            (attribute->value && strlen(attribute->value) > ATTRIBUTE_CHARS_MAX))
+            return error_new(API_INVALID_PARAMETER,
+                             "Name and value of an attribute can have at most %d characters, the name at least one.",
+                             ATTRIBUTE_CHARS_MAX);
+        if (strcmp(attribute->name, "ecs.capability.external") == 0)
+            registration->is_external = true;
+    }
+    return NULL;
+}
+
+static struct error *read_registration(struct call *call, const struct ecs_register_container_instance_request *in,
+                                       struct registration *ret)
+{
+    *ret = (struct registration){.in = in};
+    TRY(names_cluster_name(call, in->cluster, &ret->cluster));
+    TRY(call_authorize(call, "ecs:RegisterContainerInstance",
+                       arn_cluster(call->arena, call_scope(call), ret->cluster)));
+    TRY(read_resources(call, ret));
+    TRY(check_attributes(ret));
+    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    if (in->client_token && strlen(in->client_token) > TOKEN_CHARS_MAX)
+        return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.", TOKEN_CHARS_MAX);
+    ret->identity = read_identity(call, in->instance_identity_document);
+    return NULL;
+}
+
+/* ---- which instance it is ---- */
+
+static const struct container_instance *instance_of(struct call *call, const char *cluster, const struct id *id)
+{
+    const struct container_instance *instance =
+        state_instance(ecs_of(call)->state, call_scope(call), cluster, id);
+
+    return instance && instance->status != INSTANCE_INACTIVE ? instance : NULL;
+}
+
+static const struct container_instance *instance_of_host(struct call *call, const struct registration *registration)
+{
+    const struct container_instance *instance = NULL;
+
+    if (str_is_empty(registration->identity.instance_id))
+        return NULL;
+    while ((instance = state_instance_after(ecs_of(call)->state, call_scope(call), registration->cluster,
+                                            instance ? &instance->id : NULL)))
+        if (instance->status != INSTANCE_INACTIVE &&
+            str_eq(instance->ec2_instance_id, registration->identity.instance_id))
+            return instance;
+    return NULL;
+}
+
+static const struct container_instance *instance_of_token(struct call *call,
+                                                          const struct registration *registration)
+{
+    const struct client_token *token = NULL;
+    struct id id;
+
+    if (!str_is_empty(registration->in->client_token))
+        token = state_client_token(ecs_of(call)->state, call_scope(call), OPERATION,
+                                   registration->in->client_token);
+    if (!token || token->expires_at_ms <= call->now_ms || !id_parse(token->result, &id))
+        return NULL;
+    return instance_of(call, registration->cluster, &id);
+}
+
+/* The host's saved ARN (AP-105, AP-106, API-048). */
+static struct error *find_saved(struct call *call, const struct registration *registration,
+                                const struct container_instance **ret)
+{
+    const struct container_instance *instance;
+    char hex[ID_HEX_SIZE];
+    struct id id;
+
+    TRY(names_instance_id(call, registration->cluster, registration->in->container_instance_arn, &id));
+    id_format(&id, hex);
+    instance = instance_of(call, registration->cluster, &id);
+    if (!instance)
+        return error_new(API_CLIENT, "Container instance %s is inactive.", hex);
+    TRY(call_authorize(call, "ecs:RegisterContainerInstance",
+                       arn_container_instance(call->arena, call_scope(call), registration->cluster, &id)));
+    *ret = instance;
+    return NULL;
+}
+
+/* An agent's key is its host's identity: a host that lost its ARN gets its instance back (CL-255), unless the
+ * instance is at work, which means that two hosts have the key. */
+static struct error *find_bound(struct call *call, const struct registration *registration,
+                                const struct container_instance **ret)
+{
+    const struct access_key *key = state_access_key(ecs_of(call)->state, call->principal.access_key_id);
+    const struct container_instance *instance;
+
+    if (!key || id_is_zero(&key->agent_instance))
+        return NULL;
+    instance = instance_of(call, registration->cluster, &key->agent_instance);
+    if (instance && state_instance_connected(instance) && !instance_of_token(call, registration))
+        return error_new(API_ACCESS_DENIED,
+                         "User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s "
+                         "because its key belongs to a container instance whose agent is connected",
+                         call_principal_arn(call),
+                         arn_cluster(call->arena, call_scope(call), registration->cluster));
+    *ret = instance;
+    return NULL;
+}
+
+/* The instance that registers again; NULL: a new one. */
+static struct error *find_instance(struct call *call, const struct registration *registration,
+                                   const struct container_instance **ret)
+{
+    *ret = NULL;
+    if (!str_is_empty(registration->in->container_instance_arn))
+        return find_saved(call, registration, ret);
+    if (call_is_agent(call))
+        return find_bound(call, registration, ret);
+    *ret = instance_of_token(call, registration);
+    if (!*ret)
+        *ret = instance_of_host(call, registration);
+    return NULL;
+}
+
+/* ---- the record ---- */
+
+static void put_attribute(struct container_instance *instance, const char *name, const char *value, bool is_custom)
+{
+    struct attribute *attribute = NULL;
+
+    for (size_t i = 0; i < instance->attributes_count && !attribute; i++)
+        if (strcmp(instance->attributes[i].name, name) == 0)
+            attribute = &instance->attributes[i];
+    if (!attribute) {
+        attribute = container_instance_append_attributes(instance);
+        attribute_set_name(attribute, name);
+        attribute->is_custom = is_custom;
+    }
+    attribute_set_value(attribute, value);
+}
+
+static bool has_attribute(const struct container_instance *instance, const char *name)
+{
+    for (size_t i = 0; i < instance->attributes_count; i++)
+        if (strcmp(instance->attributes[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* AP-154: what the server knows and the agent did not say. */
+static void put_known(struct container_instance *instance, const char *name, const char *value)
+{
+    if (!str_is_empty(value) && !has_attribute(instance, name))
+        put_attribute(instance, name, value, false);
+}
+
+/* People's attributes stay, the agent's are as it says now (AP-104, AP-105). */
+static void put_attributes(struct call *call, struct container_instance *instance,
+                           const struct registration *registration)
+{
+    const struct ecs_attributes *list = &registration->in->attributes;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < instance->attributes_count; i++)
+        if (instance->attributes[i].is_custom) {
+            if (kept != i) {
+                attribute_set_name(&instance->attributes[kept], instance->attributes[i].name);
+                attribute_set_value(&instance->attributes[kept], instance->attributes[i].value);
+                instance->attributes[kept].is_custom = true;
+            }
+            kept++;
+        }
+    container_instance_resize_attributes(instance, kept);
+    for (size_t i = 0; i < list->count; i++)
+        put_attribute(instance, list->items[i].name, list->items[i].value,
+                      !attribute_is_reserved(list->items[i].name));
+    put_known(instance, "ecs.availability-zone",
+              registration->identity.zone ? registration->identity.zone
+                                          : arena_printf(call->arena, "%sa", call->region));
+    put_known(instance, "ecs.instance-type", registration->identity.type);
+    put_known(instance, "ecs.ami-id", registration->identity.image);
+    put_known(instance, "ecs.cpu-architecture", registration->identity.architecture);
+}
+
+static void put_resources(struct container_instance *instance, const struct registration *registration)
+{
+    struct port *ports;
+
+    if (!registration->has_resources)
+        return;
+    instance->cpu = registration->cpu;
+    instance->memory = registration->memory;
+    ports = container_instance_resize_reserved_ports(instance, (uint32_t)registration->port_count);
+    for (size_t i = 0; i < registration->port_count; i++) {
+        ports[i].number = registration->ports[i].number;
+        ports[i].protocol = registration->ports[i].protocol;
+    }
+    container_instance_set_gpu_ids(instance, NULL, 0);
+    for (size_t i = 0; i < registration->in->platform_devices.count; i++)
+        container_instance_append_gpu_ids(instance, registration->in->platform_devices.items[i].id);
+}
+
+/* Tags of the host's configuration are set again, those people added stay. */
+static void put_tags(struct container_instance *instance, const struct ecs_tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        struct tag *tag = NULL;
+
+        for (size_t j = 0; j < instance->tags_count && !tag; j++)
+            if (strcmp(instance->tags[j].key, tags->items[i].key) == 0)
+                tag = &instance->tags[j];
+        if (!tag) {
+            tag = container_instance_append_tags(instance);
+            tag_set_key(tag, tags->items[i].key);
+        }
+        tag_set_value(tag, tags->items[i].value ? tags->items[i].value : "");
+    }
+}
+
+static void fill(struct call *call, struct container_instance *instance, const struct registration *registration)
+{
+    const struct ecs_version_info *info = registration->in->version_info;
+
+    put_attributes(call, instance, registration);
+    put_resources(instance, registration);
+    put_tags(instance, &registration->in->tags);
+    instance->is_external = registration->is_external;
+    if (!str_is_empty(registration->identity.instance_id))
+        container_instance_set_ec2_instance_id(instance, registration->identity.instance_id);
+    if (info) {
+        container_instance_set_agent_version(instance, info->agent_version);
+        container_instance_set_agent_hash(instance, info->agent_hash);
+        container_instance_set_docker_version(instance, info->docker_version);
+    }
+    container_instance_set_client_token(instance, registration->in->client_token);
+    if (call_is_agent(call))
+        container_instance_set_access_key_id(instance, call->principal.access_key_id);
+}
+
+static struct container_instance *make_instance(struct call *call, const struct registration *registration)
+{
+    struct container_instance *instance = container_instance_new();
+    char hex[ID_HEX_SIZE];
+
+    instance->id = id_new(call->rng, call->now_ms);
+    container_instance_set_cluster(instance, registration->cluster);
+    instance->status = INSTANCE_ACTIVE;
+    instance->registered_at_ms = call->now_ms;
+    instance->version = 1;
+    fill(call, instance, registration);
+    /* Hosts outside EC2 are known by ids of this form (API-202). */
+    if (instance->is_external && !instance->ec2_instance_id) {
+        id_format(&instance->id, hex);
+        container_instance_set_ec2_instance_id(
+            instance, arena_printf(call->arena, "mi-%s", hex + ID_HEX_SIZE - 1 - 17));
+    }
+    return txn_insert_instance(call->txn, instance);
+}
+
+static struct container_instance *update_instance(struct call *call, const struct container_instance *found,
+                                                  const struct registration *registration)
+{
+    struct container_instance *instance = txn_edit_instance(call->txn, found);
+
+    fill(call, instance, registration);
+    instance->version++;
+    return instance;
+}
+
+/* From here on the key is this instance's and no other's. */
+static void bind_key(struct call *call, const struct container_instance *instance)
+{
+    const struct access_key *key = NULL;
+    struct access_key *bound;
+
+    if (call_is_agent(call))
+        key = state_access_key(ecs_of(call)->state, call->principal.access_key_id);
+    if (!key || id_cmp(&key->agent_instance, &instance->id) == 0)
+        return;
+    bound = access_key_new();
+    access_key_copy(bound, key);
+    bound->agent_instance = instance->id;
+    txn_put_access_key(call->txn, bound);
+}
+
+static void remember_token(struct call *call, const struct container_instance *instance, const char *text)
+{
+    struct client_token *token;
+    char hex[ID_HEX_SIZE];
+
+    if (str_is_empty(text))
+        return;
+    id_format(&instance->id, hex);
+    token = client_token_new();
+    client_token_set_operation(token, OPERATION);
+    client_token_set_token(token, text);
+    client_token_set_result(token, hex);
+    token->expires_at_ms = call->now_ms + TOKEN_LIFE_MS;
+    txn_put_client_token(call->txn, token);
+}
+
+/* RegisterContainerInstance: a host joins a cluster, or comes back (AP-101 to AP-108). The agent knows a missing cluster
+ * by code and text, and creates "default" then (API-048, AP-108). */
+struct error *api_register_container_instance(struct call *call,
+                                              const struct ecs_register_container_instance_request *in,
+                                              struct ecs_register_container_instance_response *out)
+{
+    const struct container_instance *found;
+    const struct container_instance *instance;
+    struct registration registration;
+    const struct cluster *cluster;
+
+    TRY(read_registration(call, in, &registration));
+    cluster = state_cluster(ecs_of(call)->state, call_scope(call), registration.cluster);
+    if (!cluster || cluster->status == CLUSTER_INACTIVE)
+        return error_new(API_CLIENT, "Cluster not found.");
+    TRY(find_instance(call, &registration, &found));
+
+    instance = found ? update_instance(call, found, &registration) : make_instance(call, &registration);
+    bind_key(call, instance);
+    remember_token(call, instance, in->client_token);
+    out->container_instance = ARENA_NEW(call->arena, struct ecs_container_instance);
+    container_instance_describe(call, instance, INSTANCE_WITH_TAGS, out->container_instance);
+    /* It just spoke to us, and its session is to come (CL-251). */
+    out->container_instance->agent_connected = true;
+    return NULL;
+}
