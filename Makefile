@@ -18,8 +18,10 @@ test: deps-test ## every test: unit, contract, end-to-end, faults, fuzz (about 2
 soak: deps-test ## what does not fit in make test
 	@tools/test soak
 
-bench: deps-test release ## the figures of docs/benchmarks.md, each beside its peer
-	@bench/run
+bench: ## the figures of docs/benchmarks.md, each beside its peer
+	@tools/deps build run test bench
+	@tools/build bench
+	@bench/run --write
 
 check: deps-test ## format, warnings, clang-tidy, cppcheck, the include rule
 	@tools/check

@@ -860,8 +860,7 @@ def dispatch(rows):
         body = ["switch (kind) {"]
         for record in rows:
             body += ["case RECORD_%s:" % record.name.upper(), "    " + statement % {"name": record.name}]
-            if not statement.startswith("return"):
-                body.append("    break;")
+            body.append("    break;")
         return block(head, body + ["case RECORD_COUNT:", "    break;", "}"])
 
     lines = switch("void record_encode(enum record_kind kind, const void *record, struct buf *buf)",
@@ -869,10 +868,21 @@ def dispatch(rows):
     lines += switch("void record_key(enum record_kind kind, const void *record, const struct scope *scope,"
                     " struct buf *buf)", "%(name)s_key(record, scope, buf);")
     lines += switch("void record_free(enum record_kind kind, void *record)", "%(name)s_free(record);")
-    decode = switch("struct error *record_decode(enum record_kind kind, const void *bytes, size_t len,"
-                    " void **ret)", "return %(name)s_decode(bytes, len, (struct %(name)s **)ret);")
-    decode[-2:-2] = ['    return error_new(API_SERVER, "no such kind of record");']
-    return lines + decode
+    body = ["struct error *err;", "", "switch (kind) {"]
+    for record in rows:
+        body += [
+            "case RECORD_%s: {" % record.name.upper(),
+            "    %s *%s;" % (record.struct(), record.var),
+            "    err = %s_decode(bytes, len, &%s);" % (record.name, record.var),
+            "    if (!err)",
+            "        *ret = %s;" % record.var,
+            "    return err;",
+            "}",
+        ]
+    body += ["case RECORD_COUNT:", "    break;", "}",
+             'return error_new(API_SERVER, "no such kind of record");']
+    return lines + block("struct error *record_decode(enum record_kind kind, const void *bytes, size_t len,"
+                         " void **ret)", body)
 
 
 def ordered(records):

@@ -44,6 +44,7 @@ class Program:
     def __init__(self, args, log, env=None, ready=True):
         self.args = [BERTH] + [str(a) for a in args]
         self.log = str(log)
+        os.makedirs(os.path.dirname(self.log), exist_ok=True)
         self.env = dict(os.environ, **SANITIZER_ENV)
         for name in [n for n in self.env if n.startswith(("AWS_", "ECS_"))]:
             del self.env[name]
