@@ -24,9 +24,10 @@ static struct error *refuse_arn(void)
     return error_new(API_INVALID_PARAMETER, "Invalid resource ARN.");
 }
 
-static struct error *not_found(void)
+/* TagResource and UntagResource have a code of their own for this; ListTagsForResource has none. */
+static struct error *not_found(enum api_error code)
 {
-    return error_new(API_INVALID_PARAMETER, "The specified resource is not found or is not taggable.");
+    return error_new(code, "The specified resource was not found.");
 }
 
 /* "service/CLUSTER/NAME": the cluster's part of the resource. Old ARNs without one cannot be tagged (API-040). */
@@ -40,7 +41,7 @@ static struct error *cluster_of(struct call *call, const struct arn *arn, const 
     return NULL;
 }
 
-static struct error *find_definition(struct call *call, const char *text, struct tagged *ret)
+static struct error *find_definition(struct call *call, const char *text, enum api_error missing, struct tagged *ret)
 {
     const char *family;
     int revision;
@@ -48,13 +49,13 @@ static struct error *find_definition(struct call *call, const char *text, struct
     TRY(names_family_revision(call, text, &family, &revision));
     ret->definition = state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
     if (!ret->definition)
-        return not_found();
+        return not_found(missing);
     ret->tags = ret->definition->tags;
     ret->count = ret->definition->tags_count;
     return NULL;
 }
 
-static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn, struct tagged *ret)
+static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn, enum api_error missing, struct tagged *ret)
 {
     struct state *state = ecs_of(call)->state;
     const struct scope *scope = call_scope(call);
@@ -70,14 +71,14 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
             ret->service = NULL;
         ret->tags = ret->service ? ret->service->tags : NULL;
         ret->count = ret->service ? ret->service->tags_count : 0;
-        return ret->service ? NULL : not_found();
+        return ret->service ? NULL : not_found(missing);
     }
     if (strcmp(arn->type, "task") == 0) {
         TRY(names_task_id(call, cluster, text, &id));
         ret->task = state_task(state, scope, cluster, &id);
         ret->tags = ret->task ? ret->task->tags : NULL;
         ret->count = ret->task ? ret->task->tags_count : 0;
-        return ret->task ? NULL : not_found();
+        return ret->task ? NULL : not_found(missing);
     }
     if (strcmp(arn->type, "container-instance") != 0)
         return refuse_arn();
@@ -85,10 +86,10 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
     ret->instance = state_instance(state, scope, cluster, &id);
     ret->tags = ret->instance ? ret->instance->tags : NULL;
     ret->count = ret->instance ? ret->instance->tags_count : 0;
-    return ret->instance ? NULL : not_found();
+    return ret->instance ? NULL : not_found(missing);
 }
 
-static struct error *find_tagged(struct call *call, const char *text, struct tagged *ret)
+static struct error *find_tagged(struct call *call, const char *text, enum api_error missing, struct tagged *ret)
 {
     struct arn arn;
 
@@ -96,9 +97,9 @@ static struct error *find_tagged(struct call *call, const char *text, struct tag
     if (!text || !arn_parse(call->arena, text, &arn) || strcmp(arn.service, "ecs") != 0)
         return refuse_arn();
     if (strcmp(arn.type, "task-definition") == 0)
-        return find_definition(call, text, ret);
+        return find_definition(call, text, missing, ret);
     if (strcmp(arn.type, "cluster") != 0)
-        return find_in_cluster(call, text, &arn, ret);
+        return find_in_cluster(call, text, &arn, missing, ret);
     TRY(names_find_cluster(call, text, &ret->cluster));
     ret->tags = ret->cluster->tags;
     ret->count = ret->cluster->tags_count;
@@ -132,7 +133,7 @@ struct error *api_list_tags_for_resource(struct call *call, const struct ecs_lis
     struct tagged tagged;
 
     TRY(call_authorize(call, "ecs:ListTagsForResource", in->resource_arn));
-    TRY(find_tagged(call, in->resource_arn, &tagged));
+    TRY(find_tagged(call, in->resource_arn, API_INVALID_PARAMETER, &tagged));
     tags_answer(call->arena, tagged.tags, tagged.count, &out->tags);
     return NULL;
 }
@@ -154,12 +155,15 @@ struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_
     size_t own = 0;
 
     TRY(call_authorize(call, "ecs:TagResource", in->resource_arn));
-    TRY(find_tagged(call, in->resource_arn, &tagged));
+    TRY(find_tagged(call, in->resource_arn, API_RESOURCE_NOT_FOUND, &tagged));
     TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
-    tags_answer(call->arena, tagged.tags, tagged.count, &merged);
-    merged.items = ARENA_ARRAY(call->arena, struct ecs_tag, tagged.count + in->tags.count);
+    SET_LIST(call->arena, &merged, tagged.count + in->tags.count);
+    merged.count = tagged.count;
     for (size_t i = 0; i < tagged.count; i++)
-        merged.items[i] = (struct ecs_tag){.key = tagged.tags[i].key, .value = tagged.tags[i].value};
+        merged.items[i] = (struct ecs_tag){
+            .key = arena_dup(call->arena, tagged.tags[i].key),
+            .value = arena_dup(call->arena, tagged.tags[i].value),
+        };
     for (size_t i = 0; i < in->tags.count; i++) {
         struct ecs_tag *tag = find_tag(&merged, in->tags.items[i].key);
 
@@ -171,8 +175,6 @@ struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_
         own += !is_managed(merged.items[i].key);
     if (own > TAGS_MAX)
         return error_new(API_INVALID_PARAMETER, "A resource can have at most %d tags.", TAGS_MAX);
-    for (size_t i = 0; i < merged.count; i++)
-        merged.items[i].value = arena_dup(call->arena, merged.items[i].value ? merged.items[i].value : "");
     tags_fill(edit_tags(call, &tagged, (uint32_t)merged.count), &merged);
     return NULL;
 }
@@ -193,7 +195,7 @@ struct error *api_untag_resource(struct call *call, const struct ecs_untag_resou
     struct tagged tagged;
 
     TRY(call_authorize(call, "ecs:UntagResource", in->resource_arn));
-    TRY(find_tagged(call, in->resource_arn, &tagged));
+    TRY(find_tagged(call, in->resource_arn, API_RESOURCE_NOT_FOUND, &tagged));
     for (size_t i = 0; i < in->tag_keys.count; i++)
         if (is_managed(in->tag_keys.items[i]))
             return error_new(API_INVALID_PARAMETER, "Tags that begin with aws: cannot be removed.");
