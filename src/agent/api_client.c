@@ -23,8 +23,7 @@ const char *const api_client_agent = "Amazon ECS Agent - v" BERTH_VERSION " (" A
 struct api_client {
     struct api_client_options options;
     struct http_client *http;
-    char *url;  /* with the slash the path needs */
-    char *host; /* of the Host header */
+    char *url; /* with the slash the path needs */
 };
 
 struct call {
@@ -42,7 +41,6 @@ struct error *api_client_new(const struct api_client_options *options,
                                        .is_insecure = options->config->is_insecure,
                                        .connections_max = CONNECTIONS_MAX};
     struct api_client *client;
-    struct arena arena = {0};
     struct http_client *made;
 
     TRY(http_client_new(options->loop, &http, &made));
@@ -50,8 +48,6 @@ struct error *api_client_new(const struct api_client_options *options,
     client->options = *options;
     client->http = made;
     client->url = str_printf("%s/", options->config->server_url);
-    client->host = str_dup(api_client_host(&arena, client->url));
-    arena_done(&arena);
     *ret_client = client;
     return NULL;
 }
@@ -62,21 +58,7 @@ void api_client_free(struct api_client *client)
         return;
     http_client_free(client->http);
     free(client->url);
-    free(client->host);
     free(client);
-}
-
-char *api_client_host(struct arena *arena, const char *url)
-{
-    const char *start = strstr(url, "://");
-    bool is_tls = str_starts_with(url, "https:") || str_starts_with(url, "wss:");
-    char *host;
-
-    start = start ? start + 3 : url;
-    host = arena_dup_n(arena, start, strcspn(start, "/?#"));
-    if (str_ends_with(host, is_tls ? ":443" : ":80"))
-        *strrchr(host, ':') = '\0';
-    return host;
 }
 
 /* The code and message of an error answer; a body that is none gives the status. */
@@ -143,7 +125,6 @@ static struct error *start(struct call *call, struct arena *arena, const struct 
 {
     struct api_client *client = call->client;
     struct http_header headers[8] = {
-        {"host", client->host},
         {"content-type", CONTENT_TYPE},
         {"x-amz-target", arena_printf(arena, TARGET_PREFIX "%s", call->operation)},
     };
@@ -157,7 +138,7 @@ static struct error *start(struct call *call, struct arena *arena, const struct 
                                      .done = on_answer,
                                      .data = call};
     struct sigv4_keys keys;
-    size_t count = 3, signature_count;
+    size_t count = 2, signature_count;
 
     TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock), &keys));
     sigv4_sign(arena, &keys, client->options.config->region, API_CLIENT_SERVICE, "POST",

@@ -48,7 +48,4 @@ extern const char *const api_client_agent;
 extern const char *const api_client_version; /* "0.1.0" */
 extern const char *const api_client_hash;    /* "1a2b3c4d" */
 
-/* "host:port" of a URL as a Host header has it, without the port of the scheme. */
-char *api_client_host(struct arena *arena, const char *url);
-
 #endif

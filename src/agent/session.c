@@ -262,7 +262,6 @@ static struct error *open_connection(struct session *session, struct arena *aren
 {
     const struct session_options *options = &session->options;
     const char *slash = str_ends_with(endpoint, "/") ? "" : "/";
-    struct http_header host = {"host", api_client_host(arena, endpoint)};
     struct ws_client_options ws = {.ca_file = options->config->ca_file,
                                    .is_insecure = options->config->is_insecure,
                                    .connect_timeout_ms = SESSION_CONNECT_MS,
@@ -277,7 +276,7 @@ static struct error *open_connection(struct session *session, struct arena *aren
     session->url = str_printf("%s%sws?%s", endpoint, slash, options->query(arena, options->data));
     TRY(config_keys_get(options->keys, clock_mono_ms(options->clock), &keys));
     sigv4_sign(arena, &keys, options->config->region, API_CLIENT_SERVICE, "GET", session->url,
-               &host, 1, "", 0, clock_wall_ms(options->clock), &headers, &ws.header_count);
+               NULL, 0, "", 0, clock_wall_ms(options->clock), &headers, &ws.header_count);
     ws.url = session->url;
     ws.headers = headers;
     return ws_client_open(options->loop, &ws, &session->ws);

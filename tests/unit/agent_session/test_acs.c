@@ -1,12 +1,12 @@
-/* What the agent answers on the command channel: the recorded traffic of the official agent, and the cases
- * it does not hold (AP-202, AP-214, AP-219 to AP-242, AP-261). */
-#include <stdarg.h>
+/* What the agent answers on the command channel: the recorded traffic of the official agent, and
+ * the cases it does not hold (AP-202, AP-214, AP-219 to AP-242, AP-261). */
+#include <cmocka.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "agent/store.h"
 #include "base/log.h"
@@ -14,7 +14,8 @@
 
 #define ENDPOINTS                                                                                  \
     "{\"endpoint\":\"http://127.0.0.1:18080/acs\",\"telemetryEndpoint\":\"http://127.0.0.1/tcs\"}"
-#define TASK(digit) "arn:aws:ecs:us-east-1:123456789012:task/default/0000000000000000000000000000000" digit
+#define TASK(digit)                                                                                \
+    "arn:aws:ecs:us-east-1:123456789012:task/default/0000000000000000000000000000000" digit
 
 struct fixture {
     struct world *world;
@@ -215,8 +216,9 @@ static void replay_line(struct replay *replay, const json_t *line)
     } else if (str_eq(kind, "api") &&
                str_eq(json_string_value(json_object_get(json_object_get(line, "body"), "status")),
                       "STOPPED")) {
-        struct { const char *arn; } key = {
-            json_string_value(json_object_get(json_object_get(line, "body"), "task"))};
+        struct {
+            const char *arn;
+        } key = {json_string_value(json_object_get(json_object_get(line, "body"), "task"))};
         struct engine_task_view view;
 
         if (engine_view(replay->f->world->engine, key.arn, &view)) {
@@ -290,8 +292,8 @@ static void test_recorded_restart(void **state)
     "{\"type\":\"PayloadMessage\",\"message\":{\"messageId\":\"%s\",\"clusterArn\":\"c\","         \
     "\"containerInstanceArn\":\"i\",\"seqNum\":%d,\"tasks\":[%s]}}"
 #define GOOD(digit, status)                                                                        \
-    "{\"arn\":\"" TASK(digit) "\",\"desiredStatus\":\"" status "\",\"family\":\"f\","             \
-    "\"version\":\"1\",\"containers\":[]}"
+    "{\"arn\":\"" TASK(digit) "\",\"desiredStatus\":\"" status "\",\"family\":\"f\","              \
+                              "\"version\":\"1\",\"containers\":[]}"
 
 static void test_one_bad_task_spoils_the_ack_and_nothing_else(void **state) /* AP-225 */
 {
@@ -301,7 +303,8 @@ static void test_one_bad_task_spoils_the_ack_and_nothing_else(void **state) /* A
     (void)state;
     world_socket_open(0);
     receive(0, PAYLOAD, "p", 1,
-            GOOD("1", "RUNNING") ",{\"arn\":\"" TASK("2") "\",\"desiredStatus\":7}," GOOD("3", "RUNNING"));
+            GOOD("1", "RUNNING") ",{\"arn\":\"" TASK("2") "\",\"desiredStatus\":7}," GOOD(
+                "3", "RUNNING"));
     assert_int_equal(world_wants(), 2);
     assert_int_equal(world_frames(0), 0);
     assert_int_equal(world_calls(), 1);
@@ -341,20 +344,23 @@ static void test_credentials_are_kept_before_the_task_starts(void **state) /* AP
     (void)state;
     world_socket_open(0);
     receive(0, PAYLOAD, "p", 1,
-            "{\"arn\":\"" TASK("1") "\",\"desiredStatus\":\"RUNNING\",\"roleCredentials\":"
-            "{\"credentialsId\":\"id-1\",\"roleArn\":\"r\",\"accessKeyId\":\"k\","
-            "\"secretAccessKey\":\"s\",\"sessionToken\":\"t\",\"expiration\":\"2030-01-01T00:00:00Z\"}}");
+            "{\"arn\":\"" TASK(
+                "1") "\",\"desiredStatus\":\"RUNNING\",\"roleCredentials\":"
+                     "{\"credentialsId\":\"id-1\",\"roleArn\":\"r\",\"accessKeyId\":\"k\","
+                     "\"secretAccessKey\":\"s\",\"sessionToken\":\"t\",\"expiration\":\"2030-01-"
+                     "01T00:00:00Z\"}}");
     assert_int_equal(world_frames(0), 2);
-    assert_string_equal(world_frame(0, 0),
-                        "{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{\"messageId\":\"p\","
-                        "\"credentialsId\":\"id-1\",\"expiration\":\"2030-01-01T00:00:00Z\"}}");
+    assert_string_equal(
+        world_frame(0, 0),
+        "{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{\"messageId\":\"p\","
+        "\"credentialsId\":\"id-1\",\"expiration\":\"2030-01-01T00:00:00Z\"}}");
     assert_true(acs_credentials_find(f->credentials, "id-1", &found));
     assert_string_equal(found.task_arn, TASK("1"));
     assert_string_equal(found.role_type, ROLE_APPLICATION);
     receive(0,
             "{\"type\":\"IAMRoleCredentialsMessage\",\"message\":{\"messageId\":\"m\",\"taskArn\":"
             "\"" TASK("1") "\",\"roleType\":\"TaskApplication\",\"roleCredentials\":"
-            "{\"credentialsId\":\"id-1\",\"secretAccessKey\":\"s2\"}}}");
+                           "{\"credentialsId\":\"id-1\",\"secretAccessKey\":\"s2\"}}}");
     assert_true(acs_credentials_find(f->credentials, "id-1", &found));
     assert_string_equal(found.secret_access_key, "s2"); /* AP-232 */
     assert_int_equal(acs_credentials_count(f->credentials), 1);
@@ -462,7 +468,8 @@ static void test_heartbeat_asks_for_the_health_of_the_instance(void **state)
 
     (void)state;
     world_socket_open(0);
-    receive(0, "{\"type\":\"HeartbeatMessage\",\"message\":{\"messageId\":\"h\",\"healthy\":true}}");
+    receive(0,
+            "{\"type\":\"HeartbeatMessage\",\"message\":{\"messageId\":\"h\",\"healthy\":true}}");
     assert_string_equal(world_frame(0, 0),
                         "{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h\"}}");
     assert_int_equal(f->heartbeats, 1);

@@ -1,10 +1,11 @@
-/* One WebSocket kept open: AP-112, AP-202, AP-212, AP-213, AP-216, AP-217, appendix A of the protocol. */
-#include <stdarg.h>
+/* One WebSocket kept open: AP-112, AP-202, AP-212, AP-213, AP-216, AP-217, appendix A of the
+ * protocol. */
+#include <cmocka.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "world.h"
@@ -130,8 +131,8 @@ static void finish(struct fixture *f)
 
 static void test_upgrade_is_signed_as_recorded(void **state)
 {
-    static const char body[] = "{\"containerInstance\":\"" WORLD_INSTANCE
-                               "\",\"cluster\":\"default\",\"zoneId\":\"\"}";
+    static const char body[] =
+        "{\"containerInstance\":\"" WORLD_INSTANCE "\",\"cluster\":\"default\",\"zoneId\":\"\"}";
     json_t *expected = json_loads(body, 0, NULL);
     struct fixture *f = start();
 
@@ -274,8 +275,9 @@ static void test_deregistered_instance_leaves_the_server_in_peace(void **state) 
 
     (void)state;
     world_answer(0, 200, ENDPOINTS);
-    world_socket_refuse(0, 400, "400: {\"InactiveInstanceException\":\"Container instance is "
-                                "deregistered.\"}");
+    world_socket_refuse(0, 400,
+                        "400: {\"InactiveInstanceException\":\"Container instance is "
+                        "deregistered.\"}");
     assert_int_equal(f->inactive, 1);
     world_advance(f->world, 59 * MINUTE);
     assert_int_equal(world_sockets(), 1);

@@ -1,6 +1,6 @@
-/* world.h - the surroundings of the agent's session in tests: a virtual clock and loop, calls and sockets that the
- * test answers itself, an engine that does what it is told. They stand in for src/net and the engine
- * at link time, so what is tested is the code as it is. */
+/* world.h - the surroundings of the agent's session in tests: a virtual clock and loop, calls and
+ * sockets that the test answers itself, an engine that does what it is told. They stand in for
+ * src/net and the engine at link time, so what is tested is the code as it is. */
 #ifndef TEST_AGENT_WORLD_H
 #define TEST_AGENT_WORLD_H
 
@@ -12,7 +12,7 @@
 #include "agent/submit.h"
 #include "net/loop.h"
 
-#define WORLD_CLUSTER  "arn:aws:ecs:us-east-1:123456789012:cluster/default"
+#define WORLD_CLUSTER "arn:aws:ecs:us-east-1:123456789012:cluster/default"
 #define WORLD_INSTANCE                                                                             \
     "arn:aws:ecs:us-east-1:123456789012:container-instance/default/"                               \
     "0123456789abcdef0123456789abcdef"
@@ -50,18 +50,19 @@ const char *world_socket_header(size_t i, const char *name);
 void world_socket_open(size_t i);
 void world_socket_refuse(size_t i, int status, const char *body);
 void world_socket_receive(size_t i, const char *text);
-void world_socket_end(size_t i, int close_code); /* 0: breaks off */
+void world_socket_end(size_t i, int close_code);                 /* 0: breaks off */
 bool world_socket_is_closing(size_t i, const char **ret_reason); /* we said goodbye */
 size_t world_frames(size_t i);
 const char *world_frame(size_t i, size_t frame); /* text */
 void world_forget_frames(size_t i);
 
 /* The engine. */
-struct engine_task_view *world_task(struct world *world, const char *arn); /* adds it; the test fills it in */
+struct engine_task_view *world_task(struct world *world,
+                                    const char *arn); /* adds it; the test fills it in */
 void world_forget_task(struct world *world, const char *arn);
 void world_engine_refuses(struct world *world, const char *arn);
 size_t world_wants(void);
-const char *world_want(size_t i); /* "RUNNING arn", "STOPPED arn" */
+const char *world_want(size_t i);         /* "RUNNING arn", "STOPPED arn" */
 uint64_t world_reported(const char *arn); /* newest revision taken; 0: none */
 
 #endif
