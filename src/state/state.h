@@ -1,18 +1,18 @@
 /* state.h - all state in memory, typed and indexed; the store is its journal.
  *
- * The records are those of api/state.json (struct task, struct service... in "gen/records.h"). A reader
- * gets `const` pointers into the tables, good until the loop turns or a transaction deletes the record.
- * Everything belongs to the loop thread.
+ * The records are those of api/state.json (struct task, struct service... in "gen/records.h"). A
+ * reader gets `const` pointers into the tables, good until the loop turns or a transaction deletes
+ * the record. Everything belongs to the loop thread.
  *
- * A transaction changes memory at once and is journalled with all others of its loop turn in one batch;
- * what rests on it (answers, agent messages, events) waits for state_when_durable(). Refuse before the
- * first change: a transaction is never undone by itself. If a batch fails, all waiting callers get the error,
- * state is dropped and loaded again, and the observers' `reset` runs.
+ * A transaction changes memory at once and is journalled with all others of its loop turn in one
+ * batch; what rests on it (answers, agent messages, events) waits for state_when_durable(). Refuse
+ * before the first change: a transaction is never undone by itself. If a batch fails, all waiting
+ * callers get the error, state is dropped and loaded again, and the observers' `reset` runs.
  *
  * Ownership  A record inserted is taken by the table. txn_edit_*() lends it for changing until the
- *            transaction ends; record members are set with the setters of gen/records.h (they own their
- *            strings: task_set_started_by(task, "x") copies or interns as the member's type says).
- * Scope      Region and account are interned in struct scope; the same scope is the same pointer.
+ *            transaction ends; record members are set with the setters of gen/records.h (they own
+ * their strings: task_set_started_by(task, "x") copies or interns as the member's type says). Scope
+ * Region and account are interned in struct scope; the same scope is the same pointer.
  */
 #ifndef BERTH_STATE_STATE_H
 #define BERTH_STATE_STATE_H
@@ -34,7 +34,8 @@ struct txn;
 /* Loads everything. `clock` and `rng` are lent for the life of the state. Takes `store`. */
 MUST_USE struct error *state_open(struct loop *loop, struct store *store, const struct clock *clock,
                                   struct rng *rng, struct state **ret_state);
-/* Waits for the batch under way, refuses what came after it, closes the store. */
+/* Waits for the batch under way, refuses what came after it, closes the store. Observers are not
+ * called any more. Not to be called from a callback of the state's. */
 void state_close(struct state *state);
 const struct clock *state_clock(const struct state *state);
 struct rng *state_rng(const struct state *state);
@@ -42,17 +43,25 @@ const struct scope *state_scope(struct state *state, const char *region, const c
 
 /* ---- transactions ---- */
 
-/* Opens one; only one is open at a time, and it ends before the running callback returns. */
+/* Opens one; only one is open at a time, and it ends before the running callback returns. All it
+ * changes is of one scope; NULL: access keys only. */
 struct txn *txn_begin(struct state *state, const struct scope *scope);
-/* Ends it: indexes follow, observers see the changes (staged), the records join this turn's batch. */
+/* Ends it: indexes follow, observers see the changes (staged), the records join this turn's batch.
+ */
 void txn_commit(struct txn *txn);
 bool txn_is_empty(const struct txn *txn);
 struct state *txn_state(const struct txn *txn);
-/* Keys and bytes left before the store's limits: what needs more is left to a reconciler. */
+/* Keys and bytes left before the store's limits (a batch beyond them fails): what needs more is
+ * left to a reconciler. Bytes are those of the records as they are now; counting them costs as much
+ * as committing. */
 size_t txn_room_keys(const struct txn *txn);
+size_t txn_room_bytes(const struct txn *txn);
+/* More is waiting for the disk than may be: requests that write are refused, reconcilers wait with
+ * what they want (state_when_durable() tells when to look again). */
+bool state_is_full(const struct state *state);
 
-/* Runs `fn` once everything staged so far is durable (err NULL) or lost (err set, lent): in this turn's end if
- * nothing is under way. For answers, reads included. */
+/* Runs `fn` once everything staged so far is durable (err NULL) or lost (err set, lent): in this
+ * turn's end if nothing is under way. For answers, reads included. */
 typedef void state_durable_fn(const struct error *err, void *data);
 void state_when_durable(struct state *state, state_durable_fn *fn, void *data);
 
@@ -69,7 +78,8 @@ enum change_kind {
 struct change {
     enum change_kind kind;
     const struct scope *scope;
-    const void *record; /* struct cluster, container_instance, task...; for `removed` still readable */
+    const void
+        *record; /* struct cluster, container_instance, task...; for `removed` still readable */
     bool is_new, is_removed;
     /* CHANGE_TASK: what the transaction found. */
     enum task_status task_last_before, task_desired_before;
@@ -77,10 +87,11 @@ struct change {
     /* CHANGE_INSTANCE */
     enum instance_status instance_before;
 };
-/* `staged` runs inside txn_commit(), for what must agree with memory at once (the fleet snapshot); it
- * must not open a transaction. `durable` runs when the change is safe, once per change and in order, record
- * pointers then show the newest state (NULL if gone since); it may open transactions. `reset` runs after
- * a reload: every pointer held is void, do a full pass. Any of the three may be NULL. */
+/* `staged` runs inside txn_commit(), for what must agree with memory at once (the fleet snapshot);
+ * it must not open a transaction. `durable` runs when the change is safe, once per change and in
+ * order, record pointers then show the newest state (NULL if gone since); it may open transactions.
+ * `reset` runs after a reload: every pointer held is void, do a full pass. Any of the three may be
+ * NULL. */
 struct observer {
     void (*staged)(const struct change *change, void *data);
     void (*durable)(const struct change *change, void *data);
@@ -89,11 +100,14 @@ struct observer {
 };
 #define STATE_OBSERVERS_MAX 8
 void state_observe(struct state *state, const struct observer *observer);
+void state_unobserve(struct state *state, const void *data); /* the observers with that `data` */
 
 /* ---- clusters ---- */
-const struct cluster *state_cluster(struct state *state, const struct scope *scope, const char *name);
+const struct cluster *state_cluster(struct state *state, const struct scope *scope,
+                                    const char *name);
 /* Ordered walks: `after` NULL starts; a name that is gone goes on behind its place. */
-const struct cluster *state_cluster_after(struct state *state, const struct scope *scope, const char *after);
+const struct cluster *state_cluster_after(struct state *state, const struct scope *scope,
+                                          const char *after);
 struct cluster *txn_insert_cluster(struct txn *txn, struct cluster *cluster); /* takes */
 struct cluster *txn_edit_cluster(struct txn *txn, const struct cluster *cluster);
 /* Figures kept current, cost nothing to read. */
@@ -106,10 +120,13 @@ void state_cluster_counts(const struct cluster *cluster, struct cluster_counts *
 /* ---- container instances ---- */
 const struct container_instance *state_instance(struct state *state, const struct scope *scope,
                                                 const char *cluster, const struct id *id);
-const struct container_instance *state_instance_after(struct state *state, const struct scope *scope,
+const struct container_instance *state_instance_after(struct state *state,
+                                                      const struct scope *scope,
                                                       const char *cluster, const struct id *after);
-struct container_instance *txn_insert_instance(struct txn *txn, struct container_instance *instance);
-struct container_instance *txn_edit_instance(struct txn *txn, const struct container_instance *instance);
+struct container_instance *txn_insert_instance(struct txn *txn,
+                                               struct container_instance *instance);
+struct container_instance *txn_edit_instance(struct txn *txn,
+                                             const struct container_instance *instance);
 void txn_delete_instance(struct txn *txn, const struct container_instance *instance);
 struct instance_counts {
     int32_t tasks_pending, tasks_running;
@@ -118,38 +135,52 @@ struct instance_counts {
 void state_instance_counts(const struct container_instance *instance, struct instance_counts *ret);
 /* Not stored: whether its agent's session is up. Set by the session; shown as agentConnected. */
 bool state_instance_connected(const struct container_instance *instance);
-void state_set_instance_connected(struct state *state, const struct container_instance *instance, bool is_connected);
+void state_set_instance_connected(struct state *state, const struct container_instance *instance,
+                                  bool is_connected);
 
 /* ---- task definitions ---- */
 const struct task_definition *state_task_definition(struct state *state, const struct scope *scope,
                                                     const char *family, int revision);
 /* Highest ACTIVE revision of a family; NULL if none. */
-const struct task_definition *state_task_definition_latest(struct state *state, const struct scope *scope,
-                                                           const char *family);
-/* Walks families by name and revisions within one; `status` filters without visiting others (a family is
- * ACTIVE with one ACTIVE revision, else INACTIVE). `descending` walks revisions downwards. */
-const struct task_family *state_family_after(struct state *state, const struct scope *scope, const char *after);
+const struct task_definition *
+state_task_definition_latest(struct state *state, const struct scope *scope, const char *family);
+/* Walks families by name and revisions within one; `status` filters without visiting others (a
+ * family is ACTIVE with one ACTIVE revision, else INACTIVE). `descending` walks revisions
+ * downwards. */
+const struct task_family *state_family_after(struct state *state, const struct scope *scope,
+                                             const char *after);
 /* The same walk backwards: NULL starts at the last (ListTaskDefinitions sort DESC). */
-const struct task_family *state_family_before(struct state *state, const struct scope *scope, const char *before);
-const struct task_family *state_family(struct state *state, const struct scope *scope, const char *name);
+const struct task_family *state_family_before(struct state *state, const struct scope *scope,
+                                              const char *before);
+const struct task_family *state_family(struct state *state, const struct scope *scope,
+                                       const char *name);
 bool state_family_is_active(const struct task_family *family);
 const struct task_definition *state_revision_after(struct state *state, const struct scope *scope,
-                                                   const char *family, enum definition_status status,
+                                                   const char *family,
+                                                   enum definition_status status,
                                                    int after /* 0 starts */, bool descending);
 /* Takes it, gives it the family's next revision. */
-struct task_definition *txn_insert_task_definition(struct txn *txn, struct task_definition *definition);
-struct task_definition *txn_edit_task_definition(struct txn *txn, const struct task_definition *definition);
+struct task_definition *txn_insert_task_definition(struct txn *txn,
+                                                   struct task_definition *definition);
+struct task_definition *txn_edit_task_definition(struct txn *txn,
+                                                 const struct task_definition *definition);
 
 /* ---- tasks ---- */
 const struct task *state_task(struct state *state, const struct scope *scope, const char *cluster,
                               const struct id *id);
-/* Lists a task is in; the walk's cost is that of what it returns. RUNNING lists hold desired status RUNNING or
- * PENDING, STOPPED lists the rest. `key` is the name the list is by (unused for BY_CLUSTER), or for
- * BY_INSTANCE the instance's id in hex. */
-enum task_list { TASKS_BY_CLUSTER, TASKS_BY_INSTANCE, TASKS_BY_SERVICE, TASKS_BY_FAMILY, TASKS_BY_STARTED_BY };
-const struct task *state_task_after(struct state *state, const struct scope *scope, const char *cluster,
-                                    enum task_list list, const char *key, bool is_stopped_list,
-                                    const struct id *after /* NULL starts */);
+/* Lists a task is in; the walk's cost is that of what it returns. RUNNING lists hold desired status
+ * RUNNING or PENDING, STOPPED lists the rest. `key` is the name the list is by (unused for
+ * BY_CLUSTER), or for BY_INSTANCE the instance's id in hex. */
+enum task_list {
+    TASKS_BY_CLUSTER,
+    TASKS_BY_INSTANCE,
+    TASKS_BY_SERVICE,
+    TASKS_BY_FAMILY,
+    TASKS_BY_STARTED_BY
+};
+const struct task *state_task_after(struct state *state, const struct scope *scope,
+                                    const char *cluster, enum task_list list, const char *key,
+                                    bool is_stopped_list, const struct id *after /* NULL starts */);
 /* The task's cluster and so on, where only the record is at hand. */
 const struct scope *task_scope(const struct task *task);
 const struct scope *container_instance_scope(const struct container_instance *instance);
@@ -160,30 +191,44 @@ struct task *txn_edit_task(struct txn *txn, const struct task *task);
 void txn_delete_task(struct txn *txn, const struct task *task); /* a stopped one, after its hour */
 
 /* ---- services ---- */
-const struct service *state_service(struct state *state, const struct scope *scope, const char *cluster,
-                                    const char *name);
+const struct service *state_service(struct state *state, const struct scope *scope,
+                                    const char *cluster, const char *name);
 const struct service *state_service_after(struct state *state, const struct scope *scope,
                                           const char *cluster, const char *after);
 struct service *txn_insert_service(struct txn *txn, struct service *service);
 struct service *txn_edit_service(struct txn *txn, const struct service *service);
 void txn_delete_service(struct txn *txn, const struct service *service); /* with its events */
-/* Newest first; at most SERVICE_EVENTS_MAX are kept, the oldest goes with the insert of a new one. */
+/* Newest first; at most SERVICE_EVENTS_MAX are kept, the oldest goes with the insert of a new one.
+ */
 #define SERVICE_EVENTS_MAX 100
 struct service_event *txn_insert_service_event(struct txn *txn, struct service_event *event);
-const struct service_event *state_service_event_before(struct state *state, const struct service *service,
-                                                       const struct service_event *before /* NULL: newest */);
-struct service_revision *txn_insert_service_revision(struct txn *txn, struct service_revision *revision);
-const struct service_revision *state_service_revision(struct state *state, const struct scope *scope,
-                                                      const char *cluster, const char *service, const char *id);
-struct service_deployment *txn_insert_service_deployment(struct txn *txn, struct service_deployment *deployment);
-struct service_deployment *txn_edit_service_deployment(struct txn *txn, const struct service_deployment *deployment);
-const struct service_deployment *state_service_deployment(struct state *state, const struct scope *scope,
-                                                          const char *cluster, const char *service, const char *id);
-const struct service_deployment *state_service_deployment_before(struct state *state, const struct scope *scope,
-                                                                 const char *cluster, const char *service,
-                                                                 const char *before /* NULL: newest */);
+const struct service_event *
+state_service_event_before(struct state *state, const struct service *service,
+                           const struct service_event *before /* NULL: newest */);
+/* Of revisions and deployments so many are kept, newest by id (their ids grow with time); a
+ * revision that service->deployments names stays. */
+#define SERVICE_REVISIONS_MAX   200
+#define SERVICE_DEPLOYMENTS_MAX 100
+struct service_revision *txn_insert_service_revision(struct txn *txn,
+                                                     struct service_revision *revision);
+const struct service_revision *state_service_revision(struct state *state,
+                                                      const struct scope *scope,
+                                                      const char *cluster, const char *service,
+                                                      const char *id);
+struct service_deployment *txn_insert_service_deployment(struct txn *txn,
+                                                         struct service_deployment *deployment);
+struct service_deployment *txn_edit_service_deployment(struct txn *txn,
+                                                       const struct service_deployment *deployment);
+const struct service_deployment *state_service_deployment(struct state *state,
+                                                          const struct scope *scope,
+                                                          const char *cluster, const char *service,
+                                                          const char *id);
+const struct service_deployment *
+state_service_deployment_before(struct state *state, const struct scope *scope, const char *cluster,
+                                const char *service, const char *before /* NULL: newest */);
 
 /* ---- idempotency, settings, keys ---- */
+/* An expired token is absent; putting one also deletes some that expired. */
 const struct client_token *state_client_token(struct state *state, const struct scope *scope,
                                               const char *operation, const char *token);
 void txn_put_client_token(struct txn *txn, struct client_token *token); /* takes; replaces */
@@ -207,6 +252,7 @@ struct state_stats {
 };
 void state_stats(const struct state *state, struct state_stats *ret);
 /* A consistent copy of the live store, made on the pool; `done` on the loop (takes err). */
-void state_backup(struct state *state, const char *file, void (*done)(struct error *err, void *data), void *data);
+void state_backup(struct state *state, const char *file,
+                  void (*done)(struct error *err, void *data), void *data);
 
 #endif

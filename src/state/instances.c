@@ -1,0 +1,169 @@
+/* instances.c - container instances by cluster and id, with what their tasks hold. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "state/txn.h"
+
+static struct container_instance *instance_of(struct treap_node *node)
+{
+    return node ? CONTAINER_OF(node, struct container_instance, links[0]) : NULL;
+}
+
+static int cmp(const void *key, const struct treap_node *node)
+{
+    return id_cmp(key, &CONTAINER_OF(node, struct container_instance, links[0])->id);
+}
+
+static struct instance_home *home_of(const struct container_instance *instance)
+{
+    return instance->home;
+}
+
+struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id)
+{
+    return instance_of(treap_find(&cluster->instances, id, cmp));
+}
+
+static void release(void *record)
+{
+    struct container_instance *instance = record;
+
+    free(instance->home);
+    container_instance_free(instance);
+}
+
+static void drop(struct treap_node *node, void *data)
+{
+    (void)data;
+    release(instance_of(node));
+}
+
+void instances_drop(struct cluster_home *cluster)
+{
+    treap_drain(&cluster->instances, drop, NULL);
+}
+
+static bool attach(struct state *state, struct scope_home *scope, void *record)
+{
+    struct container_instance *instance = record;
+    struct cluster_home *cluster = cluster_home_get(scope, instance->cluster);
+    struct instance_home *home;
+
+    (void)state;
+    if (!treap_insert(&cluster->instances, &instance->id, &instance->links[0], cmp))
+        return false;
+    home = xcalloc(1, sizeof(*home));
+    home->cluster = cluster;
+    instance->home = home;
+    return true;
+}
+
+static void look(const void *record, struct before *ret)
+{
+    ret->instance_status = ((const struct container_instance *)record)->status;
+}
+
+static void count(struct cluster_counts *counts, enum instance_status status, int sign)
+{
+    if (status == INSTANCE_ACTIVE)
+        counts->instances_active += sign;
+    if (status == INSTANCE_DRAINING)
+        counts->instances_draining += sign;
+    if (status != INSTANCE_INACTIVE)
+        counts->instances_registered += sign;
+}
+
+static void follow(void *record, const struct before *before)
+{
+    struct container_instance *instance = record;
+    struct cluster_counts *counts = &home_of(instance)->cluster->counts;
+
+    if (before->is_counted)
+        count(counts, before->instance_status, -1);
+    count(counts, instance->status, 1);
+}
+
+static void detach(struct state *state, void *record, const struct before *before)
+{
+    struct container_instance *instance = record;
+    struct cluster_home *cluster = home_of(instance)->cluster;
+
+    (void)state;
+    if (before->is_counted)
+        count(&cluster->counts, before->instance_status, -1);
+    treap_remove(&cluster->instances, &instance->id, cmp);
+    instance->is_gone = true;
+}
+
+const struct table instance_table = {
+    .kind = RECORD_CONTAINER_INSTANCE,
+    .change = CHANGE_INSTANCE,
+    .attach = attach,
+    .look = look,
+    .follow = follow,
+    .detach = detach,
+    .release = release,
+};
+
+const struct container_instance *state_instance(struct state *state, const struct scope *scope,
+                                                const char *cluster, const struct id *id)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+
+    (void)state;
+    return home ? instance_find(home, id) : NULL;
+}
+
+const struct container_instance *state_instance_after(struct state *state,
+                                                      const struct scope *scope,
+                                                      const char *cluster, const struct id *after)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+
+    (void)state;
+    if (!home)
+        return NULL;
+    return instance_of(after ? treap_after(&home->instances, after, cmp)
+                             : treap_first(&home->instances));
+}
+
+const struct scope *container_instance_scope(const struct container_instance *instance)
+{
+    return &home_of(instance)->cluster->scope->scope;
+}
+
+void state_instance_counts(const struct container_instance *instance, struct instance_counts *ret)
+{
+    *ret = home_of(instance)->counts;
+}
+
+bool state_instance_connected(const struct container_instance *instance)
+{
+    return home_of(instance)->is_connected;
+}
+
+void state_set_instance_connected(struct state *state, const struct container_instance *instance,
+                                  bool is_connected)
+{
+    (void)state;
+    home_of(instance)->is_connected = is_connected;
+}
+
+struct container_instance *txn_insert_instance(struct txn *txn, struct container_instance *instance)
+{
+    return txn_insert(txn, &instance_table, instance);
+}
+
+struct container_instance *txn_edit_instance(struct txn *txn,
+                                             const struct container_instance *instance)
+{
+    assert(home_of(instance)->cluster->scope == txn->scope);
+    return txn_edit(txn, &instance_table, instance);
+}
+
+void txn_delete_instance(struct txn *txn, const struct container_instance *instance)
+{
+    assert(home_of(instance)->cluster->scope == txn->scope);
+    txn_delete(txn, &instance_table, instance);
+}

@@ -1,0 +1,193 @@
+/* services.c - services by cluster and name; what is in their homes is in service_history.c. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/mem.h"
+#include "state/txn.h"
+
+/* Homes */
+
+static struct service_home *home_of_node(struct treap_node *node)
+{
+    return node ? CONTAINER_OF(node, struct service_home, node) : NULL;
+}
+
+static int name_cmp(const void *key, const struct treap_node *node)
+{
+    return strcmp(key, CONTAINER_OF(node, struct service_home, node)->name);
+}
+
+struct service_home *service_home_find(const struct cluster_home *cluster, const char *name)
+{
+    return home_of_node(treap_find(&cluster->services, name, name_cmp));
+}
+
+struct service_home *service_home_after(const struct cluster_home *cluster,
+                                        const struct service_home *after)
+{
+    return home_of_node(after ? treap_after(&cluster->services, after->name, name_cmp)
+                              : treap_first(&cluster->services));
+}
+
+struct service_home *service_home_get(struct cluster_home *cluster, const char *name)
+{
+    struct service_home *home = service_home_find(cluster, name);
+
+    if (home)
+        return home;
+    home = xcalloc(1, sizeof(*home));
+    home->name = intern(name);
+    home->cluster = cluster;
+    treap_insert(&cluster->services, home->name, &home->node, name_cmp);
+    return home;
+}
+
+void service_home_detach(struct service_home *home)
+{
+    treap_remove(&home->cluster->services, home->name, name_cmp);
+}
+
+void service_home_free(struct service_home *home)
+{
+    service_history_drop(home);
+    intern_unref(home->name);
+    free(home);
+}
+
+static void drop(struct treap_node *node, void *data)
+{
+    struct service_home *home = home_of_node(node);
+
+    (void)data;
+    service_free(home->service);
+    service_home_free(home);
+}
+
+void services_drop(struct cluster_home *cluster)
+{
+    treap_drain(&cluster->services, drop, NULL);
+}
+
+/* Services */
+
+static struct service_home *home_of(const struct service *service)
+{
+    return service->home;
+}
+
+static bool attach(struct state *state, struct scope_home *scope, void *record)
+{
+    struct service *service = record;
+    struct service_home *home =
+        service_home_get(cluster_home_get(scope, service->cluster), service->name);
+
+    (void)state;
+    if (home->service)
+        return false;
+    home->service = service;
+    service->home = home;
+    return true;
+}
+
+static void look(const void *record, struct before *ret)
+{
+    ret->service_status = ((const struct service *)record)->status;
+}
+
+static void follow(void *record, const struct before *before)
+{
+    struct service *service = record;
+    struct cluster_counts *counts = &home_of(service)->cluster->counts;
+
+    if (before->is_counted && before->service_status == SERVICE_ACTIVE)
+        counts->services_active--;
+    if (service->status == SERVICE_ACTIVE)
+        counts->services_active++;
+}
+
+static void detach(struct state *state, void *record, const struct before *before)
+{
+    struct service *service = record;
+    struct service_home *home = home_of(service);
+
+    (void)state;
+    if (before->is_counted && before->service_status == SERVICE_ACTIVE)
+        home->cluster->counts.services_active--;
+    service_home_detach(home);
+    home->service = NULL;
+    service->is_gone = true;
+}
+
+/* Its home goes with the transaction, which deletes what is in it. */
+static void release(void *record)
+{
+    service_free(record);
+}
+
+const struct table service_table = {
+    .kind = RECORD_SERVICE,
+    .change = CHANGE_SERVICE,
+    .attach = attach,
+    .look = look,
+    .follow = follow,
+    .detach = detach,
+    .release = release,
+};
+
+struct service_home *service_home_named(const struct scope *scope, const char *cluster,
+                                        const char *name)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+
+    return home ? service_home_find(home, name) : NULL;
+}
+
+const struct service *state_service(struct state *state, const struct scope *scope,
+                                    const char *cluster, const char *name)
+{
+    struct service_home *home = service_home_named(scope, cluster, name);
+
+    (void)state;
+    return home ? home->service : NULL;
+}
+
+const struct service *state_service_after(struct state *state, const struct scope *scope,
+                                          const char *cluster, const char *after)
+{
+    struct cluster_home *in = cluster_home_find(scope_home_of(scope), cluster);
+    struct service_home *home;
+
+    (void)state;
+    if (!in)
+        return NULL;
+    home = home_of_node(after ? treap_after(&in->services, after, name_cmp)
+                              : treap_first(&in->services));
+    while (home && !home->service)
+        home = home_of_node(treap_after(&in->services, home->name, name_cmp));
+    return home ? home->service : NULL;
+}
+
+const struct scope *service_scope(const struct service *service)
+{
+    return &home_of(service)->cluster->scope->scope;
+}
+
+struct service *txn_insert_service(struct txn *txn, struct service *service)
+{
+    return txn_insert(txn, &service_table, service);
+}
+
+struct service *txn_edit_service(struct txn *txn, const struct service *service)
+{
+    assert(home_of(service)->cluster->scope == txn->scope);
+    return txn_edit(txn, &service_table, service);
+}
+
+void txn_delete_service(struct txn *txn, const struct service *service)
+{
+    assert(home_of(service)->cluster->scope == txn->scope);
+    txn_empty_service(txn, home_of(service));
+    txn_delete(txn, &service_table, service);
+}

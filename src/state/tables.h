@@ -1,0 +1,178 @@
+/* tables.h - the inside of state: where records are kept, and what each kind of record does in a
+ * transaction.
+ *
+ *     state -+- scopes (region, account)
+ *            |    +-- clusters -+-- instances
+ *            |    |             +-- tasks, in five lists each
+ *            |    |             '-- services -- events, revisions, deployments
+ *            |    +-- families -- task definitions
+ *            |    '-- client tokens, account settings
+ *            '- access keys
+ *
+ * A home is what the tables keep about a record besides the record: its children and figures. Homes
+ * of clusters, families and services are made by name when first needed, so that a child may be
+ * loaded before its parent or outlive it. record->home leads to the record's home, or to its
+ * parent's if it needs none itself.
+ *
+ * Everything ordered is a treap (base/treap.h): no insertion ever waits for a table to grow.
+ */
+#ifndef BERTH_STATE_TABLES_H
+#define BERTH_STATE_TABLES_H
+
+#include "base/treap.h"
+#include "state/journal.h"
+#include "state/state.h"
+
+#define TASK_LIST_COUNT 5
+
+struct scope_home {
+    struct scope scope; /* what state_scope() lends; stays through a reload */
+    struct treap_node node;
+    struct treap clusters;     /* cluster_home by name */
+    struct treap families;     /* family_home by name */
+    struct treap tokens;       /* client_token by operation and token */
+    struct treap token_expiry; /* the same by expires_at_ms */
+    struct treap settings;     /* account_setting by principal and name */
+};
+
+struct cluster_home {
+    const char *name; /* interned */
+    struct treap_node node;
+    struct scope_home *scope;
+    struct cluster *cluster;                /* NULL: its row is not there */
+    struct treap instances;                 /* container_instance by id */
+    struct treap services;                  /* service_home by name */
+    struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists */
+    struct cluster_counts counts;
+};
+
+struct instance_home {
+    struct cluster_home *cluster;
+    struct instance_counts counts;
+    bool is_connected;
+};
+
+struct service_home {
+    const char *name; /* interned */
+    struct treap_node node;
+    struct cluster_home *cluster;
+    struct service *service;  /* NULL: deleted, or its row is not there */
+    struct treap events;      /* service_event by number */
+    struct treap revisions;   /* service_revision by id */
+    struct treap deployments; /* service_deployment by id */
+    uint32_t event_count, revision_count, deployment_count;
+};
+
+struct family_home {
+    const char *name; /* interned */
+    struct treap_node node;
+    struct scope_home *scope;
+    struct task_family *family;               /* NULL: its row is not there */
+    struct treap revisions[DEFINITION_COUNT]; /* task_definition by revision */
+};
+
+/* What a transaction found of a record: lists and figures show the record so. */
+struct before {
+    bool is_counted; /* false: new, in no list or figure yet but where it is found by its key */
+    enum task_status task_last, task_desired;
+    enum instance_status instance_status;
+    enum definition_status definition_status;
+    enum service_status service_status;
+    int32_t cpu, memory;
+    struct id task_instance;
+    int64_t expires_at_ms;
+};
+
+/* How a kind of record is kept. */
+struct table {
+    enum record_kind kind;
+    enum change_kind change; /* CHANGE_KIND_COUNT: no one is told */
+    /* Puts it where it is found by its key and sets its home. False if that key is taken. */
+    bool (*attach)(struct state *state, struct scope_home *scope, void *record);
+    void (*look)(const void *record, struct before *ret);
+    /* Lists and figures follow what was changed or is new. */
+    void (*follow)(void *record, const struct before *before);
+    /* Takes it out of everything and marks it gone. */
+    void (*detach)(struct state *state, void *record, const struct before *before);
+    /* Frees a detached one with the home that is its own. */
+    void (*release)(void *record);
+};
+
+extern const struct table cluster_table, instance_table, task_table, task_family_table,
+    task_definition_table, service_table, service_event_table, service_revision_table,
+    service_deployment_table, client_token_table, account_setting_table, access_key_table;
+
+struct state {
+    struct loop *loop;
+    struct store *store; /* owned; lent to the journal's thread */
+    const struct clock *clock;
+    struct rng *rng;
+    struct journal *journal;
+    struct treap scopes;      /* scope_home by account and region */
+    struct treap access_keys; /* access_key by its id */
+    struct txn *txn;          /* the open one */
+    struct observer observers[STATE_OBSERVERS_MAX];
+    unsigned observer_count;
+    uint64_t counts[RECORD_COUNT];
+    struct backups *backups;
+    bool is_closing;
+};
+
+/* For tables that need no figures. */
+void look_at_nothing(const void *record, struct before *ret);
+void follow_nothing(void *record, const struct before *before);
+
+/* ---- homes ---- */
+
+static inline struct scope_home *scope_home_of(const struct scope *scope)
+{
+    return CONTAINER_OF((struct scope *)(uintptr_t)scope, struct scope_home, scope);
+}
+
+struct scope_home *scope_home_get(struct state *state, const char *account, const char *region);
+struct scope_home *scope_home_after(struct state *state, const struct scope_home *after);
+void scopes_free(struct state *state); /* emptied ones */
+/* _find: NULL if there is none; _get: makes it; _after: in order, NULL starts. */
+struct cluster_home *cluster_home_find(const struct scope_home *scope, const char *name);
+struct cluster_home *cluster_home_after(const struct scope_home *scope,
+                                        const struct cluster_home *after);
+struct cluster_home *cluster_home_get(struct scope_home *scope, const char *name);
+struct family_home *family_home_find(const struct scope_home *scope, const char *name);
+struct service_home *service_home_find(const struct cluster_home *cluster, const char *name);
+struct service_home *service_home_after(const struct cluster_home *cluster,
+                                        const struct service_home *after);
+struct service_home *service_home_get(struct cluster_home *cluster, const char *name);
+struct service_home *service_home_named(const struct scope *scope, const char *cluster,
+                                        const char *name);
+/* Takes it out of its cluster; what is in it stays in it. */
+void service_home_detach(struct service_home *home);
+void service_home_free(struct service_home *home); /* with its history; not its service */
+void service_history_drop(struct service_home *home);
+void service_home_uncount(struct state *state,
+                          const struct service_home *home); /* its history, in counts */
+struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id);
+
+/* Free all of a kind, for a reload. */
+void tasks_drop(struct cluster_home *cluster);
+void instances_drop(struct cluster_home *cluster);
+void services_drop(struct cluster_home *cluster);
+void clusters_drop(struct scope_home *scope); /* with all that is in them */
+void families_drop(struct scope_home *scope);
+void client_tokens_drop(struct scope_home *scope);
+void account_settings_drop(struct scope_home *scope);
+void access_keys_drop(struct state *state);
+
+/* ---- loading (load.c) ---- */
+
+MUST_USE struct error *state_load(struct state *state);
+void state_drop(struct state *state); /* all records; scopes stay */
+/* Children of services that are not there any more: a crash came between two transactions of a
+ * deletion. */
+void state_sweep_orphans(struct state *state);
+
+/* ---- backups (backup.c) ---- */
+
+struct backups *backups_new(void);
+void backups_close(struct backups *backups); /* waits for those that are running */
+
+#endif

@@ -1,0 +1,360 @@
+/* tasks.c - tasks in their lists: by cluster (where they are found by id), instance, service,
+ * family and startedBy, each list twice: what is wanted running, and what is wanted stopped.
+ *
+ * A cluster has one tree for all lists of a sort, ordered by what the list is by and then by id: a
+ * list costs nothing while it is empty, and a task two pointers for each list it is in. Names are
+ * interned, so their order is that of their addresses.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "core/task.h"
+#include "state/txn.h"
+
+struct key {
+    const char *name;   /* interned; BY_SERVICE, BY_FAMILY, BY_STARTED_BY */
+    struct id instance; /* BY_INSTANCE */
+    struct id id;
+};
+
+static struct task *task_of(const struct treap_node *node, enum task_list list)
+{
+    if (!node)
+        return NULL;
+    return CONTAINER_OF((struct treap_node *)(uintptr_t)(node - list), struct task, links[0]);
+}
+
+static const char *name_of(const struct task *task, enum task_list list)
+{
+    switch (list) {
+    case TASKS_BY_SERVICE:
+        return task->service;
+    case TASKS_BY_FAMILY:
+        return task->family;
+    case TASKS_BY_STARTED_BY:
+        return task->started_by;
+    default:
+        return NULL;
+    }
+}
+
+static int id_order(const void *key, const struct treap_node *node)
+{
+    return id_cmp(&((const struct key *)key)->id, &task_of(node, TASKS_BY_CLUSTER)->id);
+}
+
+static int instance_order(const void *key, const struct treap_node *node)
+{
+    const struct key *wanted = key;
+    const struct task *task = task_of(node, TASKS_BY_INSTANCE);
+    int order = id_cmp(&wanted->instance, &task->instance);
+
+    return order ? order : id_cmp(&wanted->id, &task->id);
+}
+
+static int name_order(const struct key *key, const struct treap_node *node, enum task_list list)
+{
+    const struct task *task = task_of(node, list);
+    uintptr_t wanted = (uintptr_t)key->name;
+    uintptr_t found = (uintptr_t)name_of(task, list);
+
+    if (wanted != found)
+        return wanted < found ? -1 : 1;
+    return id_cmp(&key->id, &task->id);
+}
+
+static int service_order(const void *key, const struct treap_node *node)
+{
+    return name_order(key, node, TASKS_BY_SERVICE);
+}
+
+static int family_order(const void *key, const struct treap_node *node)
+{
+    return name_order(key, node, TASKS_BY_FAMILY);
+}
+
+static int started_by_order(const void *key, const struct treap_node *node)
+{
+    return name_order(key, node, TASKS_BY_STARTED_BY);
+}
+
+static treap_cmp_fn *const orders[TASK_LIST_COUNT] = {
+    [TASKS_BY_CLUSTER] = id_order,
+    [TASKS_BY_INSTANCE] = instance_order,
+    [TASKS_BY_SERVICE] = service_order,
+    [TASKS_BY_FAMILY] = family_order,
+    [TASKS_BY_STARTED_BY] = started_by_order,
+};
+
+static bool is_in_stopped_list(enum task_status desired)
+{
+    return desired != TASK_RUNNING && desired != TASK_PENDING;
+}
+
+static struct cluster_home *home_of(const struct task *task)
+{
+    return task->home;
+}
+
+static struct key key_of(const struct task *task, enum task_list list)
+{
+    return (struct key){.name = name_of(task, list), .instance = task->instance, .id = task->id};
+}
+
+static bool is_listed(const struct task *task, enum task_list list)
+{
+    switch (list) {
+    case TASKS_BY_CLUSTER:
+        return true;
+    case TASKS_BY_INSTANCE:
+        return !id_is_zero(&task->instance);
+    default:
+        return name_of(task, list) != NULL;
+    }
+}
+
+static bool list_add(struct task *task, enum task_list list, bool is_stopped)
+{
+    struct key key = key_of(task, list);
+
+    return treap_insert(&home_of(task)->tasks[list][is_stopped], &key, &task->links[list],
+                        orders[list]);
+}
+
+static void list_remove(struct task *task, enum task_list list, bool is_stopped)
+{
+    struct key key = key_of(task, list);
+    struct treap_node *node =
+        treap_remove(&home_of(task)->tasks[list][is_stopped], &key, orders[list]);
+
+    assert(node == &task->links[list]); /* else a member that lists go by was changed */
+}
+
+/* Figures */
+
+struct share {
+    int pending, running;
+    int32_t cpu, memory;
+};
+
+static bool holds(enum task_status last)
+{
+    return last != TASK_STOPPED;
+}
+
+static struct share share_of(enum task_status last, int32_t cpu, int32_t memory)
+{
+    struct task probe = {.last_status = last};
+
+    return (struct share){
+        .pending = task_counts_pending(&probe),
+        .running = task_counts_running(&probe),
+        .cpu = holds(last) ? cpu : 0,
+        .memory = holds(last) ? memory : 0,
+    };
+}
+
+static void count(struct cluster_home *cluster, const struct id *instance_id, struct share share,
+                  int sign)
+{
+    struct container_instance *instance = NULL;
+
+    cluster->counts.tasks_pending += sign * share.pending;
+    cluster->counts.tasks_running += sign * share.running;
+    if (!id_is_zero(instance_id))
+        instance = instance_find(cluster, instance_id);
+    if (!instance)
+        return;
+
+    struct instance_counts *counts = &((struct instance_home *)instance->home)->counts;
+    counts->tasks_pending += sign * share.pending;
+    counts->tasks_running += sign * share.running;
+    counts->cpu_held += sign * share.cpu;
+    counts->memory_held += sign * share.memory;
+}
+
+static void count_again(const struct task *task, const struct before *before)
+{
+    struct share was = {0};
+    struct share is = share_of(task->last_status, task->cpu, task->memory);
+
+    if (before->is_counted)
+        was = share_of(before->task_last, before->cpu, before->memory);
+    if (!memcmp(&was, &is, sizeof(is)) && !id_cmp(&before->task_instance, &task->instance))
+        return;
+    count(home_of(task), &before->task_instance, was, -1);
+    count(home_of(task), &task->instance, is, 1);
+}
+
+/* The table */
+
+static bool attach(struct state *state, struct scope_home *scope, void *record)
+{
+    struct task *task = record;
+    struct cluster_home *home = cluster_home_get(scope, task->cluster);
+    struct key key = key_of(task, TASKS_BY_CLUSTER);
+
+    (void)state;
+    for (int is_stopped = 0; is_stopped < 2; is_stopped++)
+        if (treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order))
+            return false;
+    task->home = home;
+    return list_add(task, TASKS_BY_CLUSTER, is_in_stopped_list(task->desired_status));
+}
+
+static void look(const void *record, struct before *ret)
+{
+    const struct task *task = record;
+
+    ret->task_last = task->last_status;
+    ret->task_desired = task->desired_status;
+    ret->task_instance = task->instance;
+    ret->cpu = task->cpu;
+    ret->memory = task->memory;
+}
+
+static void follow(void *record, const struct before *before)
+{
+    struct task *task = record;
+    bool was_stopped = is_in_stopped_list(before->task_desired);
+    bool is_stopped = is_in_stopped_list(task->desired_status);
+
+    /* A task is placed once; another instance is another task. */
+    assert(!before->is_counted || id_is_zero(&before->task_instance) ||
+           !id_cmp(&before->task_instance, &task->instance));
+    for (int i = 0; i < TASK_LIST_COUNT; i++) {
+        enum task_list list = (enum task_list)i;
+        bool is_in = list == TASKS_BY_CLUSTER || before->is_counted;
+
+        if (!is_listed(task, list))
+            continue;
+        if (list == TASKS_BY_INSTANCE && id_is_zero(&before->task_instance))
+            is_in = false;
+        if (is_in && was_stopped == is_stopped)
+            continue;
+        if (is_in)
+            list_remove(task, list, was_stopped);
+        list_add(task, list, is_stopped);
+    }
+    count_again(task, before);
+}
+
+static void detach(struct state *state, void *record, const struct before *before)
+{
+    struct task *task = record;
+    bool was_stopped = is_in_stopped_list(before->task_desired);
+
+    (void)state;
+    task->instance = before->task_instance; /* the list by instance does not know a new one yet */
+    for (int list = 0; list < TASK_LIST_COUNT; list++)
+        if (list == TASKS_BY_CLUSTER ||
+            (before->is_counted && is_listed(task, (enum task_list)list)))
+            list_remove(task, (enum task_list)list, was_stopped);
+    if (before->is_counted)
+        count(home_of(task), &before->task_instance,
+              share_of(before->task_last, before->cpu, before->memory), -1);
+    task->is_gone = true;
+}
+
+static void release(void *record)
+{
+    task_free(record);
+}
+
+const struct table task_table = {
+    .kind = RECORD_TASK,
+    .change = CHANGE_TASK,
+    .attach = attach,
+    .look = look,
+    .follow = follow,
+    .detach = detach,
+    .release = release,
+};
+
+static void drop(struct treap_node *node, void *data)
+{
+    (void)data;
+    task_free(task_of(node, TASKS_BY_CLUSTER));
+}
+
+void tasks_drop(struct cluster_home *cluster)
+{
+    for (int is_stopped = 0; is_stopped < 2; is_stopped++)
+        treap_drain(&cluster->tasks[TASKS_BY_CLUSTER][is_stopped], drop, NULL);
+    memset(cluster->tasks, 0, sizeof(cluster->tasks));
+}
+
+/* Reading and changing */
+
+const struct task *state_task(struct state *state, const struct scope *scope, const char *cluster,
+                              const struct id *id)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    struct key key = {.id = *id};
+    struct treap_node *node = NULL;
+
+    (void)state;
+    for (int is_stopped = 0; home && !node && is_stopped < 2; is_stopped++)
+        node = treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order);
+    return task_of(node, TASKS_BY_CLUSTER);
+}
+
+/* False if the list cannot have anything in it. */
+static bool list_key(enum task_list list, const char *name, const struct id *after, struct key *ret)
+{
+    *ret = (struct key){0};
+    if (after)
+        ret->id = *after; /* no task has the id zero: it comes before all */
+    if (list == TASKS_BY_CLUSTER)
+        return true;
+    if (list == TASKS_BY_INSTANCE)
+        return id_parse(name, &ret->instance);
+    ret->name = intern_find(name);
+    return ret->name != NULL;
+}
+
+static bool is_in_list(const struct task *task, enum task_list list, const struct key *key)
+{
+    if (list == TASKS_BY_INSTANCE)
+        return id_cmp(&task->instance, &key->instance) == 0;
+    return name_of(task, list) == key->name;
+}
+
+const struct task *state_task_after(struct state *state, const struct scope *scope,
+                                    const char *cluster, enum task_list list, const char *name,
+                                    bool is_stopped_list, const struct id *after)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct task *task;
+    struct key key;
+
+    (void)state;
+    if (!home || !list_key(list, name, after, &key))
+        return NULL;
+    task = task_of(treap_after(&home->tasks[list][is_stopped_list], &key, orders[list]), list);
+    return task && is_in_list(task, list, &key) ? task : NULL;
+}
+
+const struct scope *task_scope(const struct task *task)
+{
+    return &home_of(task)->scope->scope;
+}
+
+struct task *txn_insert_task(struct txn *txn, struct task *task)
+{
+    return txn_insert(txn, &task_table, task);
+}
+
+struct task *txn_edit_task(struct txn *txn, const struct task *task)
+{
+    assert(home_of(task)->scope == txn->scope);
+    return txn_edit(txn, &task_table, task);
+}
+
+void txn_delete_task(struct txn *txn, const struct task *task)
+{
+    assert(home_of(task)->scope == txn->scope);
+    txn_delete(txn, &task_table, task);
+}
