@@ -23,9 +23,10 @@ struct entry {
     char *task_arn;
     char *refusal;     /* owned; NULL: a task of the engine */
     bool has_news;     /* changed since what is being sent was built */
-    bool told_running; /* in this process, before STOPPED */
+    bool told_running; /* the control plane knows that it ran */
     enum submit_report sent;
     uint64_t sent_revision;
+    enum engine_status sent_known;
     struct backoff backoff;
     struct timer retry;
 };
@@ -118,6 +119,7 @@ static bool write_next(struct entry *entry, struct buf *body)
         return false;
     entry->sent = submit_report_next(&task, entry->told_running);
     entry->sent_revision = task.revision;
+    entry->sent_known = task.known;
     if (entry->sent == SUBMIT_REPORT_NONE)
         return false;
     submit_report_write(body, submit->options.config, submit->cluster, &task, entry->sent);
@@ -146,8 +148,8 @@ static void wait(struct entry *entry)
 static void go_on(struct entry *entry)
 {
     backoff_reset(&entry->backoff);
+    entry->told_running |= entry->sent_known >= ENGINE_RUNNING;
     if (entry->sent == SUBMIT_REPORT_RUNNING && !entry->refusal) {
-        entry->told_running = true;
         entry->has_news = true;
     } else if (!entry->refusal) {
         engine_reported(entry->submit->engine, entry->task_arn, entry->sent_revision);

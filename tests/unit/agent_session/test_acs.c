@@ -1,12 +1,13 @@
 /* What the agent answers on the command channel: the recorded traffic of the official agent, and
  * the cases it does not hold (AP-202, AP-214, AP-219 to AP-242, AP-261). */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "agent/store.h"
 #include "base/log.h"

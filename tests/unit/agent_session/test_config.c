@@ -1,5 +1,4 @@
 /* What the agent is told: flags, environment, file (AG-030 to AG-035, AG-101 to AG-163). */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "agent/capabilities.h"
 #include "agent/config.h"

@@ -1,11 +1,12 @@
 /* One WebSocket kept open: AP-112, AP-202, AP-212, AP-213, AP-216, AP-217, appendix A of the
  * protocol. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/log.h"
 #include "world.h"
