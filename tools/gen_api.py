@@ -331,21 +331,34 @@ def shapes_header(api):
     ]
     lines += ["    %s," % api.index(name) for name in api.shapes]
     lines += [
-        "    %s_SHAPE_COUNT" % api.name.upper(),
+        "    %s_SHAPES_COUNT" % api.name.upper(),
         "};",
-        "extern const struct shape %s[%s_SHAPE_COUNT];" % (api.table(), api.name.upper()),
+        "extern const struct shape %s[%s_SHAPES_COUNT];" % (api.table(), api.name.upper()),
         "",
         "#endif",
     ]
     return "\n".join(lines) + "\n"
 
 
+def wrapped(head, fields, tail, indent):
+    """The lines of an initializer: HEAD field, field TAIL."""
+    lines, row = [], head
+    for i, field in enumerate(fields):
+        text = field + (tail if i == len(fields) - 1 else ",")
+        if i and len(row) + len(text) + 1 > model.LINE_MAX:
+            lines.append(row)
+            row = indent + text
+        else:
+            row += " " + text if i else text
+    return lines + [row]
+
+
 def number(value):
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def rule_lines(api, name, facts, patterns):
-    """The value of a `rule` field: NULL, or the address of a constant."""
+def rule_fields(facts, patterns):
+    """The value of a `rule` field, in pieces to wrap at: NULL, or the address of a constant."""
     parts = []
     for bound in ("min", "max"):
         if bound in facts:
@@ -358,7 +371,11 @@ def rule_lines(api, name, facts, patterns):
                        ("messageMax", "message_max")):
         if key in facts:
             parts.append(".%s = %s" % (field, model.c_string(facts[key])))
-    return "&(const struct shape_rule){%s}" % ", ".join(parts) if parts else "NULL"
+    if not parts:
+        return ["NULL"]
+    parts[0] = "&(const struct shape_rule){" + parts[0]
+    parts[-1] += "}"
+    return parts
 
 
 class Patterns:
@@ -528,12 +545,12 @@ def members_lines(api, name, patterns):
         ) if on]
         struct = "struct " + c_name
         has = "offsetof(%s, has_%s)" % (struct, c_member) if api.has_flag(of) else "0"
-        rule = rule_lines(api, name, facts, patterns)
-        lines += [
-            "    {%s, &%s[%s]," % (model.c_string(wire), api.table(), api.index(of)),
-            "     offsetof(%s, %s), %s," % (struct, c_member, has),
-            "     %s, %s}," % (" | ".join(flags) or "0", rule),
-        ]
+        fields = [model.c_string(wire), "&%s[%s]" % (api.table(), api.index(of)),
+                  "offsetof(%s, %s)" % (struct, c_member), has, " | ".join(flags) or "0",
+                  *rule_fields(facts, patterns)]
+        while fields[-1] in ("0", "NULL"):
+            fields.pop()
+        lines += wrapped("    {", fields, "},", " " * 5)
     lines.append("};")
     order = sorted(range(len(shape["members"])), key=lambda i: list(shape["members"])[i])
     lines.append("static const uint16_t by_name_%s[] = {%s};" % (c_name, ", ".join(map(str, order))))
@@ -569,21 +586,13 @@ def shape_lines(api, name, patterns):
         fields += [".type = SHAPE_" + kind.upper(), ".size = sizeof(const char *)"]
     else:
         fields += [".type = " + SCALARS[kind][1], ".size = sizeof(%s)" % SCALARS[kind][0]]
-    rule = rule_lines(api, name, shape, patterns)
-    if rule != "NULL":
-        fields.append(".rule = " + rule)
+    rule = rule_fields(shape, patterns)
+    if rule != ["NULL"]:
+        fields += [".rule = " + rule[0], *rule[1:]]
     refusal = shape.get("refusal", api.service.get("refusal", "InvalidParameterException"))
     if kind == "structure":
         fields.append(".refusal = " + model.error_constant(refusal))
-    lines, row = [], "    [%s] = {" % api.index(name)
-    for i, field in enumerate(fields):
-        text = field + ("}," if i == len(fields) - 1 else ",")
-        if len(row) + len(text) + 1 > model.LINE_MAX:
-            lines.append(row)
-            row = " " * 8 + text
-        else:
-            row += text if row.endswith("{") else " " + text
-    return lines + [row]
+    return wrapped("    [%s] = {" % api.index(name), fields, "},", " " * 8)
 
 
 def codec_source(api):
@@ -598,7 +607,7 @@ def codec_source(api):
     for name, shape in api.shapes.items():
         if shape["type"] == "structure" and shape["members"]:
             body += members_lines(api, name, patterns)
-    body.append("const struct shape %s[%s_SHAPE_COUNT] = {" % (api.table(), api.name.upper()))
+    body.append("const struct shape %s[%s_SHAPES_COUNT] = {" % (api.table(), api.name.upper()))
     for name in api.shapes:
         body += shape_lines(api, name, patterns)
     body += ["};", ""]

@@ -122,7 +122,7 @@ static void replay_envelope(struct replay *replay, const char *where, const json
         return;
     }
     snprintf(name, sizeof(name), "%s%s", is_tcs ? "Tcs" : "Acs", type);
-    for (int i = 0; i < AGENT_SHAPE_COUNT; i++)
+    for (int i = 0; i < AGENT_SHAPES_COUNT; i++)
         if (!strcmp(agent_shapes[i].name, name))
             shape = &agent_shapes[i];
     assert_non_null(shape);
@@ -143,7 +143,7 @@ static void replay_call(struct replay *replay, const char *where, const char *op
     void *in;
 
     snprintf(name, sizeof(name), "%sRequest", operation);
-    for (int i = 0; i < ECS_SHAPE_COUNT; i++)
+    for (int i = 0; i < ECS_SHAPES_COUNT; i++)
         if (!strcmp(ecs_shapes[i].name, name))
             shape = &ecs_shapes[i];
     if (!shape)

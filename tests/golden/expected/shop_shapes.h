@@ -1,0 +1,29 @@
+/* Made by tools/gen_api.py from api/shop.json. */
+#ifndef BERTH_GEN_SHOP_SHAPES_H
+#define BERTH_GEN_SHOP_SHAPES_H
+
+#include "gen/shop_types.h"
+
+enum {
+    SHOP_SHAPE_COLOUR,
+    SHOP_SHAPE_LABELS,
+    SHOP_SHAPE_LINE,
+    SHOP_SHAPE_LINES,
+    SHOP_SHAPE_NAME,
+    SHOP_SHAPE_NOTE,
+    SHOP_SHAPE_ORDER_REQUEST,
+    SHOP_SHAPE_ORDER_RESPONSE,
+    SHOP_SHAPE_CUSTOMER,
+    SHOP_SHAPE_COLOURS,
+    SHOP_SHAPE_TAKE_STOCK_REQUEST,
+    SHOP_SHAPE_COUNT,
+    SHOP_SHAPE_DOUBLE,
+    SHOP_SHAPE_BOOLEAN,
+    SHOP_SHAPE_LONG,
+    SHOP_SHAPE_STRING,
+    SHOP_SHAPE_TIME,
+    SHOP_SHAPES_COUNT
+};
+extern const struct shape shop_shapes[SHOP_SHAPES_COUNT];
+
+#endif
