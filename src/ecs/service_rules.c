@@ -165,7 +165,7 @@ static struct error *check_role(const struct ecs_create_service_request *config,
 }
 
 static struct error *check_task_definition(const struct ecs_create_service_request *config,
-                                           const struct task_recipe *recipe)
+                                           const struct task_recipe *recipe, const char *verb)
 {
     const struct ecs_compatibility_list *fits = &recipe->document->compatibilities;
     enum launch_type launch_type = LAUNCH_TYPE_NONE;
@@ -186,8 +186,9 @@ static struct error *check_task_definition(const struct ecs_create_service_reque
     TRY(task_network_check(recipe->definition, launch_type, config->network_configuration));
     if (config->enable_execute_command && str_is_empty(recipe->task_role_arn))
         return error_new(API_INVALID_PARAMETER,
-                         "The service couldn't be created because a valid taskRoleArn is not being "
-                         "used. Specify a valid task role in your task definition and try again.");
+                         "The service couldn't be %s because a valid taskRoleArn is not being "
+                         "used. Specify a valid task role in your task definition and try again.",
+                         verb);
     return NULL;
 }
 
@@ -217,7 +218,7 @@ static struct error *check_placement(struct call *call, const struct cluster *cl
 
 struct error *service_rules_check(struct call *call, const struct cluster *cluster,
                                   const struct ecs_create_service_request *config,
-                                  const struct task_recipe *recipe)
+                                  const struct task_recipe *recipe, const char *verb)
 {
     TRY(check_deployment(config));
     TRY(check_role(config, recipe));
@@ -235,7 +236,7 @@ struct error *service_rules_check(struct call *call, const struct cluster *clust
     if (config->vpc_lattice_configurations.count > 0)
         return error_new(API_UNSUPPORTED_FEATURE, "VPC Lattice is not available here.");
     if (recipe) {
-        TRY(check_task_definition(config, recipe));
+        TRY(check_task_definition(config, recipe, verb));
         TRY(service_rules_check_routing(config, recipe));
         TRY(service_rules_check_connect(cluster, config, recipe));
     }

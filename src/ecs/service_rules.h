@@ -20,10 +20,14 @@
 MUST_USE struct error *service_rules_check_shape(const struct ecs_create_service_request *config);
 
 /* The rest, with defaults filled in. `recipe` is the task definition's; NULL with the EXTERNAL
- * controller. */
+ * controller. `verb` is what the call does to the service: "created", "updated". */
 MUST_USE struct error *service_rules_check(struct call *call, const struct cluster *cluster,
                                            const struct ecs_create_service_request *config,
-                                           const struct task_recipe *recipe);
+                                           const struct task_recipe *recipe, const char *verb);
+
+/* Whether every load balancer's container and port are in the task definition (SC-163). */
+bool service_rules_targets_exist(const struct ecs_create_service_request *config,
+                                 const struct task_recipe *recipe);
 
 /* Parts of it, in files of their own. */
 MUST_USE struct error *service_rules_check_routing(const struct ecs_create_service_request *config,

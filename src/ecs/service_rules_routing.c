@@ -85,6 +85,21 @@ static struct error *check_balancers(const struct ecs_create_service_request *co
     return NULL;
 }
 
+bool service_rules_targets_exist(const struct ecs_create_service_request *config,
+                                 const struct task_recipe *recipe)
+{
+    for (size_t i = 0; i < config->load_balancers.count; i++) {
+        const struct ecs_load_balancer *balancer = &config->load_balancers.items[i];
+        CLEANUP(error_freep)
+        struct error *err =
+            check_target(recipe, balancer->container_name, balancer->container_port);
+
+        if (err)
+            return false;
+    }
+    return true;
+}
+
 /* ---- service registries ---- */
 
 static struct error *check_registry(const struct ecs_service_registry *registry,

@@ -1,0 +1,110 @@
+/* DeleteService and DescribeServices (API-155, API-156, SC-185 to SC-187). */
+#include <string.h>
+
+#include "ecs/auth.h"
+#include "ecs/names.h"
+#include "ecs/service_deploy.h"
+#include "ecs/service_describe.h"
+#include "ecs/task_describe.h"
+#include "gen/ecs_handlers.h"
+
+#define DESCRIBE_SERVICES_MAX 10 /* API-063 */
+
+/* ---- DeleteService ---- */
+
+static struct error *check_may_end(const struct service *service, bool is_forced)
+{
+    if (is_forced || service->strategy == STRATEGY_DAEMON)
+        return NULL;
+    if (service->desired_count > 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "The service cannot be stopped while it is scaled above 0.");
+    if (service->deployments_count > 1)
+        return error_new(API_INVALID_PARAMETER,
+                         "The service cannot be stopped while deployments are active.");
+    return NULL;
+}
+
+/* The reconciler stops the tasks and makes the service INACTIVE once all are on their way out
+ * (SC-186). */
+static const struct service *drain(struct call *call, const struct service *service)
+{
+    struct service *edited = txn_edit_service(call->txn, service);
+
+    edited->status = SERVICE_DRAINING;
+    edited->desired_count = 0;
+    edited->is_steady = false;
+    for (uint32_t i = 0; i < edited->deployments_count; i++) {
+        edited->deployments[i].desired_count = 0;
+        edited->deployments[i].updated_at_ms = call->now_ms;
+    }
+    service_deploy_stop(call, edited, "The service was deleted.");
+    return edited;
+}
+
+struct error *api_delete_service(struct call *call, const struct ecs_delete_service_request *in,
+                                 struct ecs_delete_service_response *out)
+{
+    const struct cluster *cluster;
+    const struct service *service;
+
+    TRY(names_find_cluster(call, in->cluster, &cluster));
+    TRY(names_find_service(call, cluster->name, in->service, &service));
+    TRY(call_authorize(call, "ecs:DeleteService",
+                       arn_service(call->arena, call_scope(call), cluster->name, service->name)));
+    if (service->status == SERVICE_INACTIVE)
+        return error_new(API_SERVICE_NOT_FOUND, "Service not found.");
+    if (service->status == SERVICE_ACTIVE) {
+        TRY(check_may_end(service, in->force));
+        service = drain(call, service);
+    }
+    out->service = ARENA_NEW(call->arena, struct ecs_service);
+    return service_describe(call, service, true, out->service);
+}
+
+/* ---- DescribeServices ---- */
+
+static bool includes_tags(const struct ecs_service_field_list *include)
+{
+    for (size_t i = 0; i < include->count; i++)
+        if (include->items[i] == ECS_SERVICE_FIELD_TAGS)
+            return true;
+    return false;
+}
+
+struct error *api_describe_services(struct call *call,
+                                    const struct ecs_describe_services_request *in,
+                                    struct ecs_describe_services_response *out)
+{
+    const struct scope *scope = call_scope(call);
+    const char *names[DESCRIBE_SERVICES_MAX];
+    const struct cluster *cluster;
+
+    if (in->services.count == 0)
+        return error_new(API_INVALID_PARAMETER, "Services cannot be empty.");
+    if (in->services.count > DESCRIBE_SERVICES_MAX)
+        return error_new(API_INVALID_PARAMETER, "services can have at most %d items.",
+                         DESCRIBE_SERVICES_MAX);
+    TRY(names_find_cluster(call, in->cluster, &cluster));
+    for (size_t i = 0; i < in->services.count; i++) {
+        TRY(names_service_name(call, cluster->name, in->services.items[i], &names[i]));
+        TRY(call_authorize(call, "ecs:DescribeServices",
+                           arn_service(call->arena, scope, cluster->name, names[i])));
+    }
+    SET_LIST(call->arena, &out->services, in->services.count);
+    SET_LIST(call->arena, &out->failures, in->services.count);
+    out->services.count = 0;
+    out->failures.count = 0;
+    for (size_t i = 0; i < in->services.count; i++) {
+        const struct service *service =
+            state_service(ecs_of(call)->state, scope, cluster->name, names[i]);
+
+        if (service)
+            TRY(service_describe(call, service, includes_tags(&in->include),
+                                 &out->services.items[out->services.count++]));
+        else
+            out->failures.items[out->failures.count++] =
+                failure_of(arn_service(call->arena, scope, cluster->name, names[i]), "MISSING");
+    }
+    return NULL;
+}

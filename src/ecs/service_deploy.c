@@ -1,0 +1,155 @@
+#include "ecs/service_deploy.h"
+
+#include <string.h>
+
+#include "ecs/names.h"
+
+/* The 19 digits of a new deployment id: they grow with time, so records are in their order. */
+static const char *new_number(struct call *call)
+{
+    char id[ECS_SVC_ID_SIZE];
+
+    ecs_svc_id_new(call->rng, call->now_ms, id);
+    return arena_dup(call->arena, strchr(id, '/') + 1);
+}
+
+/* ---- service revision ---- */
+
+static void fill_images(struct arena *arena, const struct task_recipe *recipe,
+                        struct ecs_container_images *ret)
+{
+    SET_LIST(arena, ret, recipe->container_count);
+    for (size_t i = 0; i < recipe->container_count; i++) {
+        ret->items[i].container_name = recipe->containers[i].name;
+        ret->items[i].image = recipe->containers[i].image;
+    }
+}
+
+/* The snapshot in the API's JSON, without the ARNs: those follow from the key. */
+static void insert_revision(struct call *call, const struct service *service,
+                            const struct ecs_create_service_request *config,
+                            const struct task_recipe *recipe, const char *id)
+{
+    const struct task_definition *definition = recipe->definition;
+    struct service_revision *record = service_revision_new();
+    struct ecs_service_revision shown = {
+        .task_definition = arn_task_definition(call->arena, call_scope(call), definition->family,
+                                               definition->revision),
+        .launch_type = config->launch_type,
+        .platform_version = config->platform_version,
+        .load_balancers = config->load_balancers,
+        .service_registries = config->service_registries,
+        .network_configuration = config->network_configuration,
+        .service_connect_configuration = config->service_connect_configuration,
+    };
+    CLEANUP(buf_done) struct buf text = {0};
+
+    fill_images(call->arena, recipe, &shown.container_images);
+    ecs_encode_service_revision(&text, &shown);
+    service_revision_set_cluster(record, service->cluster);
+    service_revision_set_service(record, service->name);
+    service_revision_set_id(record, id);
+    record->created_at_ms = call->now_ms;
+    service_revision_set_document(record, text.data);
+    txn_insert_service_revision(call->txn, record);
+}
+
+/* ---- service deployment ---- */
+
+static bool is_open(const struct service_deployment *deployment)
+{
+    return deployment->status == SERVICE_DEPLOYMENT_PENDING ||
+           deployment->status == SERVICE_DEPLOYMENT_IN_PROGRESS;
+}
+
+/* Only the last one can be under way. */
+void service_deploy_stop(struct call *call, const struct service *service, const char *reason)
+{
+    const struct service_deployment *found = NULL;
+    struct service_deployment *edited;
+
+    if (service->deployments_count > 0 && service->deployments[0].service_deployment)
+        found = state_service_deployment(ecs_of(call)->state, call_scope(call), service->cluster,
+                                         service->name, service->deployments[0].service_deployment);
+    if (!found || !is_open(found))
+        return;
+    edited = txn_edit_service_deployment(call->txn, found);
+    edited->status = SERVICE_DEPLOYMENT_STOPPED;
+    service_deployment_set_status_reason(edited, reason);
+    edited->stopped_at_ms = call->now_ms;
+    edited->finished_at_ms = call->now_ms;
+    edited->updated_at_ms = call->now_ms;
+}
+
+static void insert_service_deployment(struct call *call, const struct service *service,
+                                      const struct ecs_create_service_request *config,
+                                      const char *id, const char *revision)
+{
+    struct service_deployment *record = service_deployment_new();
+    CLEANUP(buf_done) struct buf text = {0};
+
+    ecs_encode_deployment_configuration(&text, config->deployment_configuration);
+    service_deployment_set_cluster(record, service->cluster);
+    service_deployment_set_service(record, service->name);
+    service_deployment_set_id(record, id);
+    record->status = SERVICE_DEPLOYMENT_IN_PROGRESS;
+    record->created_at_ms = call->now_ms;
+    record->started_at_ms = call->now_ms;
+    record->updated_at_ms = call->now_ms;
+    service_deployment_set_target_revision(record, revision);
+    for (uint32_t i = 0; i < service->deployments_count; i++)
+        if (service->deployments[i].service_revision)
+            service_deployment_append_source_revisions(record,
+                                                       service->deployments[i].service_revision);
+    service_deployment_set_document(record, text.data);
+    txn_insert_service_deployment(call->txn, record);
+}
+
+/* ---- the deployment of the service ---- */
+
+/* Makes room at the front. Items of a list are plain values: they may be moved. */
+static struct deployment *prepend(struct service *service)
+{
+    struct deployment *last = service_append_deployments(service);
+    struct deployment fresh = *last;
+    struct deployment *first = service->deployments;
+
+    memmove(first + 1, first, (service->deployments_count - 1) * sizeof(*first));
+    *first = fresh;
+    return first;
+}
+
+void service_deploy(struct call *call, struct service *service,
+                    const struct ecs_create_service_request *config,
+                    const struct task_recipe *recipe, bool force_new)
+{
+    const char *number = new_number(call);
+    const char *revision = new_number(call);
+    const char *service_deployment = new_number(call);
+    const char *id = arena_printf(call->arena, "ecs-svc/%s", number);
+    struct deployment *deployment;
+
+    insert_revision(call, service, config, recipe, revision);
+    service_deploy_stop(call, service, "Superseded by a newer service deployment.");
+    insert_service_deployment(call, service, config, service_deployment, revision);
+    for (uint32_t i = 0; i < service->deployments_count; i++) {
+        if (service->deployments[i].status != DEPLOYMENT_PRIMARY)
+            continue;
+        service->deployments[i].status = DEPLOYMENT_ACTIVE;
+        service->deployments[i].updated_at_ms = call->now_ms;
+    }
+    deployment = prepend(service);
+    deployment_set_id(deployment, id);
+    deployment->status = DEPLOYMENT_PRIMARY;
+    deployment_set_family(deployment, recipe->definition->family);
+    deployment->revision = recipe->definition->revision;
+    deployment->desired_count = service->desired_count;
+    deployment->created_at_ms = call->now_ms;
+    deployment->updated_at_ms = call->now_ms;
+    deployment->rollout_state = ROLLOUT_STATE_IN_PROGRESS;
+    deployment_set_rollout_state_reason(
+        deployment, arena_printf(call->arena, "ECS deployment %s in progress.", id));
+    deployment_set_service_revision(deployment, revision);
+    deployment_set_service_deployment(deployment, service_deployment);
+    deployment->force_new = force_new;
+}

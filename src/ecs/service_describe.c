@@ -1,0 +1,282 @@
+#include "ecs/service_describe.h"
+
+#include <string.h>
+
+#include "core/service.h"
+#include "core/service_config.h"
+#include "ecs/names.h"
+#include "ecs/tags.h"
+#include "gen/ecs_shapes.h"
+
+#define SERVICE_LINKED_ROLE "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+
+/* ---- counts ---- */
+
+struct counts {
+    struct deployment_counts all;
+    struct deployment_counts *of; /* by the service's deployments */
+};
+
+static void count_task(struct call *call, const struct service *service, const struct task *task,
+                       struct counts *ret)
+{
+    deployment_counts_add(&ret->all, task, call->now_ms, NULL);
+    for (uint32_t i = 0; i < service->deployments_count; i++) {
+        /* Interned both: the same name is the same pointer. */
+        if (task->deployment == service->deployments[i].id) {
+            deployment_counts_add(&ret->of[i], task, call->now_ms, NULL);
+            return;
+        }
+    }
+}
+
+static void count_list(struct call *call, const struct service *service, bool is_stopped_list,
+                       struct counts *ret)
+{
+    struct state *state = ecs_of(call)->state;
+    const struct task *task = NULL;
+    const struct id *after = NULL;
+
+    for (;;) {
+        task = state_task_after(state, call_scope(call), service->cluster, TASKS_BY_SERVICE,
+                                service->name, is_stopped_list, after);
+        if (!task)
+            return;
+        if (task->last_status != TASK_STOPPED)
+            count_task(call, service, task, ret);
+        after = &task->id;
+    }
+}
+
+/* Tasks that are wanted, and those on their way out: both are shown while they run. */
+static struct counts count_tasks(struct call *call, const struct service *service)
+{
+    struct counts counts = {
+        .of = ARENA_ARRAY(call->arena, struct deployment_counts, service->deployments_count),
+    };
+
+    count_list(call, service, false, &counts);
+    count_list(call, service, true, &counts);
+    return counts;
+}
+
+/* ---- deployments ---- */
+
+static struct error *read_revision(struct call *call, const struct service *service, const char *id,
+                                   struct ecs_service_revision *ret)
+{
+    const struct service_revision *revision =
+        id ? state_service_revision(ecs_of(call)->state, call_scope(call), service->cluster,
+                                    service->name, id)
+           : NULL;
+
+    *ret = (struct ecs_service_revision){0};
+    if (!revision || !revision->document)
+        return NULL;
+    return shape_decode_text(&ecs_shapes[ECS_SHAPE_SERVICE_REVISION], 0, call->arena,
+                             revision->document, strlen(revision->document), ret);
+}
+
+static const char *definition_arn(struct call *call, const struct deployment *deployment)
+{
+    return arn_task_definition(call->arena, call_scope(call), deployment->family,
+                               deployment->revision);
+}
+
+/* API-231: one resource for each service of the configuration. */
+static void describe_connect_resources(struct call *call,
+                                       const struct ecs_service_connect_configuration *connect,
+                                       struct ecs_service_connect_service_resource_list *ret)
+{
+    if (!connect || !connect->enabled || connect->services.count == 0)
+        return;
+    SET_LIST(call->arena, ret, connect->services.count);
+    for (size_t i = 0; i < connect->services.count; i++) {
+        const struct ecs_service_connect_service *from = &connect->services.items[i];
+
+        ret->items[i].discovery_name =
+            str_is_empty(from->discovery_name) ? from->port_name : from->discovery_name;
+    }
+}
+
+static struct error *describe_deployment(struct call *call, const struct service *service,
+                                         const struct deployment *deployment,
+                                         const struct deployment_counts *counts,
+                                         struct ecs_deployment *ret)
+{
+    struct ecs_service_revision revision;
+
+    TRY(read_revision(call, service, deployment->service_revision, &revision));
+    ret->id = deployment->id;
+    ret->status = deployment_status_name(deployment->status);
+    ret->task_definition = definition_arn(call, deployment);
+    SET(ret, desired_count, deployment->desired_count);
+    SET(ret, pending_count, (int32_t)counts->pending);
+    SET(ret, running_count, (int32_t)counts->running);
+    SET(ret, failed_tasks, deployment->failed_tasks);
+    SET(ret, created_at_ms, deployment->created_at_ms);
+    SET(ret, updated_at_ms, deployment->updated_at_ms);
+    ret->launch_type = revision.launch_type;
+    ret->platform_version = revision.platform_version;
+    ret->network_configuration = revision.network_configuration;
+    ret->service_connect_configuration = revision.service_connect_configuration;
+    describe_connect_resources(call, revision.service_connect_configuration,
+                               &ret->service_connect_resources);
+    if (deployment->rollout_state != ROLLOUT_STATE_NONE)
+        ecs_deployment_rollout_state_parse(rollout_state_name(deployment->rollout_state),
+                                           &ret->rollout_state);
+    ret->rollout_state_reason = deployment->rollout_state_reason;
+    return NULL;
+}
+
+static struct error *describe_deployments(struct call *call, const struct service *service,
+                                          const struct counts *counts, struct ecs_service *ret)
+{
+    SET_LIST(call->arena, &ret->deployments, service->deployments_count);
+    for (uint32_t i = 0; i < service->deployments_count; i++)
+        TRY(describe_deployment(call, service, &service->deployments[i], &counts->of[i],
+                                &ret->deployments.items[i]));
+    return NULL;
+}
+
+/* The 2024 view of the same: what runs now, by service revision. */
+static void describe_revisions(struct call *call, const struct service *service,
+                               const struct counts *counts, struct ecs_service *ret)
+{
+    const struct scope *scope = call_scope(call);
+    struct ecs_service_current_revision_summary_list *list = &ret->current_service_revisions;
+
+    if (service->deployments_count == 0)
+        return;
+    if (service->deployments[0].service_deployment)
+        ret->current_service_deployment =
+            arn_service_deployment(call->arena, scope, service->cluster, service->name,
+                                   service->deployments[0].service_deployment);
+    SET_LIST(call->arena, list, service->deployments_count);
+    for (uint32_t i = 0; i < service->deployments_count; i++) {
+        const struct deployment *deployment = &service->deployments[i];
+
+        list->items[i].arn = arn_service_revision(call->arena, scope, service->cluster,
+                                                  service->name, deployment->service_revision);
+        SET(&list->items[i], requested_task_count, deployment->desired_count);
+        SET(&list->items[i], pending_task_count, (int32_t)counts->of[i].pending);
+        SET(&list->items[i], running_task_count, (int32_t)counts->of[i].running);
+    }
+}
+
+/* ---- events ---- */
+
+/* Newest first (API-187). A service made again under its name does not show what happened to the
+ * one before. */
+static void describe_events(struct call *call, const struct service *service,
+                            struct ecs_service_events *ret)
+{
+    struct state *state = ecs_of(call)->state;
+    const struct service_event *event = NULL;
+
+    SET_LIST(call->arena, ret, SERVICE_EVENTS_MAX);
+    ret->count = 0;
+    while (ret->count < SERVICE_EVENTS_MAX) {
+        struct ecs_service_event *to = &ret->items[ret->count];
+        char hex[ID_HEX_SIZE];
+
+        event = state_service_event_before(state, service, event);
+        if (!event || event->created_at_ms < service->created_at_ms)
+            return;
+        id_format(&event->id, hex);
+        to->id = arena_printf(call->arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+                              hex + 16, hex + 20);
+        SET(to, created_at_ms, event->created_at_ms);
+        to->message = event->message;
+        ret->count++;
+    }
+}
+
+/* ---- the service ---- */
+
+static bool is_ecs(const struct service *service)
+{
+    return service->controller == CONTROLLER_ECS;
+}
+
+/* SC-166: a role by name or path; without one, what talks to balancers and networks has the linked
+ * role. */
+static const char *role_arn(struct call *call, const struct service *service,
+                            const struct ecs_create_service_request *config)
+{
+    const char *role = config->role;
+
+    if (!str_is_empty(role) && arn_looks_like(role))
+        return role;
+    if (!str_is_empty(role))
+        return arena_printf(call->arena, "arn:aws:iam::%s:role/%s", call->account,
+                            role[0] == '/' ? role + 1 : role);
+    if (config->load_balancers.count == 0 && config->service_registries.count == 0 &&
+        !config->network_configuration && service->controller != CONTROLLER_EXTERNAL)
+        return NULL;
+    return arena_printf(call->arena, "arn:aws:iam::%s:role/%s", call->account, SERVICE_LINKED_ROLE);
+}
+
+static void describe_config(struct call *call, const struct service *service,
+                            const struct ecs_create_service_request *config,
+                            struct ecs_service *ret)
+{
+    ret->load_balancers = config->load_balancers;
+    ret->service_registries = config->service_registries;
+    ret->placement_constraints = config->placement_constraints;
+    ret->placement_strategy = config->placement_strategy;
+    ret->network_configuration = config->network_configuration;
+    ret->deployment_configuration = config->deployment_configuration;
+    ret->scheduling_strategy = config->scheduling_strategy;
+    ret->propagate_tags = config->propagate_tags;
+    ret->platform_version = config->platform_version;
+    ret->availability_zone_rebalancing = config->availability_zone_rebalancing;
+    ret->launch_type = config->launch_type ? config->launch_type : ECS_LAUNCH_TYPE_EC2;
+    ret->role_arn = role_arn(call, service, config);
+    SET(ret, enable_ecs_managed_tags, config->enable_ecs_managed_tags);
+    SET(ret, enable_execute_command, config->enable_execute_command);
+    if (config->has_health_check_grace_period_seconds)
+        SET(ret, health_check_grace_period_seconds, config->health_check_grace_period_seconds);
+    /* API-186: clients take a service without the member for one of the ECS controller. */
+    if (!is_ecs(service)) {
+        ret->deployment_controller = config->deployment_controller;
+        SET_LIST(call->arena, &ret->task_sets, 0);
+    }
+}
+
+static void describe_record(struct call *call, const struct service *service,
+                            struct ecs_service *ret)
+{
+    const struct scope *scope = call_scope(call);
+    const struct deployment *primary = service_primary(service);
+
+    ret->service_arn = arn_service(call->arena, scope, service->cluster, service->name);
+    ret->service_name = service->name;
+    ret->cluster_arn = arn_cluster(call->arena, scope, service->cluster);
+    ret->status = service_status_name(service->status);
+    SET(ret, desired_count, service->desired_count);
+    SET(ret, created_at_ms, service->created_at_ms);
+    ret->created_by = service->created_by;
+    if (primary)
+        ret->task_definition = definition_arn(call, primary);
+}
+
+struct error *service_describe(struct call *call, const struct service *service, bool with_tags,
+                               struct ecs_service *ret)
+{
+    struct ecs_create_service_request config;
+    struct counts counts;
+
+    TRY(service_config_read(call->arena, service, &config));
+    counts = count_tasks(call, service);
+    describe_record(call, service, ret);
+    describe_config(call, service, &config, ret);
+    SET(ret, running_count, (int32_t)counts.all.running);
+    SET(ret, pending_count, (int32_t)counts.all.pending);
+    TRY(describe_deployments(call, service, &counts, ret));
+    describe_revisions(call, service, &counts, ret);
+    describe_events(call, service, &ret->events);
+    if (with_tags)
+        tags_answer(call->arena, service->tags, service->tags_count, &ret->tags);
+    return NULL;
+}
