@@ -34,7 +34,7 @@ enum statement {
     "pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms"
 #define CONTAINER_COLUMNS                                                                          \
     "task_arn, name, docker_name, docker_id, known, desired, reported, is_start_sent, "            \
-    "has_exit_code, is_oom, exit_code, reason, image_id, image_digest, health, bindings, "         \
+    "has_exit_code, is_oom, exit_code, restarts, reason, image_id, image_digest, health, bindings, "         \
     "health_since_ms, created_at_ms, started_at_ms, finished_at_ms"
 
 /* An upsert keeps the row's rowid, and with it the order in which rows were first put. */
@@ -53,12 +53,12 @@ static const char *const sql[STATEMENT_COUNT] = {
         "stopped_at_ms = excluded.stopped_at_ms",
     [PUT_CONTAINER] =
         "INSERT INTO container (" CONTAINER_COLUMNS ") "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
         "docker_id = excluded.docker_id, known = excluded.known, desired = excluded.desired, "
         "reported = excluded.reported, is_start_sent = excluded.is_start_sent, "
         "has_exit_code = excluded.has_exit_code, is_oom = excluded.is_oom, "
-        "exit_code = excluded.exit_code, reason = excluded.reason, image_id = excluded.image_id, "
+        "exit_code = excluded.exit_code, restarts = excluded.restarts, reason = excluded.reason, image_id = excluded.image_id, "
         "image_digest = excluded.image_digest, health = excluded.health, "
         "bindings = excluded.bindings, health_since_ms = excluded.health_since_ms, "
         "created_at_ms = excluded.created_at_ms, started_at_ms = excluded.started_at_ms, "
@@ -90,10 +90,10 @@ static const char schema[] =
     " is_admitted INTEGER NOT NULL, reason TEXT, pull_started_at_ms INTEGER NOT NULL,"
     " pull_stopped_at_ms INTEGER NOT NULL, execution_stopped_at_ms INTEGER NOT NULL,"
     " stopped_at_ms INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE container (task_arn TEXT NOT NULL, name TEXT NOT NULL, docker_name TEXT NOT NULL,"
-    " docker_id TEXT, known INTEGER NOT NULL, desired INTEGER NOT NULL, reported INTEGER NOT NULL,"
+    "CREATE TABLE container (task_arn TEXT NOT NULL, name TEXT NOT NULL,"
+    " docker_name TEXT NOT NULL UNIQUE, docker_id TEXT, known INTEGER NOT NULL, desired INTEGER NOT NULL, reported INTEGER NOT NULL,"
     " is_start_sent INTEGER NOT NULL, has_exit_code INTEGER NOT NULL, is_oom INTEGER NOT NULL,"
-    " exit_code INTEGER NOT NULL, reason TEXT, image_id TEXT, image_digest TEXT, health TEXT,"
+    " exit_code INTEGER NOT NULL, restarts INTEGER NOT NULL, reason TEXT, image_id TEXT, image_digest TEXT, health TEXT,"
     " bindings TEXT, health_since_ms INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,"
     " started_at_ms INTEGER NOT NULL, finished_at_ms INTEGER NOT NULL,"
     " PRIMARY KEY (task_arn, name)) STRICT;"
@@ -303,6 +303,7 @@ struct error *agent_store_put_container(struct agent_store *store,
     bind_int(stmt, &at, container->has_exit_code);
     bind_int(stmt, &at, container->is_oom);
     bind_int(stmt, &at, container->exit_code);
+    bind_int(stmt, &at, container->restarts);
     bind_text(stmt, &at, container->reason);
     bind_text(stmt, &at, container->image_id);
     bind_text(stmt, &at, container->image_digest);
@@ -410,6 +411,7 @@ static struct error *visit_container(UNUSED struct agent_store *store, sqlite3_s
     container.has_exit_code = int_at(stmt, &at) != 0;
     container.is_oom = int_at(stmt, &at) != 0;
     container.exit_code = (int)int_at(stmt, &at);
+    container.restarts = (unsigned)int_at(stmt, &at);
     container.reason = text_at(stmt, &at);
     container.image_id = text_at(stmt, &at);
     container.image_digest = text_at(stmt, &at);

@@ -144,7 +144,7 @@ static void prepare_children(struct up *up)
     up->agent = (struct child){.name = "agent"};
 }
 
-static struct error *prepare_agent(struct up *up)
+static void prepare_agent(struct up *up)
 {
     const char *agent[] = {"agent", "--server", up->admin.url, "--cluster", up->cluster, "--data", up->agent_dir,
                            "--docker", up->docker, "--log-level", up->log_level, "--log-format", up->log_format,
@@ -156,7 +156,9 @@ static struct error *prepare_agent(struct up *up)
     up->agent_env[2] = str_printf("AWS_DEFAULT_REGION=%s", up->region);
     for (size_t i = 0; i < ARRAY_LEN(up->agent_env); i++)
         up->agent.env[i] = up->agent_env[i];
-    return NULL;
+    /* What was built on this machine is what its owner means to run; the agent's own default asks a registry. */
+    if (!getenv("ECS_IMAGE_PULL_BEHAVIOR"))
+        up->agent.env[ARRAY_LEN(up->agent_env)] = "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached";
 }
 
 static struct error *start(struct up *up)
@@ -170,7 +172,7 @@ static struct error *start(struct up *up)
     TRY(ensure_agent_key(up));
     TRY(ecs_call(up, "CreateCluster", json_pack("{s:s}", "clusterName", up->cluster), &cluster));
     TRY(activate_instance(up));
-    TRY(prepare_agent(up));
+    prepare_agent(up);
     return child_start(&up->agent, 0);
 }
 

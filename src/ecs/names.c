@@ -16,20 +16,12 @@ static const struct kind kind_task = {"task", "taskId", "task", "Task"};
 static const struct kind kind_instance = {"container-instance", "containerInstanceId",
                                           "container instance", "Container Instance"};
 
-#define NAME_CHARS_MAX 255
 #define ID_HEX_CHARS   32
 #define UUID_CHARS     36
 
 const struct scope *call_scope(struct call *call)
 {
     return state_scope(ecs_of(call)->state, call->region, call->account);
-}
-
-bool name_is_valid(const char *name)
-{
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
-
-    return len > 0 && len <= NAME_CHARS_MAX && !name[len];
 }
 
 static struct error *refuse_identifier(const struct kind *kind)

@@ -11,6 +11,7 @@
 #define BERTH_ECS_NAMES_H
 
 #include "ecs/ecs.h"
+#include "ecs/name_check.h"
 
 /* The region and account a call is for; one pointer per pair. */
 const struct scope *call_scope(struct call *call);
@@ -60,10 +61,5 @@ MUST_USE struct error *names_find_task_definition(struct call *call, const char 
  * found."; API_INVALID_PARAMETER "TaskDefinition is inactive" (TD-007). */
 MUST_USE struct error *names_find_active_task_definition(struct call *call, const char *text,
                                                          const struct task_definition **ret_definition);
-
-/* ---- checks of new names ---- */
-
-/* 1 to 255 letters, digits, hyphens and underscores (API-035). */
-bool name_is_valid(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "ecs/names.h"
+#include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
 
 #define IMAGE_CHARS_MAX     255

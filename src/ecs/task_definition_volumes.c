@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "ecs/names.h"
+#include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
 
 static const struct ecs_volume *find_volume(const struct ecs_task_definition *definition, const char *name)

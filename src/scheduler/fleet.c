@@ -9,12 +9,6 @@
 #include "base/str.h"
 #include "scheduler/fleet_internal.h"
 
-static int holding_cmp(const struct holding *a, const struct holding *b)
-{
-    return (a->owner > b->owner) - (a->owner < b->owner);
-}
-RB_GENERATE_STATIC(holding_tree, holding, by_owner, holding_cmp)
-
 static int owner_cmp(const struct owner *a, const struct owner *b)
 {
     return ((uintptr_t)a->name > (uintptr_t)b->name) - ((uintptr_t)a->name < (uintptr_t)b->name);
@@ -41,66 +35,65 @@ struct fleet *fleet_new(void)
 
 /* ---- hosts by id: the last bytes of an id are random, and its own hash ---- */
 
-#define REMOVED ((struct host *)(uintptr_t)1)
-
-static size_t id_hash(const struct id *id)
+static uint64_t id_random(const struct id *id)
 {
-    uint64_t hash;
+    uint64_t random;
 
-    memcpy(&hash, id->bytes + sizeof(id->bytes) - sizeof(hash), sizeof(hash));
-    return (size_t)hash;
+    memcpy(&random, id->bytes + sizeof(id->bytes) - sizeof(random), sizeof(random));
+    return random;
 }
 
-static struct host **by_id_place(struct host **table, size_t size, const struct id *id)
+/* Where the id is, or where it may be put. */
+static struct by_id *by_id_find(const struct fleet *fleet, const struct id *id)
 {
-    size_t at = id_hash(id) & (size - 1);
+    uint64_t random = id_random(id);
+    size_t at = random & (fleet->by_id_size - 1);
+    struct by_id *free_place = NULL;
 
-    while (table[at] && (table[at] == REMOVED || id_cmp(&table[at]->id, id) != 0))
-        at = (at + 1) & (size - 1);
-    return &table[at];
+    for (; fleet->by_id[at].is_used; at = (at + 1) & (fleet->by_id_size - 1)) {
+        struct by_id *place = &fleet->by_id[at];
+
+        if (place->slot == NO_SLOT)
+            free_place = free_place ? free_place : place;
+        else if (place->random == random && id_cmp(&fleet->slots[place->slot].host->id, id) == 0)
+            return place;
+    }
+    return free_place ? free_place : &fleet->by_id[at];
 }
 
 struct host *fleet_find(const struct fleet *fleet, const struct id *id)
 {
-    return fleet->by_id_size ? *by_id_place(fleet->by_id, fleet->by_id_size, id) : NULL;
+    const struct by_id *place = fleet->by_id_size ? by_id_find(fleet, id) : NULL;
+
+    return place && place->is_used && place->slot != NO_SLOT ? fleet->slots[place->slot].host
+                                                             : NULL;
 }
 
-static void by_id_add(struct fleet *fleet, struct host *host)
+static void by_id_put(struct fleet *fleet, const struct host *host)
+{
+    struct by_id *place = by_id_find(fleet, &host->id);
+
+    fleet->by_id_used += !place->is_used;
+    *place = (struct by_id){id_random(&host->id), host->slot, true};
+}
+
+static void by_id_add(struct fleet *fleet, const struct host *host)
 {
     if (2 * (fleet->by_id_used + 1) > fleet->by_id_size) {
-        size_t size = 64;
-        struct host **table;
-
-        while (size < 4 * (size_t)(fleet->slot_count + 1))
-            size *= 2;
-        table = xcalloc(size, sizeof(struct host *));
-        fleet->by_id_used = 0;
-        for (size_t i = 0; i < fleet->by_id_size; i++) {
-            if (!fleet->by_id[i] || fleet->by_id[i] == REMOVED)
-                continue;
-            *by_id_place(table, size, &fleet->by_id[i]->id) = fleet->by_id[i];
-            fleet->by_id_used++;
-        }
+        fleet->by_id_size = 64;
+        while (fleet->by_id_size < 4 * (size_t)(fleet->slot_count + 1))
+            fleet->by_id_size *= 2;
         free(fleet->by_id);
-        fleet->by_id = table;
-        fleet->by_id_size = size;
+        fleet->by_id = xcalloc(fleet->by_id_size, sizeof(struct by_id));
+        fleet->by_id_used = 0;
+        for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
+            if (fleet->slots[slot].host && fleet->slots[slot].host != host)
+                by_id_put(fleet, fleet->slots[slot].host);
     }
-    *by_id_place(fleet->by_id, fleet->by_id_size, &host->id) = host;
-    fleet->by_id_used++;
+    by_id_put(fleet, host);
 }
 
 /* ---- what is free ---- */
-
-static int32_t clamp32(int64_t n)
-{
-    return n < INT32_MIN ? INT32_MIN : n > INT32_MAX ? INT32_MAX : (int32_t)n;
-}
-
-static void host_sum_up(struct fleet *fleet, const struct host *host)
-{
-    fleet->free_cpu[host->slot] = clamp32((int64_t)host->cpu - host->held_cpu);
-    fleet->free_memory[host->slot] = clamp32((int64_t)host->memory - host->held_memory);
-}
 
 static size_t port_place(const uint32_t *ports, size_t count, uint32_t key)
 {
@@ -201,9 +194,9 @@ int fleet_requirement(struct fleet *fleet, const char *text)
     requirement->number = fleet->requirement_count++;
     RB_INSERT(requirement_tree, &fleet->requirements, requirement);
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->slots[slot])
-            mask_set(&fleet->slots[slot]->has, requirement->number,
-                     host_has(fleet->slots[slot], requirement->name, requirement->value));
+        if (fleet->slots[slot].host)
+            mask_set(&fleet->slots[slot].has, requirement->number,
+                     host_has(fleet->slots[slot].host, requirement->name, requirement->value));
     return (int)requirement->number;
 }
 
@@ -233,6 +226,7 @@ static void attributes_set(struct fleet *fleet, struct host *host, const struct 
 {
     struct requirement *requirement;
     struct partition *partition;
+    struct attribute_mask *has = &fleet->slots[host->slot].has;
     bool was_known = host->is_known;
 
     if (was_known && attributes_equal(host, facts))
@@ -247,10 +241,9 @@ static void attributes_set(struct fleet *fleet, struct host *host, const struct 
         host->attributes[i].name = intern(facts->attributes[i].name);
         host->attributes[i].value = intern(facts->attributes[i].value);
     }
-    host->has = (struct attribute_mask){0};
+    *has = (struct attribute_mask){0};
     RB_FOREACH (requirement, requirement_tree, &fleet->requirements)
-        mask_set(&host->has, requirement->number,
-                 host_has(host, requirement->name, requirement->value));
+        mask_set(has, requirement->number, host_has(host, requirement->name, requirement->value));
     LIST_FOREACH(partition, &fleet->partitions, entry)
     partition_add_host(fleet, partition, host);
 }
@@ -262,22 +255,13 @@ static struct host *host_add(struct fleet *fleet, const struct id *id)
     struct host *host = xcalloc(1, sizeof(*host));
 
     host->id = *id;
-    RB_INIT(&host->holdings);
     if (fleet->free_slot_count) {
         host->slot = fleet->free_slots[--fleet->free_slot_count];
     } else {
-        uint32_t capacity = fleet->slot_capacity;
-
         ARRAY_GROW(fleet->slots, fleet->slot_count, fleet->slot_capacity);
-        if (capacity != fleet->slot_capacity) {
-            fleet->free_cpu = xreallocarray(fleet->free_cpu, fleet->slot_capacity, sizeof(int32_t));
-            fleet->free_memory =
-                xreallocarray(fleet->free_memory, fleet->slot_capacity, sizeof(int32_t));
-        }
         host->slot = fleet->slot_count++;
     }
-    fleet->slots[host->slot] = host;
-    host_sum_up(fleet, host);
+    fleet->slots[host->slot] = (struct slot){.host = host};
     by_id_add(fleet, host);
     return host;
 }
@@ -293,10 +277,10 @@ static void host_free(struct host *host)
 /* Forgets a host nobody knows and nothing is held on. */
 static void host_drop_if_unused(struct fleet *fleet, struct host *host)
 {
-    if (host->is_known || host->claim_count)
+    if (host->is_known || fleet->slots[host->slot].claims)
         return;
-    *by_id_place(fleet->by_id, fleet->by_id_size, &host->id) = REMOVED;
-    fleet->slots[host->slot] = NULL;
+    by_id_find(fleet, &host->id)->slot = NO_SLOT;
+    fleet->slots[host->slot] = (struct slot){0};
     ARRAY_GROW(fleet->free_slots, fleet->free_slot_count, fleet->free_slot_capacity);
     fleet->free_slots[fleet->free_slot_count++] = host->slot;
     host_free(host);
@@ -314,9 +298,11 @@ static void reserved_clear(struct host *host)
 void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
 {
     struct host *host = fleet_find(fleet, &facts->id);
+    struct slot *slot;
 
     if (!host)
         host = host_add(fleet, &facts->id);
+    slot = &fleet->slots[host->slot];
     attributes_set(fleet, host, facts);
     if (!host->is_known)
         fleet->host_count++;
@@ -327,7 +313,10 @@ void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
     host->is_known = true;
     host->is_placeable = facts->is_placeable;
     host->unplaceable_reason = facts->unplaceable_reason ? facts->unplaceable_reason : "AGENT";
-    mask_set(&host->has, 0, facts->is_placeable);
+    mask_set(&slot->has, 0, facts->is_placeable);
+    slot->cpu += facts->cpu - host->cpu;
+    slot->memory += facts->memory - host->memory;
+    slot->gpus += (int32_t)facts->gpu_count - host->gpu_count;
     host->cpu = facts->cpu;
     host->memory = facts->memory;
     host->gpu_count = (int32_t)facts->gpu_count;
@@ -338,7 +327,6 @@ void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
         host->reserved[i] = PORT_KEY(&facts->reserved_ports[i]);
         port_take(host, host->reserved[i]);
     }
-    host_sum_up(fleet, host);
 }
 
 void fleet_remove_host(struct fleet *fleet, const struct id *id)
@@ -353,7 +341,7 @@ void fleet_remove_host(struct fleet *fleet, const struct id *id)
     fleet->host_count--;
     fleet->placeable_count -= host->is_placeable;
     host->is_known = host->is_placeable = false;
-    mask_set(&host->has, 0, false);
+    mask_set(&fleet->slots[host->slot].has, 0, false);
     reserved_clear(host);
     host_drop_if_unused(fleet, host);
 }
@@ -369,7 +357,6 @@ struct owner *fleet_owner(struct fleet *fleet, const char *name, bool may_add)
         return owner;
     owner = xcalloc(1, sizeof(*owner));
     owner->name = intern_ref(name);
-    LIST_INIT(&owner->holdings);
     RB_INIT(&owner->views);
     RB_INSERT(owner_tree, &fleet->owners, owner);
     return owner;
@@ -380,64 +367,105 @@ static void owner_free(struct fleet *fleet, struct owner *owner)
     views_drop(fleet, owner);
     RB_REMOVE(owner_tree, &fleet->owners, owner);
     intern_unref(owner->name);
+    free(owner->holdings);
     free(owner);
 }
 
-static struct holding *host_holding(const struct host *host, const struct owner *owner)
+/* Slots are small numbers: multiplied, they fall apart well enough. */
+static uint32_t holding_home(const struct owner *owner, uint32_t slot)
 {
-    struct holding key = {.owner = (struct owner *)owner};
-
-    return RB_FIND(holding_tree, (struct holding_tree *)&host->holdings, &key);
+    return (slot * 2654435769u) & (owner->holding_size - 1);
 }
 
-uint32_t host_holds(const struct host *host, const struct owner *owner)
+/* Where the slot is, or the empty place for it. */
+static struct holding *holding_find(const struct owner *owner, uint32_t slot)
 {
-    const struct holding *holding = owner ? host_holding(host, owner) : NULL;
+    uint32_t at = holding_home(owner, slot);
 
-    return holding ? holding->count : 0;
+    while (owner->holdings[at].slot != slot && owner->holdings[at].slot != NO_SLOT)
+        at = (at + 1) & (owner->holding_size - 1);
+    return &owner->holdings[at];
 }
 
-static void owner_claim(struct fleet *fleet, struct host *host, const char *name, bool is_held)
+static void holdings_grow(struct owner *owner)
+{
+    struct holding *old = owner->holdings;
+    uint32_t old_size = owner->holding_size;
+
+    owner->holding_size = old_size ? 2 * old_size : 8;
+    owner->holdings = xreallocarray(NULL, owner->holding_size, sizeof(struct holding));
+    for (uint32_t i = 0; i < owner->holding_size; i++)
+        owner->holdings[i] = (struct holding){NO_SLOT, 0};
+    for (uint32_t i = 0; i < old_size; i++)
+        if (old[i].slot != NO_SLOT)
+            *holding_find(owner, old[i].slot) = old[i];
+    free(old);
+}
+
+/* Takes out an entry and moves up those behind it that were pushed out of their place. */
+static void holding_remove(struct owner *owner, struct holding *holding)
+{
+    uint32_t mask = owner->holding_size - 1;
+    uint32_t hole = (uint32_t)(holding - owner->holdings);
+
+    for (uint32_t at = (hole + 1) & mask; owner->holdings[at].slot != NO_SLOT;
+         at = (at + 1) & mask) {
+        uint32_t home = holding_home(owner, owner->holdings[at].slot);
+
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            owner->holdings[hole] = owner->holdings[at];
+            hole = at;
+        }
+    }
+    owner->holdings[hole] = (struct holding){NO_SLOT, 0};
+    owner->holding_count--;
+}
+
+uint32_t owner_holds(const struct owner *owner, uint32_t slot)
+{
+    return owner ? holding_find(owner, slot)->count : 0;
+}
+
+static void owner_claim(struct fleet *fleet, const struct host *host, const char *name,
+                        bool is_held)
 {
     struct owner *owner = fleet_owner(fleet, name, is_held);
-    struct holding *holding = owner ? host_holding(host, owner) : NULL;
+    struct holding *holding;
 
     if (!owner)
         return;
-    assert(is_held || holding);
-    if (!holding) {
-        holding = xcalloc(1, sizeof(*holding));
-        holding->owner = owner;
-        holding->host = host;
-        RB_INSERT(holding_tree, &host->holdings, holding);
-        LIST_INSERT_HEAD(&owner->holdings, holding, by_host);
+    if (2 * owner->holding_count >= owner->holding_size)
+        holdings_grow(owner);
+    holding = holding_find(owner, host->slot);
+    if (is_held && holding->slot == NO_SLOT) {
+        holding->slot = host->slot;
+        owner->holding_count++;
     }
+    assert(is_held || holding->count);
     holding->count += is_held ? 1 : -1u;
     views_count(fleet, owner, host, is_held);
     if (holding->count)
         return;
-    RB_REMOVE(holding_tree, &host->holdings, holding);
-    LIST_REMOVE(holding, by_host);
-    free(holding);
-    if (LIST_EMPTY(&owner->holdings))
+    holding_remove(owner, holding);
+    if (!owner->holding_count)
         owner_free(fleet, owner);
 }
 
 void fleet_claim(struct fleet *fleet, struct host *host, const struct claim *claim, bool is_held)
 {
-    int sign = is_held ? 1 : -1;
+    struct slot *slot = &fleet->slots[host->slot];
+    int sign = is_held ? -1 : 1;
 
-    host->held_cpu += (int64_t)sign * claim->cpu;
-    host->held_memory += (int64_t)sign * claim->memory;
-    host->held_gpus += (int64_t)sign * claim->gpu_count;
-    host->claim_count += (uint64_t)(int64_t)sign;
+    slot->cpu += (int64_t)sign * claim->cpu;
+    slot->memory += (int64_t)sign * claim->memory;
+    slot->gpus += sign * claim->gpu_count;
+    slot->claims += is_held ? 1 : -1u;
     for (size_t i = 0; i < claim->port_count; i++) {
         if (is_held)
             port_take(host, PORT_KEY(&claim->ports[i]));
         else
             port_give_back(host, PORT_KEY(&claim->ports[i]));
     }
-    host_sum_up(fleet, host);
     owner_claim(fleet, host, claim->owner, is_held);
 }
 
@@ -454,7 +482,7 @@ void fleet_release(struct fleet *fleet, const struct id *id, const struct claim 
 {
     struct host *host = fleet_find(fleet, id);
 
-    assert(host && host->claim_count);
+    assert(host && fleet->slots[host->slot].claims);
     fleet_claim(fleet, host, claim, false);
     host_drop_if_unused(fleet, host);
 }
@@ -471,6 +499,11 @@ size_t fleet_placeable_count(const struct fleet *fleet)
     return fleet->placeable_count;
 }
 
+static int32_t clamp32(int64_t n)
+{
+    return n < INT32_MIN ? INT32_MIN : n > INT32_MAX ? INT32_MAX : (int32_t)n;
+}
+
 bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host_free *ret)
 {
     const struct host *host = fleet_find(fleet, id);
@@ -483,8 +516,8 @@ bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host
         cache->port_answer = xreallocarray(cache->port_answer, cache->port_answer_capacity,
                                            sizeof(struct fleet_port));
     }
-    ret->cpu = fleet->free_cpu[host->slot];
-    ret->memory = fleet->free_memory[host->slot];
+    ret->cpu = clamp32(fleet->slots[host->slot].cpu);
+    ret->memory = clamp32(fleet->slots[host->slot].memory);
     ret->ports = cache->port_answer;
     ret->port_count = 0;
     for (size_t i = 0; i < host->port_count; i++) {
@@ -513,16 +546,8 @@ void fleet_free(struct fleet *fleet)
 
     if (!fleet)
         return;
-    RB_FOREACH_SAFE (owner, owner_tree, &fleet->owners, next_owner) {
-        struct holding *holding;
-
-        while ((holding = LIST_FIRST(&owner->holdings))) {
-            LIST_REMOVE(holding, by_host);
-            RB_REMOVE(holding_tree, &holding->host->holdings, holding);
-            free(holding);
-        }
+    RB_FOREACH_SAFE (owner, owner_tree, &fleet->owners, next_owner)
         owner_free(fleet, owner);
-    }
     while (!LIST_EMPTY(&fleet->partitions)) {
         struct partition *partition = LIST_FIRST(&fleet->partitions);
 
@@ -537,12 +562,10 @@ void fleet_free(struct fleet *fleet)
         free(requirement);
     }
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->slots[slot])
-            host_free(fleet->slots[slot]);
+        if (fleet->slots[slot].host)
+            host_free(fleet->slots[slot].host);
     free(fleet->by_id);
     free(fleet->slots);
-    free(fleet->free_cpu);
-    free(fleet->free_memory);
     free(fleet->free_slots);
     free(fleet->port_answer);
     free(fleet);

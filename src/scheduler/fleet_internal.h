@@ -42,12 +42,18 @@ struct requirement {
     unsigned number;
 };
 
-/* What an owner has on a host. */
+/* What a decision reads of a host, in one cache line. */
+struct slot {
+    struct host *host;   /* NULL: an empty slot */
+    int64_t cpu, memory; /* free; negative when more is held than there is */
+    int32_t gpus;
+    uint32_t claims;
+    struct attribute_mask has; /* requirements met, and MASK_PLACEABLE */
+};
+
+/* How many claims an owner has on a host. */
 struct holding {
-    RB_ENTRY(holding) by_owner;  /* in host->holdings */
-    LIST_ENTRY(holding) by_host; /* in owner->holdings */
-    struct owner *owner;
-    struct host *host;
+    uint32_t slot; /* NO_SLOT: an empty place */
     uint32_t count;
 };
 
@@ -58,26 +64,28 @@ struct host {
     bool is_placeable;
     const char *unplaceable_reason;
     int32_t cpu, memory, gpu_count; /* registered */
-    int64_t held_cpu, held_memory, held_gpus;
-    uint64_t claim_count;
     uint32_t *ports; /* taken, in order, a port as often as it is taken; PORT_KEY() */
     size_t port_count, port_capacity;
     uint32_t *reserved; /* of `ports`, those of the facts */
     size_t reserved_count;
     struct host_attribute *attributes; /* names and values referenced */
     size_t attribute_count;
-    struct attribute_mask has; /* requirements met, and MASK_PLACEABLE */
-    RB_HEAD(holding_tree, holding) holdings;
 };
 #define PORT_KEY(port) ((uint32_t)((port)->is_udp ? 0x10000 : 0) | (port)->number)
 
 struct owner {
-    RB_ENTRY(owner) entry; /* by name's address */
-    const char *name;      /* interned, referenced */
-    LIST_HEAD(, holding) holdings;
+    RB_ENTRY(owner) entry;    /* by name's address */
+    const char *name;         /* interned, referenced */
+    struct holding *holdings; /* open addressing by slot */
+    uint32_t holding_size, holding_count;
     RB_HEAD(view_tree, view) views;
     TAILQ_ENTRY(owner) recent; /* in fleet->recent while it has views */
     size_t view_entries;
+};
+
+/* The children from `start` up to the next run's start have this count. */
+struct run {
+    uint32_t count, start;
 };
 
 /* An owner's counts on the children of a group, or on the hosts of a leaf. */
@@ -86,9 +94,11 @@ struct view {
     struct group *group;
     uint64_t epoch; /* of the group when it was made */
     uint32_t size;
-    uint32_t *order; /* child numbers by count, the lowest first */
-    uint32_t *place; /* where in `order` each child is */
-    uint32_t *count; /* of each child */
+    uint32_t *order;  /* child numbers by count, the lowest first */
+    uint32_t *place;  /* where in `order` each child is */
+    uint32_t *count;  /* of each child */
+    struct run *runs; /* in order of the count */
+    size_t run_count, run_capacity;
 };
 
 struct group {
@@ -112,11 +122,16 @@ struct partition {
     uint32_t slot_capacity;
 };
 
+struct by_id {
+    uint64_t random; /* of the id */
+    uint32_t slot;   /* NO_SLOT: empty or removed */
+    bool is_used;    /* was used: a search goes on behind it */
+};
+
 struct fleet {
     struct host **by_id;           /* open addressing on the random bytes of the id */
     size_t by_id_size, by_id_used; /* used: with the marks of the removed */
-    struct host **slots;
-    int32_t *free_cpu, *free_memory; /* by slot */
+    struct slot *slots;
     uint32_t slot_count, slot_capacity;
     uint32_t *free_slots;
     uint32_t free_slot_count, free_slot_capacity;
@@ -135,8 +150,8 @@ struct fleet {
 /* ---- fleet.c ---- */
 struct host *fleet_find(const struct fleet *fleet, const struct id *id);
 struct owner *fleet_owner(struct fleet *fleet, const char *name,
-                          bool may_add); /* NULL name: NULL */
-uint32_t host_holds(const struct host *host, const struct owner *owner);
+                          bool may_add);                        /* NULL name: NULL */
+uint32_t owner_holds(const struct owner *owner, uint32_t slot); /* NULL holds nothing */
 bool host_port_taken(const struct host *host, const struct fleet_port *port);
 bool host_has(const struct host *host, const char *name, const char *value);
 const char *host_value(const struct host *host, const char *interned_name, bool *ret_has);
@@ -151,8 +166,8 @@ void partition_add_host(struct fleet *fleet, struct partition *partition, struct
 void partition_remove_host(struct fleet *fleet, struct partition *partition, struct host *host);
 void partition_free(struct partition *partition);
 struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *group);
-/* Where the run of children with the same count as the one at `start` ends. */
-uint32_t view_run_end(const struct view *view, uint32_t start);
+/* Where a run of equal counts ends. */
+uint32_t view_run_end(const struct view *view, size_t run);
 void views_count(struct fleet *fleet, struct owner *owner, const struct host *host, bool is_held);
 void views_drop(struct fleet *fleet, struct owner *owner);
 

@@ -277,7 +277,7 @@ static struct find pick_in_group(struct search *search, struct group *group, siz
         }
     }
     if (best.slot == NO_SLOT && last_resort)
-        compare_child(search, last_resort, depth, 0, &best);
+        compare_child(search, last_resort, depth, UINT32_MAX, &best);
     return best;
 }
 

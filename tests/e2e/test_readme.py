@@ -22,7 +22,7 @@ def up(tmp_path, docker):
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     one = Program(["up", "--listen", "127.0.0.1:%d" % port, "--data", tmp_path / "berth", "--docker", docker.host], tmp_path / "up.log",
-                  env={"ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached"}, ready=False)
+                  ready=False)
     one.data = str(tmp_path / "berth")
     one.docker = docker
     one.start()
