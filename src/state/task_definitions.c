@@ -227,6 +227,19 @@ const struct task_family *state_family_after(struct state *state, const struct s
     return home ? home->family : NULL;
 }
 
+const struct task_family *state_family_before(struct state *state, const struct scope *scope,
+                                              const char *before)
+{
+    const struct treap *families = &scope_home_of(scope)->families;
+    struct family_home *home =
+        home_of(before ? treap_before(families, before, name_cmp) : treap_last(families));
+
+    (void)state;
+    while (home && !home->family)
+        home = home_of(treap_before(families, home->name, name_cmp));
+    return home ? home->family : NULL;
+}
+
 bool state_family_is_active(const struct task_family *family)
 {
     return ((const struct family_home *)family->home)->revisions[DEFINITION_ACTIVE].root != NULL;
