@@ -357,6 +357,7 @@ struct owner *fleet_owner(struct fleet *fleet, const char *name, bool may_add)
         return owner;
     owner = xcalloc(1, sizeof(*owner));
     owner->name = intern_ref(name);
+
     RB_INIT(&owner->views);
     RB_INSERT(owner_tree, &fleet->owners, owner);
     return owner;

@@ -129,7 +129,7 @@ struct by_id {
 };
 
 struct fleet {
-    struct host **by_id;           /* open addressing on the random bytes of the id */
+    struct by_id *by_id;           /* open addressing on the random bytes of the id */
     size_t by_id_size, by_id_used; /* used: with the marks of the removed */
     struct slot *slots;
     uint32_t slot_count, slot_capacity;

@@ -59,24 +59,20 @@ static bool has_text(const struct host *host, const char *text)
 
 static bool fits(const struct search *search, uint32_t slot)
 {
-    const struct fleet *fleet = search->fleet;
+    const struct slot *at = &search->fleet->slots[slot];
     const struct claim *claim = &search->demand->claim;
-    const struct host *host;
 
-    if (fleet->free_cpu[slot] < claim->cpu || fleet->free_memory[slot] < claim->memory)
+    if (at->cpu < claim->cpu || at->memory < claim->memory || !mask_covers(&at->has, &search->mask))
         return false;
-    host = fleet->slots[slot];
-    if (!mask_covers(&host->has, &search->mask))
-        return false;
-    if (claim->gpu_count && host->gpu_count - host->held_gpus < claim->gpu_count)
+    if (claim->gpu_count && at->gpus < claim->gpu_count)
         return false;
     for (size_t i = 0; i < claim->port_count; i++)
-        if (host_port_taken(host, &claim->ports[i]))
+        if (host_port_taken(at->host, &claim->ports[i]))
             return false;
     for (size_t i = 0; i < search->unnumbered_count; i++)
-        if (!has_text(host, search->unnumbered[i]))
+        if (!has_text(at->host, search->unnumbered[i]))
             return false;
-    return !search->is_distinct || host_holds(host, search->owner) == 0;
+    return !search->is_distinct || owner_holds(search->owner, slot) == 0;
 }
 
 /* ---- what is asked ---- */
@@ -191,11 +187,11 @@ static struct find pick_fewest(struct search *search, struct group *leaf)
         find.slot = pick_random(search, leaf->slots, leaf->size);
         return find;
     }
-    for (uint32_t start = 0, end; start < view->size; start = end) {
+    for (size_t run = 0; run < view->run_count; run++) {
+        uint32_t start = view->runs[run].start, end = view_run_end(view, run);
         uint32_t first;
 
-        end = view_run_end(view, start);
-        find.counts[0] = view->count[view->order[start]];
+        find.counts[0] = view->runs[run].count;
         if (search->is_distinct && find.counts[0])
             return find;
         for (int i = 0; i < PROBES; i++) {
@@ -242,12 +238,29 @@ static void compare_child(struct search *search, struct group *child, size_t dep
         *best = find;
 }
 
+/* Whether something in the group can win over `best`: not if its lowest count is no lower and no
+ * rule is left. */
+static bool may_be_better(struct search *search, struct group *group, size_t depth,
+                          const struct find *best)
+{
+    uint32_t lowest = 0;
+
+    if (search->owner && group->size) {
+        const struct view *view = view_for(search->fleet, search->owner, group);
+
+        lowest = view->runs[0].count;
+    }
+    return lowest < best->counts[1] ||
+           (lowest == best->counts[1] && depth + 1 < search->rule_count);
+}
+
 static struct find pick_in_group(struct search *search, struct group *group, size_t depth)
 {
     const struct rule *rule = depth < search->rule_count ? &search->rules[depth] : NULL;
     struct find best = {.slot = NO_SLOT};
     struct group *last_resort = NULL;
     struct view *view;
+    size_t runs;
 
     if (!rule || rule->kind != RULE_SPREAD_ATTRIBUTE) {
         if (rule)
@@ -256,11 +269,13 @@ static struct find pick_in_group(struct search *search, struct group *group, siz
         return best;
     }
     view = search->owner && group->size ? view_for(search->fleet, search->owner, group) : NULL;
-    for (uint32_t start = 0, end; start < group->size && best.slot == NO_SLOT; start = end) {
-        uint32_t seen = 0, first;
+    runs = view ? view->run_count : group->size > 0;
+    for (size_t run = 0; run < runs && best.slot == NO_SLOT; run++) {
+        uint32_t start = view ? view->runs[run].start : 0;
+        uint32_t end = view ? view_run_end(view, run) : group->size;
+        uint32_t first = (uint32_t)rng_below(&search->rng, end - start);
+        uint32_t seen = 0;
 
-        end = view ? view_run_end(view, start) : group->size;
-        first = (uint32_t)rng_below(&search->rng, end - start);
         for (uint32_t i = 0; i < end - start; i++) {
             uint32_t at = start + (first + i) % (end - start);
             uint32_t number = view ? view->order[at] : at;
@@ -270,9 +285,10 @@ static struct find pick_in_group(struct search *search, struct group *group, siz
                 last_resort = child;
                 continue;
             }
-            /* Ties are settled by the rules below (SC-044). */
-            compare_child(search, child, depth, view ? view->count[number] : 0, &best);
-            if (best.slot != NO_SLOT && ++seen == TIES_MAX)
+            /* Ties are settled by the rules below (SC-044), if there are any. */
+            if (best.slot == NO_SLOT || may_be_better(search, child, depth + 1, &best))
+                compare_child(search, child, depth, view ? view->count[number] : 0, &best);
+            if (best.slot != NO_SLOT && (++seen == TIES_MAX || depth + 1 == search->rule_count))
                 break;
         }
     }
@@ -287,18 +303,18 @@ static int64_t rule_key(struct search *search, size_t rule_number, const char *c
                         size_t field_count, uint32_t slot)
 {
     const struct rule *rule = &search->rules[rule_number];
-    const struct host *host = search->fleet->slots[slot];
+    const struct slot *at = &search->fleet->slots[slot];
     struct partition *partition;
     struct group *group;
     uint32_t tasks = 0;
 
     switch (rule->kind) {
     case RULE_BINPACK_CPU:
-        return search->fleet->free_cpu[slot];
+        return at->cpu;
     case RULE_BINPACK_MEMORY:
-        return search->fleet->free_memory[slot];
+        return at->memory;
     case RULE_SPREAD_HOST:
-        return host_holds(host, search->owner);
+        return owner_holds(search->owner, slot);
     case RULE_SPREAD_ATTRIBUTE:
         break;
     }
@@ -323,7 +339,7 @@ static uint32_t pick_by_rules(struct search *search)
     size_t field_count = 0;
 
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->slots[slot] && fleet->slots[slot]->is_known && fits(search, slot))
+        if (fleet->slots[slot].host && fleet->slots[slot].host->is_known && fits(search, slot))
             slots[count++] = slot;
     for (size_t r = 0; r < search->rule_count && count > 1; r++) {
         int64_t least = INT64_MAX;
@@ -403,7 +419,7 @@ struct why {
 static bool lacks_attribute(const struct search *search, const struct host *host,
                             size_t *ret_number)
 {
-    struct attribute_mask has = host->has;
+    struct attribute_mask has = search->fleet->slots[host->slot].has;
 
     has.words[0] |= MASK_PLACEABLE;
     if (mask_covers(&has, &search->mask) && !search->unnumbered_count)
@@ -421,6 +437,7 @@ static bool lacks_attribute(const struct search *search, const struct host *host
  * than one that lacks two. */
 static struct why why_not(const struct search *search, const struct host *host)
 {
+    const struct slot *slot = &search->fleet->slots[host->slot];
     const struct claim *claim = &search->demand->claim;
     struct why why = {0};
     size_t number;
@@ -431,9 +448,9 @@ static struct why why_not(const struct search *search, const struct host *host)
                             .distance = 100};
     if (lacks_attribute(search, host, &number))
         return (struct why){.kind = WHY_ATTRIBUTE, .number = number, .distance = 50};
-    if (search->is_distinct && host_holds(host, search->owner))
+    if (search->is_distinct && owner_holds(search->owner, host->slot))
         return (struct why){.kind = WHY_DISTINCT, .distance = 20};
-    if (claim->gpu_count && host->gpu_count - host->held_gpus < claim->gpu_count) {
+    if (claim->gpu_count && slot->gpus < claim->gpu_count) {
         why.kind = WHY_GPU;
         why.distance++;
     }
@@ -445,11 +462,11 @@ static struct why why_not(const struct search *search, const struct host *host)
             break;
         }
     }
-    if ((int64_t)host->memory - host->held_memory < claim->memory) {
+    if (slot->memory < claim->memory) {
         why.kind = WHY_MEMORY;
         why.distance++;
     }
-    if ((int64_t)host->cpu - host->held_cpu < claim->cpu) {
+    if (slot->cpu < claim->cpu) {
         why.kind = WHY_CPU;
         why.distance++;
     }
@@ -520,7 +537,7 @@ static void explain(struct arena *arena, const struct search *search, struct pla
 
     plan->refusals = ARENA_ARRAY(arena, struct refusal, PLAN_REFUSALS_MAX);
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++) {
-        const struct host *host = fleet->slots[slot];
+        const struct host *host = fleet->slots[slot].host;
         struct refusal refusal;
         struct why why;
         size_t at = 0;
@@ -610,11 +627,11 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
             explain(arena, &search, &plan);
             break;
         }
-        plan.hosts[plan.placed_count++] = search.fleet->slots[slot]->id;
+        plan.hosts[plan.placed_count++] = search.fleet->slots[slot].host->id;
         if (plan.placed_count == wanted)
             break;
-        claimed[claimed_count++] = search.fleet->slots[slot];
-        fleet_claim(search.fleet, search.fleet->slots[slot], &demand->claim, true);
+        claimed[claimed_count++] = search.fleet->slots[slot].host;
+        fleet_claim(search.fleet, search.fleet->slots[slot].host, &demand->claim, true);
     }
     while (claimed_count-- > 0)
         fleet_claim(search.fleet, claimed[claimed_count], &demand->claim, false);

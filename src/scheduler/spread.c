@@ -132,8 +132,8 @@ struct partition *partition_for(struct fleet *fleet, const char *const *fields, 
         partition->fields[i] = intern(fields[i]);
     partition->root = group_add(partition, NULL, NULL);
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->slots[slot] && fleet->slots[slot]->is_known)
-            partition_add_host(fleet, partition, fleet->slots[slot]);
+        if (fleet->slots[slot].host && fleet->slots[slot].host->is_known)
+            partition_add_host(fleet, partition, fleet->slots[slot].host);
     LIST_INSERT_HEAD(&fleet->partitions, partition, entry);
     return partition;
 }
@@ -166,6 +166,7 @@ static void view_free(struct fleet *fleet, struct owner *owner, struct view *vie
     free(view->order);
     free(view->place);
     free(view->count);
+    free(view->runs);
     free(view);
 }
 
@@ -180,8 +181,7 @@ void views_drop(struct fleet *fleet, struct owner *owner)
     TAILQ_REMOVE(&fleet->recent, owner, recent);
 }
 
-/* Puts the children in order of their counts: all of one count first, as is usual, else by
- * counting. */
+/* Puts the children in order of their counts and finds the runs. */
 static void view_sort(struct view *view)
 {
     uint32_t most = 0;
@@ -190,15 +190,10 @@ static void view_sort(struct view *view)
     for (uint32_t i = 0; i < view->size; i++)
         if (view->count[i] > most)
             most = view->count[i];
-    if (most == 0 || most > 4 * view->size + 1024) {
-        for (uint32_t i = 0; i < view->size; i++)
-            view->order[i] = i;
-        if (most == 0)
-            goto places;
+    if (most > 4 * view->size + 1024) {
         /* Few children with large counts: insertion is enough. */
-        for (uint32_t i = 1; i < view->size; i++) {
-            uint32_t child = view->order[i];
-            uint32_t at = i;
+        for (uint32_t child = 0; child < view->size; child++) {
+            uint32_t at = child;
 
             while (at > 0 && view->count[view->order[at - 1]] > view->count[child]) {
                 view->order[at] = view->order[at - 1];
@@ -206,26 +201,31 @@ static void view_sort(struct view *view)
             }
             view->order[at] = child;
         }
-        goto places;
+    } else {
+        start = xcalloc(most + 2, sizeof(*start));
+        for (uint32_t i = 0; i < view->size; i++)
+            start[view->count[i] + 1]++;
+        for (uint32_t c = 1; c <= most; c++)
+            start[c] += start[c - 1];
+        for (uint32_t i = 0; i < view->size; i++)
+            view->order[start[view->count[i]]++] = i;
+        free(start);
     }
-    start = xcalloc(most + 2, sizeof(*start));
-    for (uint32_t i = 0; i < view->size; i++)
-        start[view->count[i] + 1]++;
-    for (uint32_t c = 1; c <= most; c++)
-        start[c] += start[c - 1];
-    for (uint32_t i = 0; i < view->size; i++)
-        view->order[start[view->count[i]]++] = i;
-    free(start);
-places:
-    for (uint32_t i = 0; i < view->size; i++)
+    for (uint32_t i = 0; i < view->size; i++) {
+        uint32_t count = view->count[view->order[i]];
+
         view->place[view->order[i]] = i;
+        if (view->run_count && view->runs[view->run_count - 1].count == count)
+            continue;
+        ARRAY_GROW(view->runs, view->run_count, view->run_capacity);
+        view->runs[view->run_count++] = (struct run){count, i};
+    }
 }
 
 struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *group)
 {
     struct view key = {.group = group};
     struct view *view = RB_FIND(view_tree, &owner->views, &key);
-    struct holding *holding;
 
     if (!RB_EMPTY(&owner->views))
         TAILQ_REMOVE(&fleet->recent, owner, recent);
@@ -241,10 +241,11 @@ struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *gr
         view->order = xcalloc(view->size + 1, sizeof(uint32_t));
         view->place = xcalloc(view->size + 1, sizeof(uint32_t));
         view->count = xcalloc(view->size + 1, sizeof(uint32_t));
-        LIST_FOREACH(holding, &owner->holdings, by_host)
-        {
-            uint32_t child =
-                holding->host->is_known ? group_child_of(group, holding->host->slot) : NO_SLOT;
+        for (uint32_t i = 0; i < owner->holding_size; i++) {
+            const struct holding *holding = &owner->holdings[i];
+            uint32_t child = holding->slot != NO_SLOT && fleet->slots[holding->slot].host->is_known
+                                 ? group_child_of(group, holding->slot)
+                                 : NO_SLOT;
 
             if (child != NO_SLOT)
                 view->count[child] += holding->count;
@@ -261,15 +262,19 @@ struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *gr
     return view;
 }
 
-uint32_t view_run_end(const struct view *view, uint32_t start)
+uint32_t view_run_end(const struct view *view, size_t run)
 {
-    uint32_t count = view->count[view->order[start]];
-    uint32_t low = start + 1, high = view->size;
+    return run + 1 < view->run_count ? view->runs[run + 1].start : view->size;
+}
+
+static size_t run_of_count(const struct view *view, uint32_t count)
+{
+    size_t low = 0, high = view->run_count;
 
     while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
+        size_t mid = (low + high) / 2;
 
-        if (view->count[view->order[mid]] <= count)
+        if (view->runs[mid].count < count)
             low = mid + 1;
         else
             high = mid;
@@ -277,20 +282,18 @@ uint32_t view_run_end(const struct view *view, uint32_t start)
     return low;
 }
 
-static uint32_t view_run_start(const struct view *view, uint32_t at)
+static void run_insert(struct view *view, size_t at, struct run run)
 {
-    uint32_t count = view->count[view->order[at]];
-    uint32_t low = 0, high = at;
+    ARRAY_GROW(view->runs, view->run_count, view->run_capacity);
+    memmove(view->runs + at + 1, view->runs + at, (view->run_count - at) * sizeof(struct run));
+    view->runs[at] = run;
+    view->run_count++;
+}
 
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-
-        if (view->count[view->order[mid]] < count)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+static void run_remove(struct view *view, size_t at)
+{
+    view->run_count--;
+    memmove(view->runs + at, view->runs + at + 1, (view->run_count - at) * sizeof(struct run));
 }
 
 static void view_swap(struct view *view, uint32_t a, uint32_t b)
@@ -303,17 +306,33 @@ static void view_swap(struct view *view, uint32_t a, uint32_t b)
     view->place[view->order[b]] = b;
 }
 
-/* The child moves to the edge of its run of equals; there one more or less keeps the order. */
+/* The child moves to the edge of its run of equals; there one more or less makes it the
+ * neighbour's. */
 static void view_count(struct view *view, uint32_t child, bool is_held)
 {
+    uint32_t count = view->count[child];
+    size_t run = run_of_count(view, count);
+    uint32_t start = view->runs[run].start, end = view_run_end(view, run);
+    uint32_t edge = is_held ? end - 1 : start;
+
+    assert(is_held || count);
+    view_swap(view, view->place[child], edge);
+    view->count[child] = is_held ? count + 1 : count - 1;
     if (is_held) {
-        view_swap(view, view->place[child], view_run_end(view, view->place[child]) - 1);
-        view->count[child]++;
+        if (run + 1 < view->run_count && view->runs[run + 1].count == count + 1)
+            view->runs[run + 1].start--;
+        else
+            run_insert(view, run + 1, (struct run){count + 1, edge});
     } else {
-        assert(view->count[child]);
-        view_swap(view, view->place[child], view_run_start(view, view->place[child]));
-        view->count[child]--;
+        if (run && view->runs[run - 1].count == count - 1)
+            view->runs[run].start++;
+        else {
+            run_insert(view, run, (struct run){count - 1, edge});
+            view->runs[++run].start++;
+        }
     }
+    if (start + 1 == end)
+        run_remove(view, run);
 }
 
 void views_count(struct fleet *fleet, struct owner *owner, const struct host *host, bool is_held)
