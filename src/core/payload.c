@@ -456,7 +456,7 @@ struct error *payload_build(struct arena *arena, const struct scope *scope, cons
                             const struct task_definition *definition, const char *desired_status,
                             struct acs_task *ret)
 {
-    struct ecs_task_definition document;
+    struct ecs_task_definition document = {0};
     struct ecs_task_override overrides;
     struct acs_task out;
     int32_t size;

@@ -113,7 +113,7 @@ static void everything_has_its_place(void **state)
     assert_int_equal(made.out.memory, 1024);
     assert_string_equal(app->container_arn,
                         "arn:aws:ecs:us-east-1:123456789012:container/default/"
-                        "aa000000000000000000000000000000/01000000000000000000000000000000");
+                        "aa000000000000000000000000000000/01000000-0000-0000-0000-000000000000");
     assert_int_equal(app->cpu, 10);
     assert_int_equal(app->memory, 128);
     assert_true(app->essential);
