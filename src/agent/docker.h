@@ -21,6 +21,7 @@
 #define DOCKER_REMOVE_MS     300000
 #define DOCKER_VOLUME_MS     300000
 #define DOCKER_INFO_MS       10000
+#define DOCKER_STATS_MS      18000
 #define DOCKER_STOP_GRACE_MS 120000 /* on top of the stop time-out */
 #define DOCKER_PULL_BEGIN_MS 300000 /* to the first word of a pull */
 
@@ -66,6 +67,8 @@ typedef void docker_image_fn(const struct docker_failure *failure, const struct 
 typedef void docker_volume_fn(const struct docker_failure *failure,
                               const struct docker_volume *volume, void *data);
 typedef void docker_pulled_fn(const struct docker_failure *failure, const char *digest, void *data);
+typedef void docker_text_fn(const struct docker_failure *failure, const char *json, size_t len,
+                            void *data);
 
 /* Also settles which version of the API is spoken from then on. */
 struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data);
@@ -83,6 +86,9 @@ struct docker_call *docker_stop(struct docker *docker, const char *id, int grace
                                 docker_done_fn *done, void *data);
 struct docker_call *docker_inspect(struct docker *docker, const char *id, docker_container_fn *done,
                                    void *data);
+/* What the container uses now, as Docker's JSON (tcs_stats.h reads it): one answer, not a stream. */
+struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
+                                     void *data);
 /* All containers, running or not, that carry the label of a task. */
 struct docker_call *docker_list(struct docker *docker, docker_list_fn *done, void *data);
 /* With its anonymous volumes; kills it if it runs. */

@@ -47,6 +47,7 @@ struct engine_container_view {
     int64_t created_at_ms, started_at_ms, finished_at_ms;
     const struct engine_binding *bindings;
     size_t binding_count;
+    unsigned restarts; /* by the task's restart policy; not reported as changes (AP-411) */
     bool is_changed; /* not yet reported in this state */
 };
 
@@ -73,13 +74,28 @@ MUST_USE struct error *engine_new(struct loop *loop, const struct agent_config *
 void engine_start(struct engine *engine, engine_ready_fn *ready, void *data);
 void engine_close(struct engine *engine, loop_fn *closed, void *data); /* containers keep running */
 
+/* What tasks may take of this instance (AP-414). Without it: all cores, and the host's memory less
+ * ECS_RESERVED_MEMORY, as AP-102 registers them. */
+void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memory_mib);
+/* Before engine_start(): another clock and repeatable randomness, for tests. */
+void engine_set_clock(struct engine *engine, const struct clock *clock, uint64_t seed);
+
 /* Takes what the control plane wants of one task: RUNNING starts or confirms it, STOPPED stops it (AP-222,
- * AP-223). Returns after the checkpoint; an error means the task cannot be understood and has been reported
- * STOPPED with its reason. */
+ * AP-223). Returns after the checkpoint. API_CLIENT means that the task cannot be understood and is reported
+ * STOPPED with its reason: that is its answer. API_SERVER means that it could not be kept (disk full, too many
+ * tasks) and nothing was done: do not acknowledge it, it will come again. */
 MUST_USE struct error *engine_want(struct engine *engine, const struct acs_task *task);
+
+/* For a task whose message could not even be decoded: reports it STOPPED with `reason` (AP-225). */
+void engine_refuse(struct engine *engine, const char *task_arn, const char *reason);
 
 /* The control plane took the report of `revision`: what was sent need not be sent again (AP-417). */
 void engine_reported(struct engine *engine, const char *task_arn, uint64_t revision);
+
+/* The health of a container of this task changed: it reaches the control plane by telemetry only (AP-510).
+ * At most one listener. */
+typedef void engine_health_fn(const char *task_arn, void *data);
+void engine_on_health(struct engine *engine, engine_health_fn *fn, void *data);
 
 /* False if unknown. */
 bool engine_view(struct engine *engine, const char *task_arn, struct engine_task_view *ret);
