@@ -55,7 +55,7 @@ static void backup_free(struct flow *flow)
 
 static const struct flow_methods methods = {.advance = advance, .free = backup_free};
 
-struct error *api_backup(struct call *call, const struct berth_backup_request *in,
+struct error *berth_api_backup(struct call *call, const struct berth_backup_request *in,
                          struct berth_backup_response *out, struct flow **ret_flow)
 {
     struct server *server = call->service;

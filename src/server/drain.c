@@ -133,7 +133,7 @@ static void drain_free(struct flow *flow)
 
 static const struct flow_methods methods = {.advance = advance, .cancel = cancel, .free = drain_free};
 
-struct error *api_drain_instance(struct call *call, const struct berth_drain_instance_request *in,
+struct error *berth_api_drain_instance(struct call *call, const struct berth_drain_instance_request *in,
                                  struct berth_drain_instance_response *out, struct flow **ret_flow)
 {
     struct server *server = call->service;

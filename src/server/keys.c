@@ -46,7 +46,7 @@ static void describe(struct call *call, const struct access_key *key, struct ber
     SET(ret, created_at_ms, key->created_at_ms);
 }
 
-struct error *api_create_key(struct call *call, const struct berth_create_key_request *in,
+struct error *berth_api_create_key(struct call *call, const struct berth_create_key_request *in,
                              struct berth_create_key_response *out)
 {
     struct server *server = call->service;
@@ -75,7 +75,7 @@ struct error *api_create_key(struct call *call, const struct berth_create_key_re
     return NULL;
 }
 
-struct error *api_list_keys(struct call *call, const struct berth_list_keys_request *in,
+struct error *berth_api_list_keys(struct call *call, const struct berth_list_keys_request *in,
                             struct berth_list_keys_response *out)
 {
     struct server *server = call->service;
@@ -94,7 +94,7 @@ struct error *api_list_keys(struct call *call, const struct berth_list_keys_requ
     return NULL;
 }
 
-struct error *api_delete_key(struct call *call, const struct berth_delete_key_request *in,
+struct error *berth_api_delete_key(struct call *call, const struct berth_delete_key_request *in,
                              struct berth_delete_key_response *out)
 {
     struct server *server = call->service;

@@ -154,8 +154,8 @@ static struct error *open_apis(struct server *server)
         .regions = options->regions,
         .region_count = options->region_count,
     };
-    server->ecs_dispatch = make_dispatch(server, &ecs_operation_table, &server->ecs);
-    server->berth_dispatch = make_dispatch(server, &berth_operation_table, server);
+    server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs);
+    server->berth_dispatch = make_dispatch(server, &berth_operations, server);
     server->signatures = sigv4_cache_new();
     access_key_make(&server->rng, server->admin.access_key_id, server->admin.secret_access_key);
     return NULL;
