@@ -57,6 +57,14 @@ struct ws_client {
     int status, close_code;
 };
 
+struct docker_call {
+    char *id;
+    docker_text_fn *text;
+    docker_version_fn *version;
+    void *data;
+    char *answer; /* NULL: none */
+};
+
 struct engine {
     struct engine_task_view *tasks[MANY];
     size_t task_count;
@@ -69,6 +77,9 @@ static struct http_call *calls[MANY];
 static size_t call_count;
 static struct ws_client *sockets[MANY];
 static size_t socket_count;
+static struct docker_call *stats_calls[MANY];
+static size_t stats_call_count;
+static struct docker_call *version_call;
 static char *wants[MANY];
 static size_t want_count;
 static struct {
@@ -425,6 +436,98 @@ static void socket_free(struct ws_client *ws)
     free(ws);
 }
 
+/* docker.h */
+
+struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
+                                     void *data)
+{
+    struct docker_call *call = xcalloc(1, sizeof(*call));
+
+    (void)docker;
+    *call = (struct docker_call){.id = str_dup(id), .text = done, .data = data};
+    stats_calls[stats_call_count++] = call;
+    return call;
+}
+
+struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data)
+{
+    struct docker_call *call = xcalloc(1, sizeof(*call));
+
+    (void)docker;
+    *call = (struct docker_call){.version = done, .data = data};
+    return version_call = call;
+}
+
+static void on_docker_done(void *data)
+{
+    static const struct docker_failure failure = {DOCKER_UNREACHABLE, "no Docker", 0};
+    static const struct docker_version version = {.version = "20.10.24+dfsg1"};
+    struct docker_call *call = data;
+
+    if (call->text)
+        call->text(call->answer ? NULL : &failure, call->answer,
+                   call->answer ? strlen(call->answer) : 0, call->data);
+    else
+        call->version(call->answer ? NULL : &failure, call->answer ? &version : NULL, call->data);
+    free(call->id);
+    free(call->answer);
+    free(call);
+}
+
+static void take_stats_call(size_t i)
+{
+    stats_call_count--;
+    memmove(&stats_calls[i], &stats_calls[i + 1], (stats_call_count - i) * sizeof(stats_calls[0]));
+}
+
+void docker_cancel(struct docker_call *call)
+{
+    for (size_t i = 0; i < stats_call_count; i++)
+        if (stats_calls[i] == call)
+            take_stats_call(i);
+    if (version_call == call)
+        version_call = NULL;
+    loop_defer(&the_loop, on_docker_done, call);
+}
+
+size_t world_stats_calls(void)
+{
+    return stats_call_count;
+}
+
+const char *world_stats_call(size_t i)
+{
+    assert_true(i < stats_call_count);
+    return stats_calls[i]->id;
+}
+
+void world_stats_answer(size_t i, const char *json)
+{
+    struct docker_call *call = stats_calls[i];
+
+    assert_true(i < stats_call_count);
+    take_stats_call(i);
+    call->answer = str_dup(json);
+    loop_defer(&the_loop, on_docker_done, call);
+    run_until(&the_loop, the_loop.now_ms);
+}
+
+bool world_version_asked(void)
+{
+    return version_call != NULL;
+}
+
+void world_version_answer(bool is_there)
+{
+    struct docker_call *call = version_call;
+
+    assert_non_null(call);
+    version_call = NULL;
+    call->answer = is_there ? str_dup("yes") : NULL;
+    loop_defer(&the_loop, on_docker_done, call);
+    run_until(&the_loop, the_loop.now_ms);
+}
+
 /* engine.h */
 
 static struct engine_task_view *find_task(struct engine *engine, const char *arn)
@@ -563,7 +666,8 @@ struct world *world_new(const char *config_file)
     struct world *world = xcalloc(1, sizeof(*world));
 
     the_loop = (struct loop){0};
-    call_count = socket_count = want_count = reported_count = 0; /* of a test that failed */
+    call_count = socket_count = want_count = reported_count = stats_call_count =
+        0; /* of a test that failed */
     world->clock = (struct clock){wall_ms, mono_ms, NULL};
     world->rng = rng_seeded(7);
     world->loop = &the_loop;

@@ -10,6 +10,7 @@
 #include "agent/engine.h"
 #include "agent/register.h"
 #include "agent/submit.h"
+#include "agent/tcs.h"
 #include "net/loop.h"
 
 #define WORLD_CLUSTER "arn:aws:ecs:us-east-1:123456789012:cluster/default"
@@ -55,6 +56,13 @@ bool world_socket_is_closing(size_t i, const char **ret_reason); /* we said good
 size_t world_frames(size_t i);
 const char *world_frame(size_t i, size_t frame); /* text */
 void world_forget_frames(size_t i);
+
+/* Docker: questions for statistics and for the version, answered by the test. */
+size_t world_stats_calls(void);
+const char *world_stats_call(size_t i);              /* the container's id */
+void world_stats_answer(size_t i, const char *json); /* NULL: no answer */
+bool world_version_asked(void);
+void world_version_answer(bool is_there);
 
 /* The engine. */
 struct engine_task_view *world_task(struct world *world,
