@@ -86,7 +86,8 @@ struct docker_call *docker_stop(struct docker *docker, const char *id, int grace
                                 docker_done_fn *done, void *data);
 struct docker_call *docker_inspect(struct docker *docker, const char *id, docker_container_fn *done,
                                    void *data);
-/* What the container uses now, as Docker's JSON (tcs_stats.h reads it): one answer, not a stream. */
+/* What the container uses now, as Docker's JSON (tcs_stats.h reads it): one answer, not a stream.
+ */
 struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
                                      void *data);
 /* All containers, running or not, that carry the label of a task. */

@@ -1,9 +1,9 @@
 /* engine.h - the agent's task engine: what the control plane wants run, done on Docker.
  *
- * The engine owns the tasks of this host. It is told what is wanted (engine_want), checkpoints that before it
- * says so, drives containers through Docker, and tells what it observed (on_report) until the
- * control plane has taken the report (engine_reported). Everything survives kill -9 of the agent:
- * wanted and observed are in the agent's SQLite file, containers are found again by label.
+ * The engine owns the tasks of this host. It is told what is wanted (engine_want), checkpoints that
+ * before it says so, drives containers through Docker, and tells what it observed (on_report) until
+ * the control plane has taken the report (engine_reported). Everything survives kill -9 of the
+ * agent: wanted and observed are in the agent's SQLite file, containers are found again by label.
  *
  * Ownership  Strings in a view are lent during the callback. Messages passed in are copied.
  * Errors     As in error.h.
@@ -36,7 +36,7 @@ struct engine_binding {
 
 struct engine_container_view {
     const char *name;
-    const char *docker_id, *docker_name; /* NULL until created */
+    const char *docker_id, *docker_name;         /* NULL until created */
     const char *image, *image_id, *image_digest; /* NULL until known */
     enum engine_status known, desired;
     bool has_exit_code;
@@ -48,7 +48,7 @@ struct engine_container_view {
     const struct engine_binding *bindings;
     size_t binding_count;
     unsigned restarts; /* by the task's restart policy; not reported as changes (AP-411) */
-    bool is_changed; /* not yet reported in this state */
+    bool is_changed;   /* not yet reported in this state */
 };
 
 struct engine_task_view {
@@ -61,16 +61,17 @@ struct engine_task_view {
     uint64_t revision; /* grows with every change to report */
 };
 
-/* Something about this task is to be reported. The view is lent; call engine_view() again later for the
- * newest. Not called again for the same revision. */
+/* Something about this task is to be reported. The view is lent; call engine_view() again later for
+ * the newest. Not called again for the same revision. */
 typedef void engine_report_fn(const struct engine_task_view *task, void *data);
 typedef void engine_ready_fn(struct error *err, void *data); /* takes err */
 
-/* Opens the engine: loads the checkpoint, finds containers again, subscribes to Docker's events. `ready`
- * runs once the state of every known task is certain; from then on reports flow. */
+/* Opens the engine: loads the checkpoint, finds containers again, subscribes to Docker's events.
+ * `ready` runs once the state of every known task is certain; from then on reports flow. */
 MUST_USE struct error *engine_new(struct loop *loop, const struct agent_config *config,
                                   struct agent_store *store, struct docker *docker,
-                                  engine_report_fn *on_report, void *data, struct engine **ret_engine);
+                                  engine_report_fn *on_report, void *data,
+                                  struct engine **ret_engine);
 void engine_start(struct engine *engine, engine_ready_fn *ready, void *data);
 void engine_close(struct engine *engine, loop_fn *closed, void *data); /* containers keep running */
 
@@ -80,20 +81,22 @@ void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memor
 /* Before engine_start(): another clock and repeatable randomness, for tests. */
 void engine_set_clock(struct engine *engine, const struct clock *clock, uint64_t seed);
 
-/* Takes what the control plane wants of one task: RUNNING starts or confirms it, STOPPED stops it (AP-222,
- * AP-223). Returns after the checkpoint. API_CLIENT means that the task cannot be understood and is reported
- * STOPPED with its reason: that is its answer. API_SERVER means that it could not be kept (disk full, too many
- * tasks) and nothing was done: do not acknowledge it, it will come again. */
+/* Takes what the control plane wants of one task: RUNNING starts or confirms it, STOPPED stops it
+ * (AP-222, AP-223). Returns after the checkpoint. API_CLIENT means that the task cannot be
+ * understood and is reported STOPPED with its reason: that is its answer. API_SERVER means that it
+ * could not be kept (disk full, too many tasks) and nothing was done: do not acknowledge it, it
+ * will come again. */
 MUST_USE struct error *engine_want(struct engine *engine, const struct acs_task *task);
 
 /* For a task whose message could not even be decoded: reports it STOPPED with `reason` (AP-225). */
 void engine_refuse(struct engine *engine, const char *task_arn, const char *reason);
 
-/* The control plane took the report of `revision`: what was sent need not be sent again (AP-417). */
+/* The control plane took the report of `revision`: what was sent need not be sent again (AP-417).
+ */
 void engine_reported(struct engine *engine, const char *task_arn, uint64_t revision);
 
-/* The health of a container of this task changed: it reaches the control plane by telemetry only (AP-510).
- * At most one listener. */
+/* The health of a container of this task changed: it reaches the control plane by telemetry only
+ * (AP-510). At most one listener. */
 typedef void engine_health_fn(const char *task_arn, void *data);
 void engine_on_health(struct engine *engine, engine_health_fn *fn, void *data);
 

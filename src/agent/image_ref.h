@@ -1,0 +1,24 @@
+/* image_ref.h - the name of an image taken apart as Docker's pull call wants it. Pure.
+ *
+ * "busybox" is tag "latest" of "busybox"; "registry:5000/a/b:1" tag "1" of "registry:5000/a/b";
+ * "a@sha256:..." has its digest as tag.
+ */
+#ifndef BERTH_AGENT_IMAGE_REF_H
+#define BERTH_AGENT_IMAGE_REF_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+#define IMAGE_REFERENCE_MAX 1024
+
+struct image_ref {
+    const char *name; /* what the parameter fromImage takes */
+    const char *tag;  /* what the parameter tag takes: a tag or a digest */
+};
+
+/* False if it is empty, too long or has characters that no image name has. Strings live in `arena`.
+ */
+bool image_ref_parse(struct arena *arena, const char *text, struct image_ref *ret);
+
+#endif
