@@ -35,7 +35,7 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     CLEANUP(buf_done) struct buf out = {0};
     struct http_server_stats http;
     struct dispatch_stats calls;
-    struct control_stats control;
+    struct control_stats control = {0};
     struct state_stats state;
 
     http_server_stats(server->http, &http);

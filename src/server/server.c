@@ -185,7 +185,7 @@ static struct error *listen_for_requests(struct server *server)
     return NULL;
 }
 
-/* ---- ending: no new requests, flows hurried, agents' sockets closed, the last batch waited for ---- */
+/* ---- ending: new calls refused, flows hurried, agents' sockets closed, the last batch waited for ---- */
 
 static void on_http_closed(void *data)
 {
@@ -199,7 +199,6 @@ static void on_control_closed(void *data)
 {
     struct server *server = data;
 
-    server->control = NULL;
     http_server_close(server->http, END_MS / 3, on_http_closed, server);
 }
 
@@ -207,7 +206,6 @@ static void on_ecs_closed(void *data)
 {
     struct server *server = data;
 
-    server->ecs_dispatch = NULL;
     control_close(server->control, on_control_closed, server);
 }
 
@@ -215,7 +213,6 @@ static void on_berth_closed(void *data)
 {
     struct server *server = data;
 
-    server->berth_dispatch = NULL;
     dispatch_close(server->ecs_dispatch, on_ecs_closed, server);
 }
 
@@ -282,6 +279,8 @@ struct error *server_run(const struct server_options *options)
             options->on_ready(server.url);
         loop_run(server.loop);
         remove_about(&server);
+        dispatch_free(server.ecs_dispatch);
+        dispatch_free(server.berth_dispatch);
         state_close(server.state);
         sigv4_cache_free(server.signatures);
         loop_free(server.loop);
