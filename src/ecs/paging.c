@@ -26,12 +26,15 @@ static struct error *read_token(struct page *page, const char *token)
 {
     size_t len = strlen(token);
     uint64_t fingerprint;
+    char digits[2 * sizeof(fingerprint) + 1];
     size_t key_len;
     char *key;
 
     if (len < 1 + 2 * sizeof(fingerprint) || token[0] != TOKEN_VERSION || len % 2 != 1)
         return refuse_token();
-    if (!hex_decode(token + 1, sizeof(fingerprint), &fingerprint) || fingerprint != page->fingerprint)
+    memcpy(digits, token + 1, sizeof(digits) - 1);
+    digits[sizeof(digits) - 1] = '\0';
+    if (!hex_decode(digits, sizeof(fingerprint), &fingerprint) || fingerprint != page->fingerprint)
         return refuse_token();
     token += 1 + 2 * sizeof(fingerprint);
     key_len = strlen(token) / 2;
