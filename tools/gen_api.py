@@ -50,6 +50,10 @@ class Api:
     def check(self):
         names = {}
         for name, shape in self.shapes.items():
+            if len(shape.get("members", {})) > 64:
+                raise model.ModelError("%s has more than 64 members" % name)
+            if shape["type"] == "map" and self.is_enum(shape["key"]):
+                raise model.ModelError("%s has keys of a closed set" % name)
             for used in self.uses(shape):
                 if used not in self.shapes:
                     raise model.ModelError("%s uses %s, which is not there" % (name, used))

@@ -1,96 +1,89 @@
 #include "base/json_text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at `s`, 0 if there is none. */
-static size_t utf8_len(const unsigned char *s)
-{
-    size_t len;
-    uint32_t code;
+#include "base/utf8.h"
 
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        len = 2, code = s[0] & 0x1fu;
-    else if ((s[0] & 0xf0) == 0xe0)
-        len = 3, code = s[0] & 0x0fu;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        len = 4, code = s[0] & 0x07u;
-    else
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3fu);
+/* The first byte at or after `p` that cannot stand in a JSON string as it is; `end` if there is none. */
+static const unsigned char *plain_end(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end) {
+        size_t len = 1;
+
+        if (*p < 0x20 || *p == '"' || *p == '\\')
+            return p;
+        if (*p >= 0x80)
+            len = utf8_char_len(p, (size_t)(end - p));
+        if (!len)
+            return p;
+        p += len;
     }
-    if (len == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff)))
-        return 0;
-    if (len == 4 && (code < 0x10000 || code > 0x10ffff))
-        return 0;
-    return len;
+    return end;
 }
 
-static bool needs_escape(unsigned char c)
+static void add_escaped(struct buf *buf, unsigned char c)
 {
-    return c < 0x20 || c == '"' || c == '\\' || c >= 0x80;
+    switch (c) {
+    case '"':
+        buf_add(buf, "\\\"", 2);
+        break;
+    case '\\':
+        buf_add(buf, "\\\\", 2);
+        break;
+    case '\n':
+        buf_add(buf, "\\n", 2);
+        break;
+    case '\r':
+        buf_add(buf, "\\r", 2);
+        break;
+    case '\t':
+        buf_add(buf, "\\t", 2);
+        break;
+    default:
+        if (c >= 0x80)
+            buf_add_str(buf, "\xef\xbf\xbd"); /* not UTF-8: U+FFFD */
+        else
+            buf_printf(buf, "\\u%04x", c);
+    }
 }
 
 void json_text_add_string(struct buf *buf, const char *s)
 {
-    const unsigned char *p = (const unsigned char *)s;
+    const unsigned char *p = (const unsigned char *)s, *end = p + strlen(s);
 
     buf_add_char(buf, '"');
-    while (*p) {
-        const unsigned char *run = p;
-        size_t len;
+    while (p < end) {
+        const unsigned char *stop = plain_end(p, end);
 
-        while (*p && !needs_escape(*p))
-            p++;
-        buf_add(buf, run, (size_t)(p - run));
-        if (!*p)
-            break;
-        if (*p >= 0x80) {
-            len = utf8_len(p);
-            if (len)
-                buf_add(buf, p, len);
-            else
-                buf_add_str(buf, "\xef\xbf\xbd");
-            p += len ? len : 1;
-            continue;
-        }
-        switch (*p) {
-        case '"':
-            buf_add_str(buf, "\\\"");
-            break;
-        case '\\':
-            buf_add_str(buf, "\\\\");
-            break;
-        case '\n':
-            buf_add_str(buf, "\\n");
-            break;
-        case '\r':
-            buf_add_str(buf, "\\r");
-            break;
-        case '\t':
-            buf_add_str(buf, "\\t");
-            break;
-        default:
-            buf_printf(buf, "\\u%04x", *p);
-        }
-        p++;
+        buf_add(buf, p, (size_t)(stop - p));
+        if (stop < end)
+            add_escaped(buf, *stop++);
+        p = stop;
     }
     buf_add_char(buf, '"');
 }
 
+/* Decimal digits of `value`, at least `digits_min` of them, before `end`; returns where they begin. */
+static char *digits_before(char *end, uint64_t value, int digits_min)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+        digits_min--;
+    } while (value || digits_min > 0);
+    return end;
+}
+
 void json_text_add_int(struct buf *buf, int64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%" PRId64, value);
+    char text[24], *end = text + sizeof(text);
+    char *begin = digits_before(end, value < 0 ? -(uint64_t)value : (uint64_t)value, 1);
 
-    buf_add(buf, text, (size_t)len);
+    if (value < 0)
+        *--begin = '-';
+    buf_add(buf, begin, (size_t)(end - begin));
 }
 
 void json_text_add_double(struct buf *buf, double value)
@@ -117,10 +110,15 @@ void json_text_add_bool(struct buf *buf, bool value)
 
 void json_text_add_time_ms(struct buf *buf, int64_t wall_ms)
 {
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%" PRId64 ".%03d", wall_ms / 1000, (int)(wall_ms % 1000));
+    uint64_t ms = wall_ms < 0 ? -(uint64_t)wall_ms : (uint64_t)wall_ms;
+    char text[32], *end = text + sizeof(text);
+    char *begin = digits_before(end, ms % 1000, 3);
 
-    buf_add(buf, text, (size_t)len);
+    *--begin = '.';
+    begin = digits_before(begin, ms / 1000, 1);
+    if (wall_ms < 0)
+        *--begin = '-';
+    buf_add(buf, begin, (size_t)(end - begin));
 }
 
 void json_text_add_comma(struct buf *buf)

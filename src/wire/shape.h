@@ -119,19 +119,19 @@ struct shape {
     enum api_error refusal; /* the code for what this shape refuses, when it is the outermost */
 };
 
-/* Decoded bytes one message may take in the arena, and levels of nesting it may have. */
+/* Memory that the lists and structures of one message may take. */
 #define SHAPE_DECODED_BYTES_MAX (32u * 1024 * 1024)
-#define SHAPE_DEPTH_MAX         64
 
 enum { SHAPE_STRICT = 1 }; /* refuse unknown members, for tests (API-004) */
 
-/* Fills the zeroed C struct at `ret` from a JSON value. */
-MUST_USE struct error *shape_decode(const struct shape *shape, unsigned flags, struct arena *arena,
-                                    const struct json_t *json, void *ret);
-/* Parses text first: bad JSON, or deeper than SHAPE_DEPTH_MAX, is API_SERIALIZATION. */
+/* Fills the zeroed C value at `ret` (a struct, as a rule) from JSON text. What is not JSON is
+ * API_SERIALIZATION, as are members given twice. */
 MUST_USE struct error *shape_decode_text(const struct shape *shape, unsigned flags,
                                          struct arena *arena, const char *text, size_t len,
                                          void *ret);
+/* The same from a tree, by way of its text. */
+MUST_USE struct error *shape_decode(const struct shape *shape, unsigned flags, struct arena *arena,
+                                    const struct json_t *json, void *ret);
 void shape_encode(const struct shape *shape, struct buf *buf, const void *value);
 
 /* Messages that say what they are: {"type":NAME,"message":{...}} (AP-211). */
@@ -150,7 +150,7 @@ MUST_USE struct error *shape_decode_envelope(const struct shape_message *message
                                              struct shape_envelope *ret);
 void shape_encode_envelope(const struct shape_message *message, struct buf *buf, const void *value);
 
-/* Parses `text`; the same limits and errors. The caller owns the tree (json_decref). */
+/* For those who need a tree: API_SERIALIZATION for what is not JSON. The caller owns it (json_decref). */
 MUST_USE struct error *shape_parse_json(const char *text, size_t len, struct json_t **ret);
 
 /* The text of an enum's value, NULL for absent; and back. */
