@@ -8,8 +8,6 @@
 #include "ecs/task_describe.h"
 #include "gen/ecs_handlers.h"
 
-#define DESCRIBE_SERVICES_MAX 10 /* API-063 */
-
 /* ---- DeleteService ---- */
 
 static struct error *check_may_end(const struct service *service, bool is_forced)
@@ -77,14 +75,9 @@ struct error *api_describe_services(struct call *call,
                                     struct ecs_describe_services_response *out)
 {
     const struct scope *scope = call_scope(call);
-    const char *names[DESCRIBE_SERVICES_MAX];
+    const char **names = ARENA_ARRAY(call->arena, const char *, in->services.count);
     const struct cluster *cluster;
 
-    if (in->services.count == 0)
-        return error_new(API_INVALID_PARAMETER, "Services cannot be empty.");
-    if (in->services.count > DESCRIBE_SERVICES_MAX)
-        return error_new(API_INVALID_PARAMETER, "services can have at most %d items.",
-                         DESCRIBE_SERVICES_MAX);
     TRY(names_find_cluster(call, in->cluster, &cluster));
     for (size_t i = 0; i < in->services.count; i++) {
         TRY(names_service_name(call, cluster->name, in->services.items[i], &names[i]));

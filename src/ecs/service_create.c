@@ -171,10 +171,6 @@ struct error *api_create_service(struct call *call, const struct ecs_create_serv
     struct client_token_use token;
     struct wish wish;
 
-    if (!name_is_valid(in->service_name))
-        return error_new(API_INVALID_PARAMETER,
-                         "Service must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %s",
-                         in->service_name);
     TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(call_authorize(call, "ecs:CreateService",
                        arn_service(call->arena, scope, cluster->name, in->service_name)));

@@ -78,8 +78,6 @@ struct error *service_rules_check_shape(const struct ecs_create_service_request 
         return error_new(API_INVALID_PARAMETER,
                          "desiredCount is required for a service with the REPLICA scheduling "
                          "strategy.");
-    if (config->has_desired_count && config->desired_count < 0)
-        return error_new(API_INVALID_PARAMETER, "desiredCount cannot be negative.");
     if (controller == CONTROLLER_EXTERNAL)
         return check_external(config);
     if (str_is_empty(config->task_definition))
@@ -91,10 +89,6 @@ struct error *service_rules_check_shape(const struct ecs_create_service_request 
 
 static struct error *check_percents(const struct ecs_deployment_configuration *deployment)
 {
-    if (deployment->minimum_healthy_percent < 0)
-        return error_new(API_INVALID_PARAMETER, "minimumHealthyPercent cannot be negative.");
-    if (deployment->maximum_percent < 0)
-        return error_new(API_INVALID_PARAMETER, "maximumPercent cannot be negative.");
     if (deployment->maximum_percent < deployment->minimum_healthy_percent)
         return error_new(API_INVALID_PARAMETER,
                          "maximumPercent cannot be less than minimumHealthyPercent.");
@@ -222,10 +216,6 @@ struct error *service_rules_check(struct call *call, const struct cluster *clust
 {
     TRY(check_deployment(config));
     TRY(check_role(config, recipe));
-    if (config->has_health_check_grace_period_seconds &&
-        config->health_check_grace_period_seconds < 0)
-        return error_new(API_INVALID_PARAMETER,
-                         "healthCheckGracePeriodSeconds cannot be negative.");
     if (config->has_health_check_grace_period_seconds && config->load_balancers.count == 0 &&
         recipe)
         return error_new(API_INVALID_PARAMETER, "Health check grace period is only valid for "

@@ -8,9 +8,6 @@
 #include "ecs/task_describe.h"
 #include "gen/ecs_handlers.h"
 
-#define DESCRIBE_TASKS_MAX    100 /* API-063 */
-#define STOP_REASON_CHARS_MAX 255
-
 struct error *api_stop_task(struct call *call, const struct ecs_stop_task_request *in,
                             struct ecs_stop_task_response *out)
 {
@@ -23,8 +20,6 @@ struct error *api_stop_task(struct call *call, const struct ecs_stop_task_reques
     TRY(names_find_task(call, cluster->name, in->task, &task));
     TRY(call_authorize(call, "ecs:StopTask",
                        arn_task(call->arena, call_scope(call), cluster->name, &task->id)));
-    if (strlen(reason) > STOP_REASON_CHARS_MAX)
-        return error_new(API_INVALID_PARAMETER, "reason longer than %d.", STOP_REASON_CHARS_MAX);
 
     /* Stopping what is stopped, or about to be, succeeds and changes nothing. */
     if (task->desired_status != TASK_STOPPED && task->last_status != TASK_STOPPED) {
@@ -55,11 +50,6 @@ struct error *api_describe_tasks(struct call *call, const struct ecs_describe_ta
     const struct cluster *cluster;
     struct id *ids;
 
-    if (in->tasks.count == 0)
-        return error_new(API_INVALID_PARAMETER, "Tasks cannot be empty.");
-    if (in->tasks.count > DESCRIBE_TASKS_MAX)
-        return error_new(API_INVALID_PARAMETER, "taskIds can have at most %d items.",
-                         DESCRIBE_TASKS_MAX);
     TRY(names_find_cluster(call, in->cluster, &cluster));
     ids = ARENA_ARRAY(call->arena, struct id, in->tasks.count);
     for (size_t i = 0; i < in->tasks.count; i++) {

@@ -19,10 +19,6 @@ static struct error *check_strategy(const struct cluster *cluster,
     size_t with_base = 0;
     size_t with_weight = 0;
 
-    if (strategy->count > CAPACITY_STRATEGY_ITEMS_MAX)
-        return error_new(API_INVALID_PARAMETER,
-                         "capacityProviderStrategy can have at most %d items.",
-                         CAPACITY_STRATEGY_ITEMS_MAX);
     for (size_t i = 0; i < strategy->count; i++) {
         const struct ecs_capacity_provider_strategy_item *item = &strategy->items[i];
 

@@ -9,8 +9,6 @@
 #include "gen/ecs_types.h"
 #include "gen/records.h"
 
-#define CAPACITY_STRATEGY_ITEMS_MAX 6
-
 /* The launch type of a request: never UNSET. Strategies are checked in full; none can be met while
  * there are no capacity providers, which is API_UNSUPPORTED_FEATURE. */
 MUST_USE struct error *task_capacity_resolve(struct arena *arena, const struct cluster *cluster,

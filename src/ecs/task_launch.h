@@ -11,12 +11,6 @@
 #include "ecs/task_describe.h"
 #include "gen/ecs_types.h"
 
-#define STARTED_BY_CHARS_MAX     36 /* API-119 */
-#define REFERENCE_ID_CHARS_MAX   1024
-#define GROUP_CHARS_MAX          255
-#define RUN_TASK_COUNT_MAX       10 /* SC-003 */
-#define START_TASK_INSTANCES_MAX 10
-
 /* The members the two requests share; lent. */
 struct task_launch_request {
     const char *action; /* "ecs:RunTask" */

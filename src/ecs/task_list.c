@@ -10,7 +10,6 @@
 #define LIST_TASKS_WALK_MAX                                                                        \
     20000 /* tasks looked at for one page; a page may be short (API-057)                           \
            */
-#define STARTED_BY_CHARS_MAX 36
 
 /* What is asked for, resolved. NULL and zero: any. */
 struct filter {
@@ -27,8 +26,6 @@ static struct error *check_combination(const struct ecs_list_tasks_request *in)
 {
     if (!in->started_by)
         return NULL;
-    if (strlen(in->started_by) > STARTED_BY_CHARS_MAX)
-        return error_new(API_INVALID_PARAMETER, "ownerId longer than %d.", STARTED_BY_CHARS_MAX);
     if (in->container_instance || in->family || in->service_name || in->launch_type)
         return error_new(API_INVALID_PARAMETER,
                          "startedBy must be the only filter; it cannot be combined with "

@@ -12,12 +12,6 @@ static struct error *check_awsvpc(const struct ecs_aws_vpc_configuration *vpc,
 {
     if (vpc->subnets.count == 0)
         return error_new(API_INVALID_PARAMETER, "subnets can not be empty.");
-    if (vpc->subnets.count > NETWORK_SUBNETS_MAX)
-        return error_new(API_INVALID_PARAMETER, "subnets can have at most %d items.",
-                         NETWORK_SUBNETS_MAX);
-    if (vpc->security_groups.count > NETWORK_SECURITY_GROUPS_MAX)
-        return error_new(API_INVALID_PARAMETER, "securityGroups can have at most %d items.",
-                         NETWORK_SECURITY_GROUPS_MAX);
     if (vpc->assign_public_ip == ECS_ASSIGN_PUBLIC_IP_ENABLED && launch_type != LAUNCH_TYPE_FARGATE)
         return error_new(API_INVALID_PARAMETER,
                          "Assign public IP is not supported for this launch type.");

@@ -9,9 +9,6 @@
 #include "gen/ecs_types.h"
 #include "gen/records.h"
 
-#define NETWORK_SUBNETS_MAX         16
-#define NETWORK_SECURITY_GROUPS_MAX 5
-
 MUST_USE struct error *task_network_check(const struct task_definition *definition,
                                           enum launch_type launch_type,
                                           const struct ecs_network_configuration *network);

@@ -18,9 +18,6 @@ static struct error *check_constraint(const struct ecs_placement_constraint *con
     case ECS_PLACEMENT_CONSTRAINT_TYPE_MEMBER_OF:
         if (str_is_empty(constraint->expression))
             return error_new(API_INVALID_PARAMETER, "memberOf expression should be specified.");
-        if (strlen(constraint->expression) > PLACEMENT_EXPRESSION_CHARS_MAX)
-            return error_new(API_INVALID_PARAMETER, "expression longer than %d.",
-                             PLACEMENT_EXPRESSION_CHARS_MAX);
         return NULL;
     }
     return NULL;
@@ -66,9 +63,6 @@ struct error *task_placement_check(const struct ecs_placement_constraints *const
     if (constraints->count + inherited_count > PLACEMENT_CONSTRAINTS_MAX)
         return error_new(API_INVALID_PARAMETER, "placementConstraints can have at most %d items.",
                          PLACEMENT_CONSTRAINTS_MAX);
-    if (strategies->count > PLACEMENT_STRATEGIES_MAX)
-        return error_new(API_INVALID_PARAMETER, "placementStrategy can have at most %d items.",
-                         PLACEMENT_STRATEGIES_MAX);
     for (size_t i = 0; i < constraints->count; i++)
         TRY(check_constraint(&constraints->items[i]));
     for (size_t i = 0; i < strategies->count; i++)

@@ -7,9 +7,7 @@
 #include "base/error.h"
 #include "gen/ecs_types.h"
 
-#define PLACEMENT_CONSTRAINTS_MAX      10 /* with those of the task definition (SC-032) */
-#define PLACEMENT_STRATEGIES_MAX       5
-#define PLACEMENT_EXPRESSION_CHARS_MAX 2000
+#define PLACEMENT_CONSTRAINTS_MAX 10 /* with those of the task definition (SC-032) */
 
 /* `inherited_count` constraints come from the task definition. */
 MUST_USE struct error *task_placement_check(const struct ecs_placement_constraints *constraints,

@@ -75,9 +75,6 @@ static struct error *prepare(struct call *call, const struct ecs_run_task_reques
         .enable_execute_command = in->enable_execute_command,
     };
 
-    if (in->has_count && (in->count < 1 || in->count > RUN_TASK_COUNT_MAX))
-        return error_new(API_INVALID_PARAMETER, "count must be between 1 and %d.",
-                         RUN_TASK_COUNT_MAX);
     TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(task_capacity_resolve(call->arena, cluster, in->launch_type,
                               &in->capacity_provider_strategy, &request.launch_type));

@@ -73,11 +73,6 @@ static struct error *prepare(struct call *call, const struct ecs_start_task_requ
         .enable_execute_command = in->enable_execute_command,
     };
 
-    if (in->container_instances.count == 0)
-        return error_new(API_INVALID_PARAMETER, "Container instances cannot be empty.");
-    if (in->container_instances.count > START_TASK_INSTANCES_MAX)
-        return error_new(API_INVALID_PARAMETER, "containerInstanceIds can have at most %d items.",
-                         START_TASK_INSTANCES_MAX);
     return task_launch_prepare(call, &request, launch);
 }
 
