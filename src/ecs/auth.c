@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ecs/names.h"
+#include "wire/dispatch.h"
 
 /* What an agent calls (AP- section 3). The sessions' own actions (ecs:Poll, ecs:StartTelemetrySession) are
  * checked where sessions begin. */
@@ -77,6 +78,13 @@ static bool is_own_resource(struct call *call, const char *resource_arn)
         return false;
     task = state_task(ecs_of(call)->state, call_scope(call), cluster, &id);
     return task && is_own_instance(call, &task->instance);
+}
+
+struct error *call_admit(struct call *call)
+{
+    const char *action = call->operation->action;
+
+    return call_is_agent(call) && !is_agent_action(action) ? refuse(call, action, "*") : NULL;
 }
 
 struct error *call_authorize(struct call *call, const char *action, const char *resource_arn)

@@ -10,6 +10,9 @@
 
 #include "ecs/ecs.h"
 
+/* Before any handler: an agent's key asks for something an agent does not do. */
+MUST_USE struct error *call_admit(struct call *call);
+
 /* `action` is "ecs:RunTask"; `resource_arn` is what it acts on ("*" for lists). For an agent key the
  * resource has to be its cluster, its container instance or a task of that instance. */
 MUST_USE struct error *call_authorize(struct call *call, const char *action, const char *resource_arn);

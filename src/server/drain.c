@@ -140,8 +140,6 @@ struct error *berth_api_drain_instance(struct call *call, const struct berth_dra
     const struct access_key *key;
     struct drain *drain;
 
-    if (!server_is_admin(server, &call->principal))
-        return error_new(API_ACCESS_DENIED, "Only the key in server.json of the server's data directory may do this.");
     key = state_access_key(server->state, in->agent_key);
     if (!key || !key->agent_cluster)
         return error_new(API_CLIENT, "There is no agent's access key %s.", in->agent_key);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "ecs/auth.h"
 #include "gen/berth_handlers.h"
 #include "gen/ecs_handlers.h"
 #include "server/parts.h"
@@ -21,7 +22,20 @@
 #define DESCRIPTORS_KEPT  64    /* for the store, the log and such */
 #define DESCRIPTORS_WANTED 1048576
 
-/* ---- the calls' transactions ---- */
+/* ---- what the dispatchers ask of us ---- */
+
+static struct error *admit_to_ecs(struct call *call, void *data)
+{
+    (void)data;
+    return call_admit(call);
+}
+
+static struct error *admit_administrator(struct call *call, void *data)
+{
+    if (!server_is_admin(data, &call->principal))
+        return error_new(API_ACCESS_DENIED, "Only the key in server.json of the server's data directory may do this.");
+    return NULL;
+}
 
 static void begin_call(struct call *call, void *data)
 {
@@ -41,12 +55,13 @@ static void finish_call(struct call *call, void (*done)(const struct error *err,
     state_when_durable(server->state, done, arg);
 }
 
-static struct dispatch *make_dispatch(struct server *server, const struct operation_table *table, void *service)
+static struct dispatch *make_dispatch(struct server *server, const struct operation_table *table, void *service,
+                                      struct error *(*admit)(struct call *call, void *data))
 {
     return dispatch_new(&(struct dispatch_options){
         .loop = server->loop,
         .table = table,
-        .host = {begin_call, finish_call, server},
+        .host = {admit, begin_call, finish_call, server},
         .service = service,
         .clock = &clock_system,
         .rng = &server->rng,
@@ -154,8 +169,8 @@ static struct error *open_apis(struct server *server)
         .regions = options->regions,
         .region_count = options->region_count,
     };
-    server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs);
-    server->berth_dispatch = make_dispatch(server, &berth_operations, server);
+    server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs, admit_to_ecs);
+    server->berth_dispatch = make_dispatch(server, &berth_operations, server, admit_administrator);
     server->signatures = sigv4_cache_new();
     access_key_make(&server->rng, server->admin.access_key_id, server->admin.secret_access_key);
     return NULL;

@@ -373,6 +373,8 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch, const struct disp
     call->rng = options->rng;
     call->service = options->service;
     dc->err = prepare(dc, request, &in);
+    if (!dc->err && options->host.admit)
+        dc->err = options->host.admit(call, options->host.data);
     if (dc->err)
         loop_defer(options->loop, answer_and_free, dc); /* nothing was looked at: nothing to wait for */
     else

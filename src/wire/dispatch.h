@@ -53,6 +53,8 @@ bool operation_may_fail(const struct operation *operation, enum api_error code);
 
 /* What keeps the state a call works on. */
 struct call_host {
+    /* Refuses a caller by who it is and which operation it asks for, before its handler; NULL: nobody. */
+    struct error *(*admit)(struct call *call, void *data);
     /* Before a `now` handler: opens its transaction (into call->txn). */
     void (*begin)(struct call *call, void *data);
     /* After a handler, refused or not: ends the transaction, if one is open. `done` runs later, once:
