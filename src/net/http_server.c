@@ -707,26 +707,29 @@ static void free_server(struct http_server *server)
     free(server);
 }
 
-/* "host:port" or "[host]:port" to an address. */
+/* "address:port" or "[address]:port"; names but localhost are not looked up, which could block. */
 static struct error *resolve_listen(const char *listen, struct addrinfo **ret)
 {
     CLEANUP(str_freep) char *host = str_dup(listen);
     char *port = strrchr(host, ':');
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    int64_t number;
 
-    if (!port)
-        return error_new(API_INVALID_PARAMETER, "%s is not an address and a port.", listen);
-    *port++ = '\0';
-    char *name = host;
-    size_t len = strlen(name);
-    if (len >= 2 && name[0] == '[' && name[len - 1] == ']') {
-        name[len - 1] = '\0';
+    if (port)
+        *port++ = '\0';
+    const char *name = host;
+    size_t len = strlen(host);
+    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
         name++;
     }
-    int rc = getaddrinfo(*name ? name : NULL, port, &hints, ret);
-    if (rc != 0)
-        return error_new(API_INVALID_PARAMETER, "%s is not an address and a port: %s.", listen,
-                         gai_strerror(rc));
+    if (strcmp(name, "localhost") == 0)
+        name = "127.0.0.1";
+    if (!port || !str_to_int64(port, &number) || number < 0 || number > UINT16_MAX ||
+        getaddrinfo(*name ? name : NULL, port, &hints, ret) != 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "%s is not an address and a port, like 127.0.0.1:4566.", listen);
     return NULL;
 }
 
