@@ -64,6 +64,7 @@ static const struct variable {
     {"ECS_CHECKPOINT", BOOL, MEMBER(is_checkpointed), .fallback = true},
     {"ECS_LOGLEVEL", TEXT, MEMBER(log_level), .text_fallback = "info"},
     {"ECS_LOG_OUTPUT_FORMAT", TEXT, MEMBER(log_format), .text_fallback = "logfmt"},
+    {"ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS", BOOL, MEMBER(allows_offhost_introspection)},
     {"ECS_DISABLE_METRICS", BOOL, MEMBER(is_metrics_disabled)},
     {"ECS_POLL_METRICS", BOOL, MEMBER(polls_metrics)},
     {"ECS_POLLING_METRICS_WAIT_DURATION", DURATION, MEMBER(metrics_poll_ms), 10 * SECOND,
@@ -338,8 +339,9 @@ static struct error *load(struct agent_config *config, const struct config_flags
     config->docker_host = flag_or(config, flags->docker_host, config->docker_host);
     config->log_level = flag_or(config, flags->log_level, config->log_level);
     config->log_format = flag_or(config, flags->log_format, config->log_format);
-    config->introspection_listen =
-        flag_or(config, flags->introspection_listen, CONFIG_INTROSPECTION);
+    config->introspection_listen = flag_or(
+        config, flags->introspection_listen,
+        config->allows_offhost_introspection ? CONFIG_INTROSPECTION_OFFHOST : CONFIG_INTROSPECTION);
     if (!str_starts_with(config->docker_host, "unix://") &&
         !str_starts_with(config->docker_host, "tcp://"))
         return error_new(API_INVALID_PARAMETER,

@@ -20,12 +20,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-#define CONFIG_FILE           "/etc/ecs/ecs.config"
-#define CONFIG_FILE_BYTES_MAX (1024 * 1024)
-#define CONFIG_DATA_DIR       "/var/lib/ecs/data"
-#define CONFIG_DOCKER_HOST    "unix:///var/run/docker.sock"
-#define CONFIG_REGION         "us-east-1"
-#define CONFIG_INTROSPECTION  "127.0.0.1:51678"
+#define CONFIG_FILE                  "/etc/ecs/ecs.config"
+#define CONFIG_FILE_BYTES_MAX        (1024 * 1024)
+#define CONFIG_DATA_DIR              "/var/lib/ecs/data"
+#define CONFIG_DOCKER_HOST           "unix:///var/run/docker.sock"
+#define CONFIG_REGION                "us-east-1"
+#define CONFIG_INTROSPECTION         "127.0.0.1:51678"
+#define CONFIG_INTROSPECTION_OFFHOST "0.0.0.0:51678"
 
 enum image_pull_behavior { PULL_DEFAULT, PULL_ALWAYS, PULL_ONCE, PULL_PREFER_CACHED };
 
@@ -57,6 +58,7 @@ struct agent_config {
     bool is_insecure; /* no certificate is checked (AP-007) */
     bool is_external;
     const char *introspection_listen; /* host:port */
+    bool allows_offhost_introspection;
 
     /* Keys of the agent, if given here; else config_keys.h looks for them */
     const char *access_key_id, *secret_access_key, *session_token;

@@ -16,15 +16,15 @@ struct introspection {
     struct introspection_options options;
     struct http_server *server; /* NULL: the port is taken */
     struct timer retry;
+    bool has_complained;
     loop_fn *closed;
     void *closed_data;
 };
 
 static const char commands[] =
     "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/license\"]}";
-static const char license[] =
-    "berth is licensed under the Apache License, Version 2.0: "
-    "https://www.apache.org/licenses/LICENSE-2.0\n";
+static const char license[] = "berth is licensed under the Apache License, Version 2.0: "
+                              "https://www.apache.org/licenses/LICENSE-2.0\n";
 
 static const char *status_text(enum engine_status status)
 {
@@ -209,9 +209,8 @@ int introspection_answer(const struct introspection_options *options, const char
 static void on_request(struct http_exchange *ex, const struct http_request *req, void *data)
 {
     struct introspection *introspection = data;
-    struct http_header type = {"content-type", str_eq(req->path, "/license")
-                                                   ? "text/plain"
-                                                   : "application/json"};
+    struct http_header type = {"content-type",
+                               str_eq(req->path, "/license") ? "text/plain" : "application/json"};
     struct buf body = {0};
     int status = 405;
 
@@ -236,8 +235,10 @@ static void try_listen(void *data)
         log_info("introspection answers", "address", introspection->options.listen);
         return;
     }
-    log_warning("introspection does not answer, trying again in a minute", "address",
-                introspection->options.listen, "error", err->message);
+    if (!introspection->has_complained)
+        log_warning("introspection does not answer, trying every minute", "address",
+                    introspection->options.listen, "error", err->message);
+    introspection->has_complained = true;
     error_free(err); /* said above */
     timer_start(&introspection->retry, introspection->options.loop, INTROSPECTION_RETRY_MS,
                 try_listen, introspection);

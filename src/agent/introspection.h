@@ -1,7 +1,8 @@
-/* introspection.h - what runs on this host, for people and scripts on it: port 51678 (AG-260 to AG-267, AP-456).
+/* introspection.h - what runs on this host, for people and scripts on it: port 51678 (AG-260 to
+ * AG-267, AP-456).
  *
- * It listens only once the host is registered: boot scripts wait for the port and then trust the ARN
- * (AG-014). On loopback unless ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS says otherwise (AG-918).
+ * It listens only once the host is registered: boot scripts wait for the port and then trust the
+ * ARN (AG-014). On loopback unless ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS says otherwise (AG-918).
  *
  * Ownership  Lends everything in its options.
  */

@@ -1,0 +1,508 @@
+#include "agent/agent.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "agent/acs.h"
+#include "agent/agent_host.h"
+#include "agent/docker.h"
+#include "agent/engine.h"
+#include "agent/introspection.h"
+#include "agent/register.h"
+#include "agent/store.h"
+#include "agent/submit.h"
+#include "agent/tcs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define STORE_FILE "agent.db"
+
+/*   PROBE -> INFO -> RECOVER -> REGISTER -> WORK
+ *     ^        |  Docker is not there: again after a while
+ *     +--------+
+ * A fatal error or a signal leads from anywhere to stop(). */
+enum step { PROBE, INFO, RECOVER, REGISTER, WORK };
+
+struct agent {
+    struct agent_config *config;
+    struct config_keys *keys;
+    struct loop *loop;
+    struct rng rng;
+    struct arena arena; /* holds the strings of `host`, cluster and instance_arn */
+    struct host_facts host;
+    const char *cluster, *instance_arn;
+
+    struct agent_store *store;
+    struct docker *docker;
+    struct engine *engine;
+    struct api_client *client;
+    struct submit *submit;
+    struct acs_credentials *credentials;
+
+    enum step next;
+    struct docker_call *call; /* PROBE and INFO */
+    struct backoff backoff;
+    struct timer retry;
+    struct registration *registration; /* REGISTER */
+    struct discover *discover;         /* from here on: WORK */
+    struct acs *acs;
+    struct tcs *tcs;
+    struct introspection *introspection;
+
+    bool is_stopping;
+    unsigned to_close; /* parts that have not ended yet */
+    struct error *fatal;
+};
+
+static const struct backoff docker_repeated = {
+    .first_ms = 250, .most_ms = 10000, .growth_percent = 200, .jitter_percent = 20};
+
+static void advance(struct agent *agent);
+
+/* ---- ending ---- */
+
+static void on_all_ended(void *data)
+{
+    struct agent *agent = data;
+
+    loop_stop(agent->loop);
+}
+
+/* Completions of what is cancelled here run in the next turn; the one after that is the last. */
+static void on_engine_closed(void *data)
+{
+    struct agent *agent = data;
+
+    submit_free(agent->submit);
+    discover_free(agent->discover);
+    api_client_free(agent->client);
+    docker_free(agent->docker);
+    agent->submit = NULL;
+    agent->discover = NULL;
+    agent->client = NULL;
+    agent->docker = NULL;
+    loop_defer(agent->loop, on_all_ended, agent);
+}
+
+static void on_part_closed(void *data)
+{
+    struct agent *agent = data;
+
+    if (--agent->to_close)
+        return;
+    if (agent->engine)
+        engine_close(agent->engine, on_engine_closed, agent);
+    else
+        on_engine_closed(agent);
+}
+
+static void close_work(struct agent *agent)
+{
+    agent->to_close += 3;
+    acs_close(agent->acs, on_part_closed, agent);
+    tcs_close(agent->tcs, on_part_closed, agent);
+    introspection_close(agent->introspection, on_part_closed, agent);
+}
+
+static void stop(struct agent *agent)
+{
+    if (agent->is_stopping)
+        return;
+    agent->is_stopping = true;
+    agent->to_close = 1; /* this function */
+    timer_stop(&agent->retry);
+    if (agent->call)
+        docker_cancel(agent->call);
+    if (agent->registration)
+        register_cancel(agent->registration);
+    if (agent->acs)
+        close_work(agent);
+    loop_defer(agent->loop, on_part_closed, agent);
+}
+
+/* Takes `err`. */
+static void fail(struct agent *agent, struct error *err)
+{
+    if (agent->fatal)
+        error_free(err); /* the first one is told */
+    else
+        agent->fatal = err;
+    stop(agent);
+}
+
+static void on_signal(int signum, void *data)
+{
+    struct agent *agent = data;
+
+    if (agent->is_stopping)
+        _exit(AGENT_EXIT_DONE);
+    log_info("agent stops, containers keep running", "signal",
+             signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(agent);
+}
+
+/* ---- Docker ---- */
+
+static void on_retry(void *data)
+{
+    advance(data);
+}
+
+static void wait_for_docker(struct agent *agent, const char *why)
+{
+    if (!agent->backoff.next_ms) /* the first failure in a row */
+        log_warning("Docker does not answer, waiting for it", "address", agent->config->docker_host,
+                    "error", why);
+    agent->next = PROBE;
+    timer_start(&agent->retry, agent->loop, backoff_next_ms(&agent->backoff, &agent->rng), on_retry,
+                agent);
+}
+
+static void on_version(const struct docker_failure *failure, const struct docker_version *version,
+                       void *data)
+{
+    struct agent *agent = data;
+
+    agent->call = NULL;
+    if (agent->is_stopping)
+        return;
+    if (failure) {
+        wait_for_docker(agent, failure->message);
+        return;
+    }
+    agent->host.docker_version = arena_dup(&agent->arena, version->version);
+    agent->host.docker_api_version = arena_dup(&agent->arena, version->api_version);
+    agent->host.docker_min_api_version = arena_dup(&agent->arena, version->min_api_version);
+    agent->next = INFO;
+    advance(agent);
+}
+
+static void on_info(const struct docker_failure *failure, const struct docker_info *info,
+                    void *data)
+{
+    struct agent *agent = data;
+
+    agent->call = NULL;
+    if (agent->is_stopping)
+        return;
+    if (failure) {
+        wait_for_docker(agent, failure->message);
+        return;
+    }
+    backoff_reset(&agent->backoff);
+    agent_host_fill(&agent->arena, info, &agent->host);
+    agent->next = RECOVER;
+    advance(agent);
+}
+
+/* ---- the engine ---- */
+
+static void on_report(const struct engine_task_view *task, void *data)
+{
+    struct agent *agent = data;
+
+    if (agent->submit)
+        submit_changed(agent->submit, task->arn);
+}
+
+static void on_health(const char *task_arn, void *data)
+{
+    struct agent *agent = data;
+
+    if (agent->tcs)
+        tcs_health_changed(agent->tcs, task_arn);
+}
+
+static void on_recovered(struct error *err, void *data)
+{
+    struct agent *agent = data;
+
+    if (agent->is_stopping) {
+        error_free(err); /* it ends anyway */
+        return;
+    }
+    if (err) {
+        fail(agent, err);
+        return;
+    }
+    agent->next = REGISTER;
+    advance(agent);
+}
+
+static struct error *recover(struct agent *agent)
+{
+    TRY(engine_new(agent->loop, agent->config, agent->store, agent->docker, on_report, agent,
+                   &agent->engine));
+    engine_on_health(agent->engine, on_health, agent);
+    engine_start(agent->engine, on_recovered, agent);
+    return NULL;
+}
+
+/* ---- the control plane ---- */
+
+static void on_registered(struct error *err, const struct registered *registered, void *data)
+{
+    struct agent *agent = data;
+
+    agent->registration = NULL;
+    if (err) {
+        fail(agent, err);
+        return;
+    }
+    agent->cluster = arena_dup(&agent->arena, registered->cluster);
+    agent->instance_arn = arena_dup(&agent->arena, registered->instance_arn);
+    log_info("registered", "cluster", agent->cluster, "instance", agent->instance_arn);
+    agent->next = WORK;
+    advance(agent);
+}
+
+static void register_host(struct agent *agent)
+{
+    struct register_options options = {
+        .loop = agent->loop,
+        .clock = &clock_system,
+        .rng = &agent->rng,
+        .config = agent->config,
+        .host = &agent->host,
+        .client = agent->client,
+        .store = agent->store,
+        .done = on_registered,
+        .data = agent,
+    };
+
+    agent->registration = register_start(&options);
+}
+
+static void on_heartbeat(void *data)
+{
+    struct agent *agent = data;
+
+    tcs_check_runtime(agent->tcs);
+}
+
+static void on_inactive(void *data)
+{
+    struct agent *agent = data;
+
+    tcs_pause(agent->tcs, SESSION_INACTIVE_MS);
+}
+
+static struct session_options session_of(struct agent *agent)
+{
+    return (struct session_options){
+        .loop = agent->loop,
+        .clock = &clock_system,
+        .rng = &agent->rng,
+        .config = agent->config,
+        .keys = agent->keys,
+        .discover = agent->discover,
+    };
+}
+
+static struct error *new_acs(struct agent *agent)
+{
+    struct acs_options options = {
+        .session = session_of(agent),
+        .engine = agent->engine,
+        .store = agent->store,
+        .submit = agent->submit,
+        .credentials = agent->credentials,
+        .cluster = agent->cluster,
+        .instance_arn = agent->instance_arn,
+        .docker_version = agent->host.docker_version,
+        .on_heartbeat = on_heartbeat,
+        .on_inactive = on_inactive,
+        .data = agent,
+    };
+
+    return acs_new(&options, &agent->acs);
+}
+
+static void new_tcs(struct agent *agent)
+{
+    struct tcs_options options = {
+        .session = session_of(agent),
+        .engine = agent->engine,
+        .docker = agent->docker,
+        .cluster = agent->cluster,
+        .instance_arn = agent->instance_arn,
+        .docker_version = agent->host.docker_version,
+    };
+
+    agent->tcs = tcs_new(&options);
+}
+
+static void new_introspection(struct agent *agent)
+{
+    struct introspection_options options = {
+        .loop = agent->loop,
+        .listen = agent->config->introspection_listen,
+        .cluster = agent->cluster,
+        .instance_arn = agent->instance_arn,
+        .engine = agent->engine,
+    };
+
+    agent->introspection = introspection_new(&options);
+}
+
+static struct error *work(struct agent *agent)
+{
+    agent->discover = discover_new(agent->client, agent->loop, &clock_system, agent->cluster,
+                                   agent->instance_arn);
+    TRY(new_acs(agent));
+    new_tcs(agent);
+    new_introspection(agent);
+    submit_start(agent->submit, agent->engine, agent->cluster);
+    acs_start(agent->acs);
+    tcs_start(agent->tcs);
+    malloc_trim(0); /* what starting took is given back */
+    return NULL;
+}
+
+static void advance(struct agent *agent)
+{
+    struct error *err = NULL;
+
+    switch (agent->next) {
+    case PROBE:
+        agent->call = docker_get_version(agent->docker, on_version, agent);
+        break;
+    case INFO:
+        agent->call = docker_get_info(agent->docker, on_info, agent);
+        break;
+    case RECOVER:
+        err = recover(agent);
+        break;
+    case REGISTER:
+        register_host(agent);
+        break;
+    case WORK:
+        err = work(agent);
+        break;
+    }
+    if (err)
+        fail(agent, err);
+}
+
+/* ---- beginning ---- */
+
+static struct error *load_config(const struct agent_options *options, struct agent *agent)
+{
+    const char *path = options->flags.config_file ? options->flags.config_file : CONFIG_FILE;
+    const char *const *env = options->env ? options->env : (const char *const *)environ;
+    CLEANUP(str_freep) char *text = NULL;
+
+    TRY(config_read_file(path, &text));
+    return config_load(&options->flags, env, text, &agent->config);
+}
+
+/* The names of the official agent and ours (AG-117, AG-119). */
+static void configure_log(const struct agent_config *config)
+{
+    enum log_format format = str_eq(config->log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    enum log_level level = LOG_LEVEL_INFO;
+
+    if (str_eq(config->log_level, "warn"))
+        level = LOG_LEVEL_WARNING;
+    else if (str_eq(config->log_level, "crit"))
+        level = LOG_LEVEL_ERROR;
+    else if (!log_level_parse(config->log_level, &level))
+        log_warning("log level ignored, it is info", "level", config->log_level);
+    log_configure(level, format);
+}
+
+static struct error *open_store(struct agent *agent)
+{
+    CLEANUP(str_freep) char *path = NULL;
+
+    if (!agent->config->is_checkpointed) {
+        log_warning("ECS_CHECKPOINT is off: tasks are forgotten when the agent ends");
+        return agent_store_open(NULL, &agent->store);
+    }
+    TRY(agent_make_dir(agent->config->data_dir));
+    path = str_printf("%s/" STORE_FILE, agent->config->data_dir);
+    return agent_store_open(path, &agent->store);
+}
+
+static struct error *open_all(struct agent *agent, bool leaves_sigint)
+{
+    struct api_client_options client = {.clock = &clock_system, .config = agent->config};
+    struct submit_options submit = {
+        .clock = &clock_system, .rng = &agent->rng, .config = agent->config};
+    const char *home = getenv("HOME");
+
+    TRY(open_store(agent));
+    TRY(loop_new(&agent->loop));
+    TRY(loop_on_signal(agent->loop, SIGTERM, on_signal, agent));
+    if (!leaves_sigint)
+        TRY(loop_on_signal(agent->loop, SIGINT, on_signal, agent));
+    TRY(docker_new(agent->loop, agent->config->docker_host, &agent->docker));
+    agent->keys = config_keys_new(agent->config, CONFIG_KEYS_ROTATING_FILE, home);
+    client.loop = agent->loop;
+    client.keys = agent->keys;
+    TRY(api_client_new(&client, &agent->client));
+    submit.loop = agent->loop;
+    submit.client = agent->client;
+    agent->submit = submit_new(&submit);
+    agent->credentials = acs_credentials_new();
+    return NULL;
+}
+
+static void close_all(struct agent *agent)
+{
+    submit_free(agent->submit);
+    api_client_free(agent->client);
+    docker_free(agent->docker);
+    acs_credentials_free(agent->credentials);
+    config_keys_free(agent->keys);
+    if (agent->loop)
+        loop_free(agent->loop);
+    agent_store_close(agent->store);
+    config_free(agent->config);
+    arena_done(&agent->arena);
+}
+
+struct error *agent_run(const struct agent_options *options)
+{
+    struct agent agent = {.backoff = docker_repeated};
+    struct error *err = load_config(options, &agent);
+
+    mallopt(M_ARENA_MAX, 1); /* the thread pool allocates little: one arena keeps the agent small */
+    signal(SIGPIPE, SIG_IGN);
+    agent.rng = rng_system();
+    if (!err) {
+        configure_log(agent.config);
+        log_info("agent starts", "version", api_client_version, "server", agent.config->server_url,
+                 "cluster", agent.config->cluster, "data", agent.config->data_dir);
+        err = open_all(&agent, options->leaves_sigint);
+    }
+    if (!err) {
+        advance(&agent);
+        loop_run(agent.loop);
+        err = TAKE(agent.fatal);
+    }
+    close_all(&agent);
+    return err;
+}
+
+/* AP-107: what the server refused for good and what is configured wrongly stays so. */
+int agent_exit_code(const struct error *err)
+{
+    if (!err)
+        return AGENT_EXIT_DONE;
+    switch (err->code) {
+    case API_SERVER:
+    case API_SERVICE_UNAVAILABLE:
+    case API_THROTTLING:
+    case API_LIMIT_EXCEEDED:
+    case API_UNRECOGNIZED_CLIENT: /* keys may be written or rotated meanwhile */
+    case API_EXPIRED_TOKEN:
+    case API_INVALID_SIGNATURE:
+    case API_MISSING_AUTHENTICATION_TOKEN:
+        return AGENT_EXIT_AGAIN;
+    default:
+        return AGENT_EXIT_FINAL;
+    }
+}

@@ -1,0 +1,52 @@
+#include "agent/agent_host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+#define MIB (1024 * 1024)
+
+struct error *agent_make_dir(const char *path)
+{
+    CLEANUP(str_freep) char *part = str_dup(path);
+    struct stat st;
+
+    for (char *slash = part + 1; *slash; slash++) {
+        if (*slash != '/')
+            continue;
+        *slash = '\0';
+        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+            return error_errno(errno, "directory %s cannot be made", part);
+        *slash = '/';
+    }
+    if (mkdir(part, 0700) < 0 && errno != EEXIST)
+        return error_errno(errno, "directory %s cannot be made", path);
+    if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_new(API_INVALID_PARAMETER, "%s is not a directory", path);
+    return NULL;
+}
+
+static int64_t memory_bytes(void)
+{
+    struct sysinfo info;
+
+    return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
+}
+
+void agent_host_fill(struct arena *arena, const struct docker_info *info, struct host_facts *out)
+{
+    struct utsname name;
+
+    out->machine = uname(&name) == 0 ? arena_dup(arena, name.machine) : "x86_64";
+    out->cpus = info->cpus > 0 ? info->cpus : sysconf(_SC_NPROCESSORS_ONLN);
+    out->memory_mib = (info->memory_bytes > 0 ? info->memory_bytes : memory_bytes()) / MIB;
+    out->volume_plugins.items = ARENA_ARRAY(arena, const char *, info->volume_plugin_count + 1);
+    out->volume_plugins.count = info->volume_plugin_count;
+    for (size_t i = 0; i < info->volume_plugin_count; i++)
+        out->volume_plugins.items[i] = arena_dup(arena, info->volume_plugins[i]);
+}
