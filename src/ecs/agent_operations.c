@@ -13,16 +13,18 @@
 /* "http://host:port" as the agent sees us: what it just called us by. */
 static const char *own_address(struct call *call)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
 
     if (str_is_empty(call->host) || call->host[strspn(call->host, allowed)])
         return ecs_of(call)->endpoint;
     return arena_printf(call->arena, "%s://%s", call->is_tls ? "https" : "http", call->host);
 }
 
-/* DiscoverPollEndpoint: where an agent's sessions go (AP-111, API-177). Whether there is an instance to serve is found
- * out there, in the form agents understand (AP-206). */
-struct error *api_discover_poll_endpoint(struct call *call, const struct ecs_discover_poll_endpoint_request *in,
+/* DiscoverPollEndpoint: where an agent's sessions go (AP-111, API-177). Whether there is an
+ * instance to serve is found out there, in the form agents understand (AP-206). */
+struct error *api_discover_poll_endpoint(struct call *call,
+                                         const struct ecs_discover_poll_endpoint_request *in,
                                          struct ecs_discover_poll_endpoint_response *out)
 {
     const char *address = own_address(call);
@@ -48,7 +50,9 @@ struct error *api_discover_poll_endpoint(struct call *call, const struct ecs_dis
 /* A reason as long as the API has them. */
 static const char *reason_of(struct call *call, const char *reason)
 {
-    return reason && strlen(reason) > REASON_CHARS_MAX ? arena_dup_n(call->arena, reason, REASON_CHARS_MAX) : reason;
+    return reason && strlen(reason) > REASON_CHARS_MAX
+               ? arena_dup_n(call->arena, reason, REASON_CHARS_MAX)
+               : reason;
 }
 
 static struct error *read_bindings(struct call *call, const struct ecs_network_bindings *in,
@@ -57,7 +61,8 @@ static struct error *read_bindings(struct call *call, const struct ecs_network_b
     struct report_binding *bindings = ARENA_ARRAY(call->arena, struct report_binding, in->count);
 
     if (in->count > BINDINGS_MAX)
-        return error_new(API_INVALID_PARAMETER, "networkBindings can have at most %d items.", BINDINGS_MAX);
+        return error_new(API_INVALID_PARAMETER, "networkBindings can have at most %d items.",
+                         BINDINGS_MAX);
     for (size_t i = 0; i < in->count; i++)
         bindings[i] = (struct report_binding){
             .bind_ip = in->items[i].bind_ip,
@@ -90,8 +95,8 @@ static struct error *read_container(struct call *call, const struct ecs_containe
     return read_bindings(call, &in->network_bindings, ret);
 }
 
-/* Finds the task of a report. Unknown ones are no error, or the agent would repeat itself for a day (AP-129): NULL. A
- * task of another instance is none of the agent's business. */
+/* Finds the task of a report. Unknown ones are no error, or the agent would repeat itself for a day
+ * (AP-129): NULL. A task of another instance is none of the agent's business. */
 static struct error *find_reported(struct call *call, const char *action, const char *cluster_text,
                                    const char *task_text, const struct task **ret_task)
 {
@@ -109,9 +114,10 @@ static struct error *find_reported(struct call *call, const char *action, const 
     return NULL;
 }
 
-/* SubmitTaskStateChange: what an agent saw happen to a task (AP-121 to AP-130). Repeats and late reports change
- * nothing. */
-struct error *api_submit_task_state_change(struct call *call, const struct ecs_submit_task_state_change_request *in,
+/* SubmitTaskStateChange: what an agent saw happen to a task (AP-121 to AP-130). Repeats and late
+ * reports change nothing. */
+struct error *api_submit_task_state_change(struct call *call,
+                                           const struct ecs_submit_task_state_change_request *in,
                                            struct ecs_submit_task_state_change_response *out)
 {
     struct container_report *containers =
@@ -137,9 +143,10 @@ struct error *api_submit_task_state_change(struct call *call, const struct ecs_s
 }
 
 /* SubmitContainerStateChange: as a task's report about one container (AP-132). */
-struct error *api_submit_container_state_change(struct call *call,
-                                                const struct ecs_submit_container_state_change_request *in,
-                                                struct ecs_submit_container_state_change_response *out)
+struct error *
+api_submit_container_state_change(struct call *call,
+                                  const struct ecs_submit_container_state_change_request *in,
+                                  struct ecs_submit_container_state_change_response *out)
 {
     const struct ecs_container_state_change change = {
         .container_name = in->container_name,
@@ -151,7 +158,8 @@ struct error *api_submit_container_state_change(struct call *call,
         .network_bindings = in->network_bindings,
     };
     struct container_report container;
-    struct task_report report = {.status = REPORT_NONE, .containers = &container, .container_count = 1};
+    struct task_report report = {
+        .status = REPORT_NONE, .containers = &container, .container_count = 1};
     const struct task *task;
 
     TRY(find_reported(call, "ecs:SubmitContainerStateChange", in->cluster, in->task, &task));
@@ -162,11 +170,12 @@ struct error *api_submit_container_state_change(struct call *call,
     return NULL;
 }
 
-/* SubmitAttachmentStateChanges: no instance has attachments so far, so a report about one is as one about an unknown
- * task: understood, and nothing changes (AP-133). */
-struct error *api_submit_attachment_state_changes(struct call *call,
-                                                  const struct ecs_submit_attachment_state_changes_request *in,
-                                                  struct ecs_submit_attachment_state_changes_response *out)
+/* SubmitAttachmentStateChanges: no instance has attachments so far, so a report about one is as one
+ * about an unknown task: understood, and nothing changes (AP-133). */
+struct error *
+api_submit_attachment_state_changes(struct call *call,
+                                    const struct ecs_submit_attachment_state_changes_request *in,
+                                    struct ecs_submit_attachment_state_changes_response *out)
 {
     const char *cluster;
 

@@ -5,8 +5,8 @@
 #include "ecs/names.h"
 #include "wire/dispatch.h"
 
-/* What an agent calls (AP- section 3). The sessions' own actions (ecs:Poll, ecs:StartTelemetrySession) are
- * checked where sessions begin. */
+/* What an agent calls (AP- section 3). The sessions' own actions (ecs:Poll,
+ * ecs:StartTelemetrySession) are checked where sessions begin. */
 static const char *const agent_actions[] = {
     "ecs:CreateCluster", /* only its own, when that is missing (AP-108) */
     "ecs:DiscoverPollEndpoint",
@@ -51,7 +51,8 @@ static bool is_agent_action(const char *action)
 
 static bool is_own_instance(struct call *call, const struct id *id)
 {
-    return !id_is_zero(&call->principal.agent_instance) && id_cmp(id, &call->principal.agent_instance) == 0;
+    return !id_is_zero(&call->principal.agent_instance) &&
+           id_cmp(id, &call->principal.agent_instance) == 0;
 }
 
 /* Its cluster, its container instance, or a task that runs on that. */
@@ -98,8 +99,8 @@ struct error *call_authorize(struct call *call, const char *action, const char *
 
 struct error *call_authorize_task(struct call *call, const char *action, const struct task *task)
 {
-    if (!call_is_agent(call) ||
-        (strcmp(task->cluster, call->principal.agent_cluster) == 0 && is_own_instance(call, &task->instance)))
+    if (!call_is_agent(call) || (strcmp(task->cluster, call->principal.agent_cluster) == 0 &&
+                                 is_own_instance(call, &task->instance)))
         return NULL;
     return refuse(call, action, arn_task(call->arena, call_scope(call), task->cluster, &task->id));
 }

@@ -8,8 +8,8 @@
 #include "gen/ecs_handlers.h"
 #include "gen/ecs_shapes.h"
 
-#define PROVIDERS_MAX          10 /* API-079 */
-#define STRATEGY_ITEMS_MAX     6  /* CL-070 */
+#define PROVIDERS_MAX      10 /* API-079 */
+#define STRATEGY_ITEMS_MAX 6  /* CL-070 */
 
 /* ---- CreateCluster ---- */
 
@@ -27,7 +27,8 @@ static struct error *check_providers(const struct ecs_string_list *providers)
     for (size_t i = 0; i < providers->count; i++)
         if (!is_known_provider(providers->items[i]))
             return error_new(API_INVALID_PARAMETER,
-                             "The specified capacity provider '%s' is not in an ACTIVE state. Specify a valid capacity "
+                             "The specified capacity provider '%s' is not in an ACTIVE state. "
+                             "Specify a valid capacity "
                              "provider and try again.",
                              providers->items[i]);
     return NULL;
@@ -43,7 +44,8 @@ static bool is_listed(const struct ecs_string_list *providers, const char *name)
 
 /* API-069, CL-070 to CL-075; entries are shown with base and weight (CL-035). */
 static struct error *check_strategy(struct call *call, const struct ecs_string_list *providers,
-                                    const struct ecs_capacity_provider_strategy *in, const char **ret_json)
+                                    const struct ecs_capacity_provider_strategy *in,
+                                    const char **ret_json)
 {
     CLEANUP(buf_done) struct buf text = {0};
     struct ecs_capacity_provider_strategy strategy;
@@ -54,7 +56,8 @@ static struct error *check_strategy(struct call *call, const struct ecs_string_l
     if (in->count == 0)
         return NULL;
     if (in->count > STRATEGY_ITEMS_MAX)
-        return error_new(API_INVALID_PARAMETER, "A capacity provider strategy can have at most %d items.",
+        return error_new(API_INVALID_PARAMETER,
+                         "A capacity provider strategy can have at most %d items.",
                          STRATEGY_ITEMS_MAX);
     SET_LIST(call->arena, &strategy, in->count);
     for (size_t i = 0; i < in->count; i++) {
@@ -63,8 +66,10 @@ static struct error *check_strategy(struct call *call, const struct ecs_string_l
         *item = in->items[i];
         if (!is_listed(providers, item->capacity_provider))
             return error_new(API_INVALID_PARAMETER,
-                             "The specified capacity provider strategy cannot contain a capacity provider that is not "
-                             "associated with the cluster. Associate the capacity provider with the cluster and try "
+                             "The specified capacity provider strategy cannot contain a capacity "
+                             "provider that is not "
+                             "associated with the cluster. Associate the capacity provider with "
+                             "the cluster and try "
                              "again.");
         SET(item, base, item->has_base ? item->base : 0);
         SET(item, weight, item->has_weight ? item->weight : 0);
@@ -72,18 +77,19 @@ static struct error *check_strategy(struct call *call, const struct ecs_string_l
         has_weight = has_weight || item->weight > 0;
     }
     if (bases > 1)
-        return error_new(API_INVALID_PARAMETER,
-                         "Only one capacity provider in a capacity provider strategy can have a base.");
+        return error_new(
+            API_INVALID_PARAMETER,
+            "Only one capacity provider in a capacity provider strategy can have a base.");
     if (in->count > 1 && !has_weight)
-        return error_new(API_INVALID_PARAMETER,
-                         "A capacity provider strategy must have at least one capacity provider with a weight above 0.");
+        return error_new(API_INVALID_PARAMETER, "A capacity provider strategy must have at least "
+                                                "one capacity provider with a weight above 0.");
     shape_encode(&ecs_shapes[ECS_SHAPE_CAPACITY_PROVIDER_STRATEGY], &text, &strategy);
     *ret_json = arena_dup(call->arena, text.data);
     return NULL;
 }
 
-/* CreateCluster. Asking again for a cluster that is there answers with that cluster; one of a deleted name is fresh
- * (API-065). */
+/* CreateCluster. Asking again for a cluster that is there answers with that cluster; one of a
+ * deleted name is fresh (API-065). */
 struct error *api_create_cluster(struct call *call, const struct ecs_create_cluster_request *in,
                                  struct ecs_create_cluster_response *out)
 {
@@ -93,19 +99,22 @@ struct error *api_create_cluster(struct call *call, const struct ecs_create_clus
     const char *name;
 
     TRY(names_cluster_name(call, in->cluster_name, &name));
-    TRY(call_authorize(call, "ecs:CreateCluster", arn_cluster(call->arena, call_scope(call), name)));
+    TRY(call_authorize(call, "ecs:CreateCluster",
+                       arn_cluster(call->arena, call_scope(call), name)));
     TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
     TRY(cluster_check_settings(call, &in->settings, &settings));
     TRY(cluster_check_configuration(call, in->configuration, &configuration));
     TRY(check_providers(&in->capacity_providers));
-    TRY(check_strategy(call, &in->capacity_providers, &in->default_capacity_provider_strategy, &strategy));
+    TRY(check_strategy(call, &in->capacity_providers, &in->default_capacity_provider_strategy,
+                       &strategy));
     if (in->service_connect_defaults)
         return error_new(API_CLIENT, "serviceConnectDefaults is not supported yet.");
 
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
     found = state_cluster(ecs_of(call)->state, call_scope(call), name);
     if (found && found->status != CLUSTER_INACTIVE)
-        return cluster_describe(call, found, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS, out->cluster);
+        return cluster_describe(call, found, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
+                                out->cluster);
 
     cluster = found ? txn_edit_cluster(call->txn, found) : cluster_new();
     cluster_set_name(cluster, name);
@@ -120,7 +129,8 @@ struct error *api_create_cluster(struct call *call, const struct ecs_create_clus
     cluster_set_default_strategy(cluster, strategy);
     if (!found)
         cluster = txn_insert_cluster(call->txn, cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS, out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
+                            out->cluster);
 }
 
 /* ---- DeleteCluster ---- */
@@ -145,16 +155,21 @@ struct error *api_delete_cluster(struct call *call, const struct ecs_delete_clus
     struct cluster *cluster;
 
     TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:DeleteCluster", arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(call_authorize(call, "ecs:DeleteCluster",
+                       arn_cluster(call->arena, call_scope(call), found->name)));
     state_cluster_counts(found, &counts);
     if (counts.services_active > 0 || has_services(call, found))
-        return error_new(API_CLUSTER_CONTAINS_SERVICES, "The Cluster cannot be deleted while Services are active.");
+        return error_new(API_CLUSTER_CONTAINS_SERVICES,
+                         "The Cluster cannot be deleted while Services are active.");
     if (counts.instances_registered > 0)
-        return error_new(API_CLUSTER_CONTAINS_CONTAINER_INSTANCES,
-                         "The Cluster cannot be deleted while Container Instances are active or draining.");
+        return error_new(
+            API_CLUSTER_CONTAINS_CONTAINER_INSTANCES,
+            "The Cluster cannot be deleted while Container Instances are active or draining.");
     if (counts.tasks_pending + counts.tasks_running > 0 ||
-        state_task_after(ecs_of(call)->state, call_scope(call), found->name, TASKS_BY_CLUSTER, NULL, false, NULL))
-        return error_new(API_CLUSTER_CONTAINS_TASKS, "The Cluster cannot be deleted while Tasks are active.");
+        state_task_after(ecs_of(call)->state, call_scope(call), found->name, TASKS_BY_CLUSTER, NULL,
+                         false, NULL))
+        return error_new(API_CLUSTER_CONTAINS_TASKS,
+                         "The Cluster cannot be deleted while Tasks are active.");
 
     cluster = txn_edit_cluster(call->txn, found);
     cluster->status = CLUSTER_INACTIVE;
@@ -168,7 +183,8 @@ struct error *api_delete_cluster(struct call *call, const struct ecs_delete_clus
 
 /* ---- UpdateClusterSettings, UpdateCluster ---- */
 
-struct error *api_update_cluster_settings(struct call *call, const struct ecs_update_cluster_settings_request *in,
+struct error *api_update_cluster_settings(struct call *call,
+                                          const struct ecs_update_cluster_settings_request *in,
                                           struct ecs_update_cluster_settings_response *out)
 {
     const struct cluster *found;
@@ -185,7 +201,8 @@ struct error *api_update_cluster_settings(struct call *call, const struct ecs_up
     cluster = txn_edit_cluster(call->txn, found);
     cluster_set_settings(cluster, settings);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS, out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
+                            out->cluster);
 }
 
 /* UpdateCluster: only what is given changes (API-075). */
@@ -198,7 +215,8 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
     struct cluster *cluster;
 
     TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:UpdateCluster", arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(call_authorize(call, "ecs:UpdateCluster",
+                       arn_cluster(call->arena, call_scope(call), found->name)));
     if (in->settings.count > 0)
         TRY(cluster_check_settings(call, &in->settings, &settings));
     TRY(cluster_check_configuration(call, in->configuration, &configuration));
@@ -211,5 +229,6 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
     if (configuration)
         cluster_set_configuration(cluster, configuration);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS, out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
+                            out->cluster);
 }

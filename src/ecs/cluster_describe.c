@@ -13,7 +13,8 @@
 
 static struct error *read_json(struct call *call, unsigned shape, const char *text, void *ret)
 {
-    return text ? shape_decode_text(&ecs_shapes[shape], 0, call->arena, text, strlen(text), ret) : NULL;
+    return text ? shape_decode_text(&ecs_shapes[shape], 0, call->arena, text, strlen(text), ret)
+                : NULL;
 }
 
 static int64_t count_draining_services(struct call *call, const struct cluster *cluster)
@@ -85,7 +86,8 @@ struct error *cluster_describe(struct call *call, const struct cluster *cluster,
         TRY(read_json(call, ECS_SHAPE_CLUSTER_SETTINGS, cluster->settings, &ret->settings));
     if ((with & CLUSTER_WITH_CONFIGURATION) && cluster->configuration) {
         ret->configuration = ARENA_NEW(call->arena, struct ecs_cluster_configuration);
-        TRY(read_json(call, ECS_SHAPE_CLUSTER_CONFIGURATION, cluster->configuration, ret->configuration));
+        TRY(read_json(call, ECS_SHAPE_CLUSTER_CONFIGURATION, cluster->configuration,
+                      ret->configuration));
     }
     return NULL;
 }
@@ -105,19 +107,23 @@ static unsigned asked_for(const struct ecs_cluster_field_list *include)
     return with;
 }
 
-/* DescribeClusters: those asked for, "default" when none is named; unknown ones are failures (API-049, API-073). */
-struct error *api_describe_clusters(struct call *call, const struct ecs_describe_clusters_request *in,
+/* DescribeClusters: those asked for, "default" when none is named; unknown ones are failures
+ * (API-049, API-073). */
+struct error *api_describe_clusters(struct call *call,
+                                    const struct ecs_describe_clusters_request *in,
                                     struct ecs_describe_clusters_response *out)
 {
     static const char *const default_only[] = {"default"};
-    const char *const *asked = in->clusters.count ? (const char *const *)in->clusters.items : default_only;
+    const char *const *asked =
+        in->clusters.count ? (const char *const *)in->clusters.items : default_only;
     size_t count = in->clusters.count ? in->clusters.count : 1;
     const struct scope *scope = call_scope(call);
     unsigned with = asked_for(&in->include);
 
     TRY(call_authorize(call, "ecs:DescribeClusters", "*"));
     if (count > CLUSTERS_DESCRIBED_MAX)
-        return error_new(API_INVALID_PARAMETER, "Clusters can have at most %d items.", CLUSTERS_DESCRIBED_MAX);
+        return error_new(API_INVALID_PARAMETER, "Clusters can have at most %d items.",
+                         CLUSTERS_DESCRIBED_MAX);
     SET_LIST(call->arena, &out->clusters, count);
     SET_LIST(call->arena, &out->failures, count);
     out->clusters.count = 0;
@@ -166,7 +172,8 @@ struct error *api_list_clusters(struct call *call, const struct ecs_list_cluster
         last = cluster->name;
         if (!is_listed)
             continue;
-        out->cluster_arns.items[out->cluster_arns.count++] = arn_cluster(call->arena, scope, cluster->name);
+        out->cluster_arns.items[out->cluster_arns.count++] =
+            arn_cluster(call->arena, scope, cluster->name);
         page.count++;
     }
     return NULL;

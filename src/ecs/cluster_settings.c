@@ -20,7 +20,8 @@ static bool is_insights_value(const char *value)
     return str_eq(value, "enabled") || str_eq(value, "disabled") || str_eq(value, "enhanced");
 }
 
-struct error *cluster_check_settings(struct call *call, const struct ecs_cluster_settings *in, const char **ret_json)
+struct error *cluster_check_settings(struct call *call, const struct ecs_cluster_settings *in,
+                                     const char **ret_json)
 {
     CLEANUP(buf_done) struct buf text = {0};
     struct ecs_cluster_setting setting = {
@@ -31,10 +32,12 @@ struct error *cluster_check_settings(struct call *call, const struct ecs_cluster
 
     for (size_t i = 0; i < in->count; i++) {
         if (in->items[i].name != ECS_CLUSTER_SETTING_NAME_CONTAINER_INSIGHTS)
-            return error_new(API_INVALID_PARAMETER, "Cluster setting name should not be null or empty.");
+            return error_new(API_INVALID_PARAMETER,
+                             "Cluster setting name should not be null or empty.");
         if (!is_insights_value(in->items[i].value))
             return error_new(API_INVALID_PARAMETER,
-                             "Cluster setting value '%s' is invalid: containerInsights can be enabled, disabled or "
+                             "Cluster setting value '%s' is invalid: containerInsights can be "
+                             "enabled, disabled or "
                              "enhanced.",
                              in->items[i].value ? in->items[i].value : "");
         setting.value = in->items[i].value;
@@ -44,7 +47,8 @@ struct error *cluster_check_settings(struct call *call, const struct ecs_cluster
     return NULL;
 }
 
-struct error *cluster_check_configuration(struct call *call, const struct ecs_cluster_configuration *in,
+struct error *cluster_check_configuration(struct call *call,
+                                          const struct ecs_cluster_configuration *in,
                                           const char **ret_json)
 {
     CLEANUP(buf_done) struct buf text = {0};
@@ -56,9 +60,9 @@ struct error *cluster_check_configuration(struct call *call, const struct ecs_cl
     exec = in->execute_command_configuration;
     /* API-068 */
     if (exec && exec->logging == ECS_EXECUTE_COMMAND_LOGGING_OVERRIDE && !exec->log_configuration)
-        return error_new(API_INVALID_PARAMETER,
-                         "A logConfiguration must be specified when the logging of executeCommandConfiguration is "
-                         "OVERRIDE.");
+        return error_new(API_INVALID_PARAMETER, "A logConfiguration must be specified when the "
+                                                "logging of executeCommandConfiguration is "
+                                                "OVERRIDE.");
     ecs_encode_cluster_configuration(&text, in);
     *ret_json = arena_dup(call->arena, text.data);
     return NULL;

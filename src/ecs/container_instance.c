@@ -8,13 +8,16 @@
 
 /* ---- UpdateContainerInstancesState ---- */
 
-static struct error *check_update(struct call *call, const struct ecs_update_container_instances_state_request *in,
+static struct error *check_update(struct call *call,
+                                  const struct ecs_update_container_instances_state_request *in,
                                   const struct cluster *cluster, struct id *ret_ids)
 {
     const struct ecs_string_list *asked = &in->container_instances;
 
-    if (in->status != ECS_CONTAINER_INSTANCE_STATUS_ACTIVE && in->status != ECS_CONTAINER_INSTANCE_STATUS_DRAINING)
-        return error_new(API_INVALID_PARAMETER, "Container instance status should be one of [ACTIVE, DRAINING]");
+    if (in->status != ECS_CONTAINER_INSTANCE_STATUS_ACTIVE &&
+        in->status != ECS_CONTAINER_INSTANCE_STATUS_DRAINING)
+        return error_new(API_INVALID_PARAMETER,
+                         "Container instance status should be one of [ACTIVE, DRAINING]");
     if (asked->count == 0)
         return error_new(API_INVALID_PARAMETER, "Container instances cannot be empty.");
     if (asked->count > INSTANCES_UPDATED_MAX)
@@ -22,15 +25,17 @@ static struct error *check_update(struct call *call, const struct ecs_update_con
                          INSTANCES_UPDATED_MAX);
     for (size_t i = 0; i < asked->count; i++) {
         TRY(names_instance_id(call, cluster->name, asked->items[i], &ret_ids[i]));
-        TRY(call_authorize(call, "ecs:UpdateContainerInstancesState",
-                           arn_container_instance(call->arena, call_scope(call), cluster->name, &ret_ids[i])));
+        TRY(call_authorize(
+            call, "ecs:UpdateContainerInstancesState",
+            arn_container_instance(call->arena, call_scope(call), cluster->name, &ret_ids[i])));
     }
     return NULL;
 }
 
-/* API-169: only from and to ACTIVE and DRAINING. What that means for tasks is the reconcilers' work. */
-static const struct container_instance *set_state(struct call *call, const struct container_instance *instance,
-                                                  enum instance_status status)
+/* API-169: only from and to ACTIVE and DRAINING. What that means for tasks is the reconcilers'
+ * work. */
+static const struct container_instance *
+set_state(struct call *call, const struct container_instance *instance, enum instance_status status)
 {
     struct container_instance *edited;
 
@@ -42,9 +47,10 @@ static const struct container_instance *set_state(struct call *call, const struc
     return edited;
 }
 
-struct error *api_update_container_instances_state(struct call *call,
-                                                   const struct ecs_update_container_instances_state_request *in,
-                                                   struct ecs_update_container_instances_state_response *out)
+struct error *
+api_update_container_instances_state(struct call *call,
+                                     const struct ecs_update_container_instances_state_request *in,
+                                     struct ecs_update_container_instances_state_response *out)
 {
     enum instance_status status =
         in->status == ECS_CONTAINER_INSTANCE_STATUS_ACTIVE ? INSTANCE_ACTIVE : INSTANCE_DRAINING;
@@ -62,27 +68,31 @@ struct error *api_update_container_instances_state(struct call *call,
         const struct container_instance *instance =
             state_instance(ecs_of(call)->state, call_scope(call), cluster->name, &ids[i]);
 
-        if (!instance || (instance->status != INSTANCE_ACTIVE && instance->status != INSTANCE_DRAINING)) {
+        if (!instance ||
+            (instance->status != INSTANCE_ACTIVE && instance->status != INSTANCE_DRAINING)) {
             out->failures.items[out->failures.count++] = (struct ecs_failure){
-                .arn = arn_container_instance(call->arena, call_scope(call), cluster->name, &ids[i]),
+                .arn =
+                    arn_container_instance(call->arena, call_scope(call), cluster->name, &ids[i]),
                 .reason = instance ? "INACTIVE" : "MISSING", /* API-055 */
             };
             continue;
         }
-        container_instance_describe(call, set_state(call, instance, status), INSTANCE_WITH_TAGS,
-                                    &out->container_instances.items[out->container_instances.count++]);
+        container_instance_describe(
+            call, set_state(call, instance, status), INSTANCE_WITH_TAGS,
+            &out->container_instances.items[out->container_instances.count++]);
     }
     return NULL;
 }
 
 /* ---- DeregisterContainerInstance ---- */
 
-/* DeregisterContainerInstance: INACTIVE at once (CL-256). With force its tasks are orphaned: their containers keep
- * running, the reconciler reports them STOPPED and services replace them (CL-300 to CL-304). Repeating it changes
- * nothing (API-021). */
-struct error *api_deregister_container_instance(struct call *call,
-                                                const struct ecs_deregister_container_instance_request *in,
-                                                struct ecs_deregister_container_instance_response *out)
+/* DeregisterContainerInstance: INACTIVE at once (CL-256). With force its tasks are orphaned: their
+ * containers keep running, the reconciler reports them STOPPED and services replace them (CL-300 to
+ * CL-304). Repeating it changes nothing (API-021). */
+struct error *
+api_deregister_container_instance(struct call *call,
+                                  const struct ecs_deregister_container_instance_request *in,
+                                  struct ecs_deregister_container_instance_response *out)
 {
     const struct container_instance *instance;
     const struct cluster *cluster;
@@ -90,10 +100,12 @@ struct error *api_deregister_container_instance(struct call *call,
 
     TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(names_find_instance(call, cluster->name, in->container_instance, &instance));
-    TRY(call_authorize(call, "ecs:DeregisterContainerInstance",
-                       arn_container_instance(call->arena, call_scope(call), cluster->name, &instance->id)));
+    TRY(call_authorize(
+        call, "ecs:DeregisterContainerInstance",
+        arn_container_instance(call->arena, call_scope(call), cluster->name, &instance->id)));
     state_instance_counts(instance, &counts);
-    if (instance->status != INSTANCE_INACTIVE && !in->force && counts.tasks_running + counts.tasks_pending > 0)
+    if (instance->status != INSTANCE_INACTIVE && !in->force &&
+        counts.tasks_running + counts.tasks_pending > 0)
         return error_new(API_INVALID_PARAMETER, "Found running tasks on the instance.");
 
     if (instance->status != INSTANCE_INACTIVE) {

@@ -1,4 +1,5 @@
-/* container_instance.h - a container instance as it is answered. The operations are in "gen/ecs_handlers.h".
+/* container_instance.h - a container instance as it is answered. The operations are in
+ * "gen/ecs_handlers.h".
  */
 #ifndef BERTH_ECS_CONTAINER_INSTANCE_H
 #define BERTH_ECS_CONTAINER_INSTANCE_H
@@ -13,8 +14,8 @@ enum {
 };
 
 /* In the call's arena; strings may be lent by the record. */
-void container_instance_describe(struct call *call, const struct container_instance *instance, unsigned with,
-                                 struct ecs_container_instance *ret);
+void container_instance_describe(struct call *call, const struct container_instance *instance,
+                                 unsigned with, struct ecs_container_instance *ret);
 
 /* Agent's and server's attributes (ecs.*, com.amazonaws.*), as against people's (API-172). */
 bool attribute_is_reserved(const char *name);

@@ -13,7 +13,8 @@
 
 /* ---- resources (API-166, CL-260): the numbers that are not used are zeros ---- */
 
-static struct ecs_resource *add_resource(struct ecs_resources *list, const char *name, const char *type)
+static struct ecs_resource *add_resource(struct ecs_resources *list, const char *name,
+                                         const char *type)
 {
     struct ecs_resource *resource = &list->items[list->count++];
 
@@ -42,7 +43,8 @@ static void add_ports(struct arena *arena, struct ecs_resources *list, const cha
             set->items[set->count++] = arena_printf(arena, "%u", (unsigned)ports[i].number);
 }
 
-static void add_gpus(struct arena *arena, struct ecs_resources *list, const struct container_instance *instance)
+static void add_gpus(struct arena *arena, struct ecs_resources *list,
+                     const struct container_instance *instance)
 {
     struct ecs_string_list *set;
 
@@ -71,7 +73,8 @@ static void describe_resources(struct arena *arena, const struct container_insta
 /* What was registered, in the form of what is free. */
 static struct host_free registered(struct arena *arena, const struct container_instance *instance)
 {
-    struct fleet_port *ports = ARENA_ARRAY(arena, struct fleet_port, instance->reserved_ports_count);
+    struct fleet_port *ports =
+        ARENA_ARRAY(arena, struct fleet_port, instance->reserved_ports_count);
 
     for (size_t i = 0; i < instance->reserved_ports_count; i++)
         ports[i] = (struct fleet_port){
@@ -98,20 +101,23 @@ static void describe_attributes(struct arena *arena, const struct container_inst
     }
 }
 
-static struct ecs_version_info *describe_versions(struct arena *arena, const struct container_instance *instance)
+static struct ecs_version_info *describe_versions(struct arena *arena,
+                                                  const struct container_instance *instance)
 {
     struct ecs_version_info *info = ARENA_NEW(arena, struct ecs_version_info);
 
     info->agent_version = instance->agent_version;
     info->agent_hash = instance->agent_hash;
     if (instance->docker_version)
-        info->docker_version = str_starts_with(instance->docker_version, "DockerVersion: ")
-                                   ? instance->docker_version
-                                   : arena_printf(arena, "DockerVersion: %s", instance->docker_version);
+        info->docker_version =
+            str_starts_with(instance->docker_version, "DockerVersion: ")
+                ? instance->docker_version
+                : arena_printf(arena, "DockerVersion: %s", instance->docker_version);
     return info;
 }
 
-/* Agents report on their engine over telemetry, which nothing keeps yet: the answer says that it is not known. */
+/* Agents report on their engine over telemetry, which nothing keeps yet: the answer says that it is
+ * not known. */
 static struct ecs_container_instance_health_status *describe_health(struct arena *arena)
 {
     struct ecs_container_instance_health_status *health =
@@ -124,8 +130,8 @@ static struct ecs_container_instance_health_status *describe_health(struct arena
     return health;
 }
 
-void container_instance_describe(struct call *call, const struct container_instance *instance, unsigned with,
-                                 struct ecs_container_instance *ret)
+void container_instance_describe(struct call *call, const struct container_instance *instance,
+                                 unsigned with, struct ecs_container_instance *ret)
 {
     const struct scope *scope = call_scope(call);
     struct host_free all = registered(call->arena, instance);
@@ -133,14 +139,16 @@ void container_instance_describe(struct call *call, const struct container_insta
     struct host_free left;
 
     state_instance_counts(instance, &counts);
-    ret->container_instance_arn = arn_container_instance(call->arena, scope, instance->cluster, &instance->id);
+    ret->container_instance_arn =
+        arn_container_instance(call->arena, scope, instance->cluster, &instance->id);
     ret->ec2_instance_id = instance->ec2_instance_id;
     ret->capacity_provider_name = instance->capacity_provider;
     SET(ret, version, instance->version);
     ret->version_info = describe_versions(call->arena, instance);
     describe_resources(call->arena, instance, &all, &ret->registered_resources);
     if (instance->status == INSTANCE_INACTIVE ||
-        !fleet_host_free(control_fleet(ecs_of(call)->control, scope, instance->cluster), &instance->id, &left))
+        !fleet_host_free(control_fleet(ecs_of(call)->control, scope, instance->cluster),
+                         &instance->id, &left))
         left = all;
     describe_resources(call->arena, instance, &left, &ret->remaining_resources);
     ret->status = instance_status_name(instance->status);
@@ -165,14 +173,17 @@ static unsigned asked_for(const struct ecs_container_instance_field_list *includ
     unsigned with = 0;
 
     for (size_t i = 0; i < include->count; i++)
-        with |= include->items[i] == ECS_CONTAINER_INSTANCE_FIELD_TAGS ? INSTANCE_WITH_TAGS : INSTANCE_WITH_HEALTH;
+        with |= include->items[i] == ECS_CONTAINER_INSTANCE_FIELD_TAGS ? INSTANCE_WITH_TAGS
+                                                                       : INSTANCE_WITH_HEALTH;
     return with;
 }
 
-/* DescribeContainerInstances: unknown ids are failures, an unknown cluster is refused (API-049, API-050). */
-struct error *api_describe_container_instances(struct call *call,
-                                               const struct ecs_describe_container_instances_request *in,
-                                               struct ecs_describe_container_instances_response *out)
+/* DescribeContainerInstances: unknown ids are failures, an unknown cluster is refused (API-049,
+ * API-050). */
+struct error *
+api_describe_container_instances(struct call *call,
+                                 const struct ecs_describe_container_instances_request *in,
+                                 struct ecs_describe_container_instances_response *out)
 {
     const struct ecs_string_list *asked = &in->container_instances;
     const struct scope *scope = call_scope(call);
@@ -180,7 +191,8 @@ struct error *api_describe_container_instances(struct call *call,
     const struct cluster *cluster;
 
     TRY(names_find_any_cluster(call, in->cluster, &cluster));
-    TRY(call_authorize(call, "ecs:DescribeContainerInstances", arn_cluster(call->arena, scope, cluster->name)));
+    TRY(call_authorize(call, "ecs:DescribeContainerInstances",
+                       arn_cluster(call->arena, scope, cluster->name)));
     if (asked->count == 0)
         return error_new(API_INVALID_PARAMETER, "Container instances cannot be empty.");
     if (asked->count > INSTANCES_DESCRIBED_MAX)
@@ -197,8 +209,9 @@ struct error *api_describe_container_instances(struct call *call,
         TRY(names_instance_id(call, cluster->name, asked->items[i], &id));
         instance = state_instance(ecs_of(call)->state, scope, cluster->name, &id);
         if (instance) {
-            container_instance_describe(call, instance, with,
-                                        &out->container_instances.items[out->container_instances.count++]);
+            container_instance_describe(
+                call, instance, with,
+                &out->container_instances.items[out->container_instances.count++]);
             continue;
         }
         out->failures.items[out->failures.count++] = (struct ecs_failure){
@@ -209,14 +222,17 @@ struct error *api_describe_container_instances(struct call *call,
     return NULL;
 }
 
-static bool is_listed(const struct container_instance *instance, enum ecs_container_instance_status status)
+static bool is_listed(const struct container_instance *instance,
+                      enum ecs_container_instance_status status)
 {
     if (!status)
         return instance->status != INSTANCE_INACTIVE; /* API-168, CL-269 */
-    return strcmp(instance_status_name(instance->status), ecs_container_instance_status_name(status)) == 0;
+    return strcmp(instance_status_name(instance->status),
+                  ecs_container_instance_status_name(status)) == 0;
 }
 
-struct error *api_list_container_instances(struct call *call, const struct ecs_list_container_instances_request *in,
+struct error *api_list_container_instances(struct call *call,
+                                           const struct ecs_list_container_instances_request *in,
                                            struct ecs_list_container_instances_response *out)
 {
     struct state *state = ecs_of(call)->state;
@@ -230,12 +246,13 @@ struct error *api_list_container_instances(struct call *call, const struct ecs_l
     size_t passed = 0;
 
     TRY(names_find_any_cluster(call, in->cluster, &cluster));
-    TRY(call_authorize(call, "ecs:ListContainerInstances", arn_cluster(call->arena, scope, cluster->name)));
+    TRY(call_authorize(call, "ecs:ListContainerInstances",
+                       arn_cluster(call->arena, scope, cluster->name)));
     if (!str_is_empty(in->filter))
         return error_new(API_CLIENT, "The filter of ListContainerInstances is not supported yet.");
     TRY(page_open(call, "ListContainerInstances",
-                  arena_printf(call->arena, "%s/%d", cluster->name, (int)in->status), PAGE_ASKED(in), 100, 100,
-                  &page));
+                  arena_printf(call->arena, "%s/%d", cluster->name, (int)in->status),
+                  PAGE_ASKED(in), 100, 100, &page));
     TRY(page_after_id(&page, &after_id, &after));
     SET_LIST(call->arena, &out->container_instance_arns, page.limit);
     out->container_instance_arns.count = 0;

@@ -66,11 +66,13 @@ static struct error *read_ports(const struct ecs_resource *resource, enum protoc
     for (size_t i = 0; i < resource->string_set_value.count; i++) {
         int64_t number;
 
-        if (!str_to_int64(resource->string_set_value.items[i], &number) || number < 1 || number > 65535)
+        if (!str_to_int64(resource->string_set_value.items[i], &number) || number < 1 ||
+            number > 65535)
             return error_new(API_INVALID_PARAMETER, "Reserved port '%s' is not a port number.",
                              resource->string_set_value.items[i]);
         if (registration->port_count == RESERVED_PORTS_MAX)
-            return error_new(API_INVALID_PARAMETER, "A container instance can have at most %d reserved ports.",
+            return error_new(API_INVALID_PARAMETER,
+                             "A container instance can have at most %d reserved ports.",
                              RESERVED_PORTS_MAX);
         registration->ports[registration->port_count++] =
             (struct port){.number = (int32_t)number, .protocol = protocol};
@@ -89,7 +91,8 @@ static struct error *read_resources(struct call *call, struct registration *regi
         const struct ecs_resource *resource = &list->items[i];
 
         if (resource->integer_value < 0)
-            return error_new(API_INVALID_PARAMETER, "Resource %s cannot be negative.", resource->name);
+            return error_new(API_INVALID_PARAMETER, "Resource %s cannot be negative.",
+                             resource->name);
         if (str_eq(resource->name, "CPU"))
             registration->cpu = resource->integer_value;
         else if (str_eq(resource->name, "MEMORY"))
@@ -100,7 +103,8 @@ static struct error *read_resources(struct call *call, struct registration *regi
             TRY(read_ports(resource, PROTOCOL_UDP, registration));
     }
     if (registration->in->platform_devices.count > GPUS_MAX)
-        return error_new(API_INVALID_PARAMETER, "platformDevices can have at most %d items.", GPUS_MAX);
+        return error_new(API_INVALID_PARAMETER, "platformDevices can have at most %d items.",
+                         GPUS_MAX);
     return NULL;
 }
 
@@ -109,14 +113,16 @@ static struct error *check_attributes(struct registration *registration)
     const struct ecs_attributes *list = &registration->in->attributes;
 
     if (list->count > ATTRIBUTES_MAX)
-        return error_new(API_INVALID_PARAMETER, "attributes can have at most %d items.", ATTRIBUTES_MAX);
+        return error_new(API_INVALID_PARAMETER, "attributes can have at most %d items.",
+                         ATTRIBUTES_MAX);
     for (size_t i = 0; i < list->count; i++) {
         const struct ecs_attribute *attribute = &list->items[i];
 
         if (str_is_empty(attribute->name) || strlen(attribute->name) > ATTRIBUTE_CHARS_MAX ||
             (attribute->value && strlen(attribute->value) > ATTRIBUTE_CHARS_MAX))
             return error_new(API_INVALID_PARAMETER,
-                             "Name and value of an attribute can have at most %d characters, the name at least one.",
+                             "Name and value of an attribute can have at most %d characters, the "
+                             "name at least one.",
                              ATTRIBUTE_CHARS_MAX);
         if (strcmp(attribute->name, "ecs.capability.external") == 0)
             registration->is_external = true;
@@ -124,7 +130,8 @@ static struct error *check_attributes(struct registration *registration)
     return NULL;
 }
 
-static struct error *read_registration(struct call *call, const struct ecs_register_container_instance_request *in,
+static struct error *read_registration(struct call *call,
+                                       const struct ecs_register_container_instance_request *in,
                                        struct registration *ret)
 {
     *ret = (struct registration){.in = in};
@@ -135,14 +142,16 @@ static struct error *read_registration(struct call *call, const struct ecs_regis
     TRY(check_attributes(ret));
     TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
     if (in->client_token && strlen(in->client_token) > TOKEN_CHARS_MAX)
-        return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.", TOKEN_CHARS_MAX);
+        return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.",
+                         TOKEN_CHARS_MAX);
     ret->identity = read_identity(call, in->instance_identity_document);
     return NULL;
 }
 
 /* ---- which instance it is ---- */
 
-static const struct container_instance *instance_of(struct call *call, const char *cluster, const struct id *id)
+static const struct container_instance *instance_of(struct call *call, const char *cluster,
+                                                    const struct id *id)
 {
     const struct container_instance *instance =
         state_instance(ecs_of(call)->state, call_scope(call), cluster, id);
@@ -150,14 +159,16 @@ static const struct container_instance *instance_of(struct call *call, const cha
     return instance && instance->status != INSTANCE_INACTIVE ? instance : NULL;
 }
 
-static const struct container_instance *instance_of_host(struct call *call, const struct registration *registration)
+static const struct container_instance *instance_of_host(struct call *call,
+                                                         const struct registration *registration)
 {
     const struct container_instance *instance = NULL;
 
     if (str_is_empty(registration->identity.instance_id))
         return NULL;
-    while ((instance = state_instance_after(ecs_of(call)->state, call_scope(call), registration->cluster,
-                                            instance ? &instance->id : NULL)))
+    while (
+        (instance = state_instance_after(ecs_of(call)->state, call_scope(call),
+                                         registration->cluster, instance ? &instance->id : NULL)))
         if (instance->status != INSTANCE_INACTIVE &&
             str_eq(instance->ec2_instance_id, registration->identity.instance_id))
             return instance;
@@ -186,34 +197,38 @@ static struct error *find_saved(struct call *call, const struct registration *re
     char hex[ID_HEX_SIZE];
     struct id id;
 
-    TRY(names_instance_id(call, registration->cluster, registration->in->container_instance_arn, &id));
+    TRY(names_instance_id(call, registration->cluster, registration->in->container_instance_arn,
+                          &id));
     id_format(&id, hex);
     instance = instance_of(call, registration->cluster, &id);
     if (!instance)
         return error_new(API_CLIENT, "Container instance %s is inactive.", hex);
-    TRY(call_authorize(call, "ecs:RegisterContainerInstance",
-                       arn_container_instance(call->arena, call_scope(call), registration->cluster, &id)));
+    TRY(call_authorize(
+        call, "ecs:RegisterContainerInstance",
+        arn_container_instance(call->arena, call_scope(call), registration->cluster, &id)));
     *ret = instance;
     return NULL;
 }
 
-/* An agent's key is its host's identity: a host that lost its ARN gets its instance back (CL-255), unless the
- * instance is at work, which means that two hosts have the key. */
+/* An agent's key is its host's identity: a host that lost its ARN gets its instance back (CL-255),
+ * unless the instance is at work, which means that two hosts have the key. */
 static struct error *find_bound(struct call *call, const struct registration *registration,
                                 const struct container_instance **ret)
 {
-    const struct access_key *key = state_access_key(ecs_of(call)->state, call->principal.access_key_id);
+    const struct access_key *key =
+        state_access_key(ecs_of(call)->state, call->principal.access_key_id);
     const struct container_instance *instance;
 
     if (!key || id_is_zero(&key->agent_instance))
         return NULL;
     instance = instance_of(call, registration->cluster, &key->agent_instance);
     if (instance && state_instance_connected(instance) && !instance_of_token(call, registration))
-        return error_new(API_ACCESS_DENIED,
-                         "User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s "
-                         "because its key belongs to a container instance whose agent is connected",
-                         call_principal_arn(call),
-                         arn_cluster(call->arena, call_scope(call), registration->cluster));
+        return error_new(
+            API_ACCESS_DENIED,
+            "User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s "
+            "because its key belongs to a container instance whose agent is connected",
+            call_principal_arn(call),
+            arn_cluster(call->arena, call_scope(call), registration->cluster));
     *ret = instance;
     return NULL;
 }
@@ -235,7 +250,8 @@ static struct error *find_instance(struct call *call, const struct registration 
 
 /* ---- the record ---- */
 
-static void put_attribute(struct container_instance *instance, const char *name, const char *value, bool is_custom)
+static void put_attribute(struct container_instance *instance, const char *name, const char *value,
+                          bool is_custom)
 {
     struct attribute *attribute = NULL;
 
@@ -293,7 +309,8 @@ static void put_attributes(struct call *call, struct container_instance *instanc
     put_known(instance, "ecs.cpu-architecture", registration->identity.architecture);
 }
 
-static void put_resources(struct container_instance *instance, const struct registration *registration)
+static void put_resources(struct container_instance *instance,
+                          const struct registration *registration)
 {
     struct port *ports;
 
@@ -328,7 +345,8 @@ static void put_tags(struct container_instance *instance, const struct ecs_tags 
     }
 }
 
-static void fill(struct call *call, struct container_instance *instance, const struct registration *registration)
+static void fill(struct call *call, struct container_instance *instance,
+                 const struct registration *registration)
 {
     const struct ecs_version_info *info = registration->in->version_info;
 
@@ -348,7 +366,8 @@ static void fill(struct call *call, struct container_instance *instance, const s
         container_instance_set_access_key_id(instance, call->principal.access_key_id);
 }
 
-static struct container_instance *make_instance(struct call *call, const struct registration *registration)
+static struct container_instance *make_instance(struct call *call,
+                                                const struct registration *registration)
 {
     struct container_instance *instance = container_instance_new();
     char hex[ID_HEX_SIZE];
@@ -368,7 +387,8 @@ static struct container_instance *make_instance(struct call *call, const struct 
     return txn_insert_instance(call->txn, instance);
 }
 
-static struct container_instance *update_instance(struct call *call, const struct container_instance *found,
+static struct container_instance *update_instance(struct call *call,
+                                                  const struct container_instance *found,
                                                   const struct registration *registration)
 {
     struct container_instance *instance = txn_edit_instance(call->txn, found);
@@ -394,7 +414,8 @@ static void bind_key(struct call *call, const struct container_instance *instanc
     txn_put_access_key(call->txn, bound);
 }
 
-static void remember_token(struct call *call, const struct container_instance *instance, const char *text)
+static void remember_token(struct call *call, const struct container_instance *instance,
+                           const char *text)
 {
     struct client_token *token;
     char hex[ID_HEX_SIZE];
@@ -410,11 +431,12 @@ static void remember_token(struct call *call, const struct container_instance *i
     txn_put_client_token(call->txn, token);
 }
 
-/* RegisterContainerInstance: a host joins a cluster, or comes back (AP-101 to AP-108). The agent knows a missing cluster
- * by code and text, and creates "default" then (API-048, AP-108). */
-struct error *api_register_container_instance(struct call *call,
-                                              const struct ecs_register_container_instance_request *in,
-                                              struct ecs_register_container_instance_response *out)
+/* RegisterContainerInstance: a host joins a cluster, or comes back (AP-101 to AP-108). The agent
+ * knows a missing cluster by code and text, and creates "default" then (API-048, AP-108). */
+struct error *
+api_register_container_instance(struct call *call,
+                                const struct ecs_register_container_instance_request *in,
+                                struct ecs_register_container_instance_response *out)
 {
     const struct container_instance *found;
     const struct container_instance *instance;
@@ -427,7 +449,8 @@ struct error *api_register_container_instance(struct call *call,
         return error_new(API_CLIENT, "Cluster not found.");
     TRY(find_instance(call, &registration, &found));
 
-    instance = found ? update_instance(call, found, &registration) : make_instance(call, &registration);
+    instance =
+        found ? update_instance(call, found, &registration) : make_instance(call, &registration);
     bind_key(call, instance);
     remember_token(call, instance, in->client_token);
     out->container_instance = ARENA_NEW(call->arena, struct ecs_container_instance);

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* 1 to 255 letters, digits, hyphens and underscores: clusters, services, families, containers, volumes (API-035). */
+/* 1 to 255 letters, digits, hyphens and underscores: clusters, services, families, containers,
+ * volumes (API-035). */
 bool name_is_valid(const char *name);
 
 #endif

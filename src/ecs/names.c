@@ -16,8 +16,8 @@ static const struct kind kind_task = {"task", "taskId", "task", "Task"};
 static const struct kind kind_instance = {"container-instance", "containerInstanceId",
                                           "container instance", "Container Instance"};
 
-#define ID_HEX_CHARS   32
-#define UUID_CHARS     36
+#define ID_HEX_CHARS 32
+#define UUID_CHARS   36
 
 const struct scope *call_scope(struct call *call)
 {
@@ -30,7 +30,8 @@ static struct error *refuse_identifier(const struct kind *kind)
 }
 
 /* An ARN of this kind, of the call's region and account (API-033). */
-static struct error *own_arn(struct call *call, const struct kind *kind, const char *text, struct arn *ret)
+static struct error *own_arn(struct call *call, const struct kind *kind, const char *text,
+                             struct arn *ret)
 {
     const struct scope *scope = call_scope(call);
     struct arn arn;
@@ -39,18 +40,18 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
         strcmp(arn.type, kind->arn_type) != 0 || !*arn.rest)
         return refuse_identifier(kind);
     if (strcmp(arn.account, scope->account) != 0)
-        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your accountId is %s", arn.account,
-                         scope->account);
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your accountId is %s",
+                         arn.account, scope->account);
     if (strcmp(arn.region, scope->region) != 0)
-        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your region is %s", arn.region,
-                         scope->region);
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your region is %s",
+                         arn.region, scope->region);
     *ret = arn;
     return NULL;
 }
 
 /* The last part of an ARN of something in a cluster; the old form names no cluster (API-032). */
-static struct error *part_in_cluster(struct call *call, const struct kind *kind, const char *cluster,
-                                     const char *text, const char **ret_part)
+static struct error *part_in_cluster(struct call *call, const struct kind *kind,
+                                     const char *cluster, const char *text, const char **ret_part)
 {
     struct arn arn;
     const char *slash;
@@ -64,8 +65,9 @@ static struct error *part_in_cluster(struct call *call, const struct kind *kind,
     }
     len = (size_t)(slash - arn.rest);
     if (strlen(cluster) != len || memcmp(cluster, arn.rest, len) != 0)
-        return error_new(API_INVALID_PARAMETER, "Identifier is for cluster %.*s. Your cluster is %s", (int)len,
-                         arn.rest, cluster);
+        return error_new(API_INVALID_PARAMETER,
+                         "Identifier is for cluster %.*s. Your cluster is %s", (int)len, arn.rest,
+                         cluster);
     *ret_part = slash + 1;
     return NULL;
 }
@@ -85,12 +87,14 @@ struct error *names_cluster_name(struct call *call, const char *text, const char
         text = arn.rest;
     }
     if (!name_is_valid(text))
-        return error_new(API_INVALID_PARAMETER, "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %s", text);
+        return error_new(API_INVALID_PARAMETER,
+                         "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %s", text);
     *ret_name = text;
     return NULL;
 }
 
-struct error *names_find_any_cluster(struct call *call, const char *text, const struct cluster **ret_cluster)
+struct error *names_find_any_cluster(struct call *call, const char *text,
+                                     const struct cluster **ret_cluster)
 {
     const struct cluster *cluster;
     const char *name;
@@ -103,7 +107,8 @@ struct error *names_find_any_cluster(struct call *call, const char *text, const 
     return NULL;
 }
 
-struct error *names_find_cluster(struct call *call, const char *text, const struct cluster **ret_cluster)
+struct error *names_find_cluster(struct call *call, const char *text,
+                                 const struct cluster **ret_cluster)
 {
     const struct cluster *cluster;
 
@@ -116,8 +121,8 @@ struct error *names_find_cluster(struct call *call, const char *text, const stru
 
 /* ---- container instances and tasks ---- */
 
-static struct error *id_of(struct call *call, const struct kind *kind, const char *cluster, const char *text,
-                           struct id *ret_id)
+static struct error *id_of(struct call *call, const struct kind *kind, const char *cluster,
+                           const char *text, struct id *ret_id)
 {
     size_t len;
 
@@ -135,7 +140,8 @@ static struct error *id_of(struct call *call, const struct kind *kind, const cha
     return NULL;
 }
 
-struct error *names_instance_id(struct call *call, const char *cluster, const char *text, struct id *ret_id)
+struct error *names_instance_id(struct call *call, const char *cluster, const char *text,
+                                struct id *ret_id)
 {
     return id_of(call, &kind_instance, cluster, text, ret_id);
 }
@@ -154,7 +160,8 @@ struct error *names_find_instance(struct call *call, const char *cluster, const 
     return NULL;
 }
 
-struct error *names_task_id(struct call *call, const char *cluster, const char *text, struct id *ret_id)
+struct error *names_task_id(struct call *call, const char *cluster, const char *text,
+                            struct id *ret_id)
 {
     return id_of(call, &kind_task, cluster, text, ret_id);
 }
@@ -175,7 +182,8 @@ struct error *names_find_task(struct call *call, const char *cluster, const char
 
 /* ---- services ---- */
 
-struct error *names_service_name(struct call *call, const char *cluster, const char *text, const char **ret_name)
+struct error *names_service_name(struct call *call, const char *cluster, const char *text,
+                                 const char **ret_name)
 {
     if (str_is_empty(text))
         return error_new(API_INVALID_PARAMETER, "Service cannot be empty.");

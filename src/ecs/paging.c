@@ -8,8 +8,8 @@
 #define TOKEN_VERSION   '1'
 #define TOKEN_KEY_BYTES 1024
 
-/* FNV-1a: tells tokens of one list from those of another; it guards against mistakes, not malice, and
- * whatever key a token holds is only a place in the caller's own list. */
+/* FNV-1a: tells tokens of one list from those of another; it guards against mistakes, not malice,
+ * and whatever key a token holds is only a place in the caller's own list. */
 static uint64_t hash_more(uint64_t hash, const char *text)
 {
     for (const char *at = text ? text : ""; *at; at++)
@@ -47,9 +47,9 @@ static struct error *read_token(struct page *page, const char *token)
     return NULL;
 }
 
-struct error *page_open(struct call *call, const char *operation, const char *filters, bool has_size,
-                        int32_t size, const char *token, int32_t size_default, int32_t size_max,
-                        struct page *ret_page)
+struct error *page_open(struct call *call, const char *operation, const char *filters,
+                        bool has_size, int32_t size, const char *token, int32_t size_default,
+                        int32_t size_max, struct page *ret_page)
 {
     const struct scope *scope = call_scope(call);
     struct page page = {.arena = call->arena, .limit = (size_t)size_default};

@@ -30,24 +30,28 @@ static struct error *not_found(enum api_error code)
     return error_new(code, "The specified resource was not found.");
 }
 
-/* "service/CLUSTER/NAME": the cluster's part of the resource. Old ARNs without one cannot be tagged (API-040). */
+/* "service/CLUSTER/NAME": the cluster's part of the resource. Old ARNs without one cannot be tagged
+ * (API-040). */
 static struct error *cluster_of(struct call *call, const struct arn *arn, const char **ret_cluster)
 {
     const char *slash = strchr(arn->rest, '/');
 
     if (!slash)
-        return error_new(API_INVALID_PARAMETER, "Long arn format must be used for tagging operations");
+        return error_new(API_INVALID_PARAMETER,
+                         "Long arn format must be used for tagging operations");
     *ret_cluster = arena_dup_n(call->arena, arn->rest, (size_t)(slash - arn->rest));
     return NULL;
 }
 
-static struct error *find_definition(struct call *call, const char *text, enum api_error missing, struct tagged *ret)
+static struct error *find_definition(struct call *call, const char *text, enum api_error missing,
+                                     struct tagged *ret)
 {
     const char *family;
     int revision;
 
     TRY(names_family_revision(call, text, &family, &revision));
-    ret->definition = state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
+    ret->definition =
+        state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
     if (!ret->definition)
         return not_found(missing);
     ret->tags = ret->definition->tags;
@@ -55,7 +59,8 @@ static struct error *find_definition(struct call *call, const char *text, enum a
     return NULL;
 }
 
-static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn, enum api_error missing, struct tagged *ret)
+static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn,
+                                     enum api_error missing, struct tagged *ret)
 {
     struct state *state = ecs_of(call)->state;
     const struct scope *scope = call_scope(call);
@@ -89,7 +94,8 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
     return ret->instance ? NULL : not_found(missing);
 }
 
-static struct error *find_tagged(struct call *call, const char *text, enum api_error missing, struct tagged *ret)
+static struct error *find_tagged(struct call *call, const char *text, enum api_error missing,
+                                 struct tagged *ret)
 {
     struct arn arn;
 
@@ -106,7 +112,8 @@ static struct error *find_tagged(struct call *call, const char *text, enum api_e
     return NULL;
 }
 
-/* Makes room for `count` tags on the resource and lends them; those beyond the present ones are empty. */
+/* Makes room for `count` tags on the resource and lends them; those beyond the present ones are
+ * empty. */
 static struct tag *edit_tags(struct call *call, const struct tagged *tagged, uint32_t count)
 {
     if (tagged->cluster)
@@ -116,8 +123,10 @@ static struct tag *edit_tags(struct call *call, const struct tagged *tagged, uin
     if (tagged->task)
         return task_resize_tags(txn_edit_task(call->txn, tagged->task), count);
     if (tagged->instance)
-        return container_instance_resize_tags(txn_edit_instance(call->txn, tagged->instance), count);
-    return task_definition_resize_tags(txn_edit_task_definition(call->txn, tagged->definition), count);
+        return container_instance_resize_tags(txn_edit_instance(call->txn, tagged->instance),
+                                              count);
+    return task_definition_resize_tags(txn_edit_task_definition(call->txn, tagged->definition),
+                                       count);
 }
 
 static bool is_managed(const char *key)
@@ -127,7 +136,8 @@ static bool is_managed(const char *key)
 
 /* ---- the operations ---- */
 
-struct error *api_list_tags_for_resource(struct call *call, const struct ecs_list_tags_for_resource_request *in,
+struct error *api_list_tags_for_resource(struct call *call,
+                                         const struct ecs_list_tags_for_resource_request *in,
                                          struct ecs_list_tags_for_resource_response *out)
 {
     struct tagged tagged;

@@ -11,10 +11,12 @@ struct error *tags_check(const struct ecs_tags *tags, enum api_error code)
         if (str_is_empty(key))
             return error_new(code, "Tag key cannot be null or empty.");
         if (strncasecmp(key, "aws:", 4) == 0)
-            return error_new(code, "Tag key %s is invalid: keys that begin with aws: are reserved.", key);
-        if (tags->items[i].value && strncasecmp(tags->items[i].value, "aws:", 4) == 0)
-            return error_new(code, "The value of tag %s is invalid: values that begin with aws: are reserved.",
+            return error_new(code, "Tag key %s is invalid: keys that begin with aws: are reserved.",
                              key);
+        if (tags->items[i].value && strncasecmp(tags->items[i].value, "aws:", 4) == 0)
+            return error_new(
+                code, "The value of tag %s is invalid: values that begin with aws: are reserved.",
+                key);
         for (size_t j = 0; j < i; j++)
             if (strcmp(tags->items[j].key, key) == 0)
                 return error_new(code, "Duplicate tag key %s: keys are unique on a resource.", key);

@@ -1,4 +1,5 @@
-/* tags.h - keys and values people put on resources: checked on the way in, kept in records (API-039).
+/* tags.h - keys and values people put on resources: checked on the way in, kept in records
+ * (API-039).
  *
  * Number, length and characters are the model's; here is what it cannot say: keys are there, are
  * unique, and do not begin with "aws:".
@@ -9,7 +10,8 @@
 #include "ecs/ecs.h"
 #include "gen/ecs_types.h"
 
-/* Refuses with `code`: API_INVALID_PARAMETER, or API_CLIENT where the operation's refusals are that. */
+/* Refuses with `code`: API_INVALID_PARAMETER, or API_CLIENT where the operation's refusals are
+ * that. */
 MUST_USE struct error *tags_check(const struct ecs_tags *tags, enum api_error code);
 
 /* The answer's list, empty or not. Strings are lent by the record. */

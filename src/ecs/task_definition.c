@@ -1,6 +1,5 @@
 #include "ecs/task_definition.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "ecs/auth.h"
@@ -8,6 +7,7 @@
 #include "ecs/tags.h"
 #include "ecs/task_definition_parts.h"
 #include "gen/ecs_handlers.h"
+#include "gen/ecs_shapes.h"
 
 /* ---- the stored document ---- */
 
@@ -41,16 +41,14 @@ static enum ecs_task_definition_status describe_status(enum definition_status st
 struct error *task_definition_describe(struct call *call, const struct task_definition *definition,
                                        struct ecs_task_definition *ret)
 {
-    json_t *json;
-    struct error *err;
+    struct error *err = shape_decode_text(&ecs_shapes[ECS_SHAPE_TASK_DEFINITION], 0, call->arena,
+                                          definition->document, strlen(definition->document), ret);
 
-    TRY(shape_parse_json(definition->document, strlen(definition->document), &json));
-    err = ecs_decode_task_definition(call->arena, json, ret);
-    json_decref(json);
     if (err)
-        return error_wrap(err, "stored task definition %s:%d", definition->family, (int)definition->revision);
-    ret->task_definition_arn =
-        arn_task_definition(call->arena, call_scope(call), definition->family, definition->revision);
+        return error_wrap(err, "stored task definition %s:%d", definition->family,
+                          (int)definition->revision);
+    ret->task_definition_arn = arn_task_definition(call->arena, call_scope(call),
+                                                   definition->family, definition->revision);
     SET(ret, revision, definition->revision);
     ret->status = describe_status(definition->status);
     describe_requires(call->arena, definition, &ret->requires_attributes);
@@ -68,8 +66,10 @@ struct error *task_definition_describe(struct call *call, const struct task_defi
 static enum network_mode record_network_mode(enum ecs_network_mode mode)
 {
     static const enum network_mode modes[] = {
-        [ECS_NETWORK_MODE_UNSET] = NETWORK_MODE_DEFAULT, [ECS_NETWORK_MODE_BRIDGE] = NETWORK_MODE_BRIDGE,
-        [ECS_NETWORK_MODE_HOST] = NETWORK_MODE_HOST,     [ECS_NETWORK_MODE_AWSVPC] = NETWORK_MODE_AWSVPC,
+        [ECS_NETWORK_MODE_UNSET] = NETWORK_MODE_DEFAULT,
+        [ECS_NETWORK_MODE_BRIDGE] = NETWORK_MODE_BRIDGE,
+        [ECS_NETWORK_MODE_HOST] = NETWORK_MODE_HOST,
+        [ECS_NETWORK_MODE_AWSVPC] = NETWORK_MODE_AWSVPC,
         [ECS_NETWORK_MODE_NONE] = NETWORK_MODE_NONE,
     };
 
@@ -79,8 +79,8 @@ static enum network_mode record_network_mode(enum ecs_network_mode mode)
 static struct error *check_document(const struct buf *document)
 {
     if (document->len > DEFINITION_BYTES_MAX)
-        return error_new(API_CLIENT, "Actual length: '%zu'. Max allowed length is '%d' bytes.", document->len,
-                         DEFINITION_BYTES_MAX);
+        return error_new(API_CLIENT, "Actual length: '%zu'. Max allowed length is '%d' bytes.",
+                         document->len, DEFINITION_BYTES_MAX);
     return NULL;
 }
 
@@ -94,7 +94,8 @@ static struct error *check_revisions(struct call *call, const char *family)
     return NULL;
 }
 
-static struct task_definition *make_record(struct call *call, const struct ecs_task_definition *definition,
+static struct task_definition *make_record(struct call *call,
+                                           const struct ecs_task_definition *definition,
                                            const char *document, const struct ecs_tags *tags)
 {
     struct task_definition *record = task_definition_new();
@@ -124,8 +125,10 @@ static struct task_definition *make_record(struct call *call, const struct ecs_t
     return record;
 }
 
-/* RegisterTaskDefinition: the next revision of a family (TD-001). All refusals are ClientException. */
-struct error *api_register_task_definition(struct call *call, const struct ecs_register_task_definition_request *in,
+/* RegisterTaskDefinition: the next revision of a family (TD-001). All refusals are ClientException.
+ */
+struct error *api_register_task_definition(struct call *call,
+                                           const struct ecs_register_task_definition_request *in,
                                            struct ecs_register_task_definition_response *out)
 {
     CLEANUP(buf_done) struct buf document = {0};
@@ -140,7 +143,8 @@ struct error *api_register_task_definition(struct call *call, const struct ecs_r
     TRY(check_document(&document));
     TRY(check_revisions(call, definition.family));
 
-    record = txn_insert_task_definition(call->txn, make_record(call, &definition, document.data, &in->tags));
+    record = txn_insert_task_definition(call->txn,
+                                        make_record(call, &definition, document.data, &in->tags));
     out->task_definition = ARENA_NEW(call->arena, struct ecs_task_definition);
     TRY(task_definition_describe(call, record, out->task_definition));
     if (in->tags.count > 0)
@@ -150,7 +154,8 @@ struct error *api_register_task_definition(struct call *call, const struct ecs_r
 
 /* ---- DescribeTaskDefinition, DeregisterTaskDefinition ---- */
 
-struct error *api_describe_task_definition(struct call *call, const struct ecs_describe_task_definition_request *in,
+struct error *api_describe_task_definition(struct call *call,
+                                           const struct ecs_describe_task_definition_request *in,
                                            struct ecs_describe_task_definition_response *out)
 {
     const struct task_definition *record;
@@ -165,11 +170,12 @@ struct error *api_describe_task_definition(struct call *call, const struct ecs_d
     return NULL;
 }
 
-/* DeregisterTaskDefinition: what uses the revision goes on, nothing new may (TD-005 to TD-007). Repeating it changes
- * nothing (API-021). */
-struct error *api_deregister_task_definition(struct call *call,
-                                             const struct ecs_deregister_task_definition_request *in,
-                                             struct ecs_deregister_task_definition_response *out)
+/* DeregisterTaskDefinition: what uses the revision goes on, nothing new may (TD-005 to TD-007).
+ * Repeating it changes nothing (API-021). */
+struct error *
+api_deregister_task_definition(struct call *call,
+                               const struct ecs_deregister_task_definition_request *in,
+                               struct ecs_deregister_task_definition_response *out)
 {
     const struct task_definition *record;
     const char *family;
@@ -178,11 +184,14 @@ struct error *api_deregister_task_definition(struct call *call,
     TRY(call_authorize(call, "ecs:DeregisterTaskDefinition", "*"));
     TRY(names_family_revision(call, in->task_definition, &family, &revision));
     if (revision == 0)
-        return error_new(API_CLIENT, "Revision is missing: DeregisterTaskDefinition wants family:revision.");
+        return error_new(API_CLIENT,
+                         "Revision is missing: DeregisterTaskDefinition wants family:revision.");
     record = state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
     if (!record)
-        return error_new(API_CLIENT, "The specified task definition does not exist. Specify a valid account, family, "
-                                     "revision and try again.");
+        return error_new(
+            API_CLIENT,
+            "The specified task definition does not exist. Specify a valid account, family, "
+            "revision and try again.");
     if (record->status == DEFINITION_ACTIVE) {
         struct task_definition *edited = txn_edit_task_definition(call->txn, record);
 

@@ -53,7 +53,8 @@ static void need_logs(struct needs *needs, const struct ecs_task_definition *def
 {
     if (!log)
         return;
-    need(needs, arena_printf(needs->arena, OLD "logging-driver.%s", ecs_log_driver_name(log->log_driver)));
+    need(needs,
+         arena_printf(needs->arena, OLD "logging-driver.%s", ecs_log_driver_name(log->log_driver)));
     need(needs, OLD "docker-remote-api.1.18");
     need_if(needs, log->options.count > 0, OLD "docker-remote-api.1.19");
     need_if(needs, log->log_driver == ECS_LOG_DRIVER_AWSLOGS && definition->execution_role_arn,
@@ -154,11 +155,14 @@ static void need_platform(struct needs *needs, const struct ecs_runtime_platform
 {
     if (!platform)
         return;
-    need_if(needs, platform->cpu_architecture == ECS_CPU_ARCHITECTURE_X86_64, "ecs.cpu-architecture=x86_64");
-    need_if(needs, platform->cpu_architecture == ECS_CPU_ARCHITECTURE_ARM64, "ecs.cpu-architecture=arm64");
+    need_if(needs, platform->cpu_architecture == ECS_CPU_ARCHITECTURE_X86_64,
+            "ecs.cpu-architecture=x86_64");
+    need_if(needs, platform->cpu_architecture == ECS_CPU_ARCHITECTURE_ARM64,
+            "ecs.cpu-architecture=arm64");
     if (platform->operating_system_family)
-        need(needs, platform->operating_system_family == ECS_OS_FAMILY_LINUX ? "ecs.os-type=linux"
-                                                                              : "ecs.os-type=windows");
+        need(needs, platform->operating_system_family == ECS_OS_FAMILY_LINUX
+                        ? "ecs.os-type=linux"
+                        : "ecs.os-type=windows");
 }
 
 static int by_name(const void *a, const void *b)
@@ -179,7 +183,8 @@ void definition_requires(struct arena *arena, const struct ecs_task_definition *
     }
     need_if(&needs, definition->task_role_arn && mode == ECS_NETWORK_MODE_HOST,
             OLD "task-iam-role-network-host");
-    need_if(&needs, definition->task_role_arn && mode != ECS_NETWORK_MODE_HOST, OLD "task-iam-role");
+    need_if(&needs, definition->task_role_arn && mode != ECS_NETWORK_MODE_HOST,
+            OLD "task-iam-role");
     need_if(&needs, definition->pid_mode || definition->ipc_mode, NEW "pid-ipc-namespace-sharing");
     need_if(&needs, definition->proxy_configuration != NULL, NEW "aws-appmesh");
     need_if(&needs, definition->inference_accelerators.count > 0, NEW "task-eia");

@@ -3,9 +3,10 @@
 #include "ecs/task_definition_parts.h"
 
 static definition_check_fn *const checks[] = {
-    definition_check_containers, definition_check_health, definition_check_size,  definition_check_ports,
-    definition_check_network,    definition_check_volumes, definition_check_order, definition_check_linux,
-    definition_check_logs,       definition_check_devices, definition_check_proxy,
+    definition_check_containers, definition_check_health,  definition_check_size,
+    definition_check_ports,      definition_check_network, definition_check_volumes,
+    definition_check_order,      definition_check_linux,   definition_check_logs,
+    definition_check_devices,    definition_check_proxy,
 };
 
 /* In the order `compatibilities` lists them. */

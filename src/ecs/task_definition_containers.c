@@ -3,21 +3,23 @@
 #include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
 
-#define IMAGE_CHARS_MAX     255
-#define CONSTRAINTS_MAX     10
+#define IMAGE_CHARS_MAX      255
+#define CONSTRAINTS_MAX      10
 #define EXPRESSION_CHARS_MAX 2000
-#define ENV_FILES_MAX       10
+#define ENV_FILES_MAX        10
 
 static struct error *check_image(const struct ecs_container_definition *container)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:./#@";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:./#@";
 
     if (str_is_empty(container->image))
         return error_new(API_CLIENT, "Container.image should not be null or empty");
     if (container->image[strspn(container->image, allowed)])
         return error_new(API_CLIENT, "Container.image contains invalid characters.");
     if (strlen(container->image) > IMAGE_CHARS_MAX)
-        return error_new(API_CLIENT, "Container.image cannot be longer than %d characters.", IMAGE_CHARS_MAX);
+        return error_new(API_CLIENT, "Container.image cannot be longer than %d characters.",
+                         IMAGE_CHARS_MAX);
     return NULL;
 }
 
@@ -28,7 +30,8 @@ static struct error *check_environment(const struct ecs_container_definition *co
         const struct ecs_key_value_pair *pair = &container->environment.items[i];
 
         if (str_is_empty(pair->name))
-            return error_new(API_CLIENT, "Container '%s': environment.name should not be null or empty.",
+            return error_new(API_CLIENT,
+                             "Container '%s': environment.name should not be null or empty.",
                              container->name);
         if (!pair->value)
             return error_new(API_CLIENT, "Container '%s': environment variable '%s' has no value.",
@@ -39,17 +42,19 @@ static struct error *check_environment(const struct ecs_container_definition *co
         bool is_taken = false;
 
         if (str_is_empty(name) || str_is_empty(container->secrets.items[i].value_from))
-            return error_new(API_CLIENT, "Container '%s': name and valueFrom of a secret should not be empty.",
+            return error_new(API_CLIENT,
+                             "Container '%s': name and valueFrom of a secret should not be empty.",
                              container->name);
         for (size_t j = 0; j < container->environment.count; j++)
             is_taken = is_taken || strcmp(container->environment.items[j].name, name) == 0;
         for (size_t j = 0; j < i; j++)
             is_taken = is_taken || strcmp(container->secrets.items[j].name, name) == 0;
         if (is_taken)
-            return error_new(API_CLIENT,
-                             "The secret name must be unique and not shared with any new or existing "
-                             "environment variables set on the container, such as '%s'.",
-                             name);
+            return error_new(
+                API_CLIENT,
+                "The secret name must be unique and not shared with any new or existing "
+                "environment variables set on the container, such as '%s'.",
+                name);
     }
     return NULL;
 }
@@ -58,12 +63,13 @@ static struct error *check_environment(const struct ecs_container_definition *co
 static struct error *check_environment_files(const struct ecs_container_definition *container)
 {
     if (container->environment_files.count > ENV_FILES_MAX)
-        return error_new(API_CLIENT, "Container '%s' has more than %d environment files.", container->name,
-                         ENV_FILES_MAX);
+        return error_new(API_CLIENT, "Container '%s' has more than %d environment files.",
+                         container->name, ENV_FILES_MAX);
     for (size_t i = 0; i < container->environment_files.count; i++)
         if (!str_ends_with(container->environment_files.items[i].value, ".env"))
-            return error_new(API_CLIENT, "Environment file '%s' of container '%s' must have the extension .env.",
-                             container->environment_files.items[i].value, container->name);
+            return error_new(
+                API_CLIENT, "Environment file '%s' of container '%s' must have the extension .env.",
+                container->environment_files.items[i].value, container->name);
     return NULL;
 }
 
@@ -75,7 +81,8 @@ static struct error *check_user(const struct ecs_container_definition *container
 
     if (!user)
         return NULL;
-    if (*user == '-' || *user == ':' || (colon && (!colon[1] || colon[1] == '-' || strchr(colon + 1, ':'))))
+    if (*user == '-' || *user == ':' ||
+        (colon && (!colon[1] || colon[1] == '-' || strchr(colon + 1, ':'))))
         return error_new(API_CLIENT, "Invalid 'user' setting for container '%s'.", container->name);
     return NULL;
 }
@@ -84,12 +91,14 @@ static struct error *check_times(const struct ecs_container_definition *containe
 {
     if ((container->has_start_timeout && container->start_timeout < 0) ||
         (container->has_stop_timeout && container->stop_timeout < 0))
-        return error_new(API_CLIENT, "Container '%s': startTimeout and stopTimeout cannot be negative.",
+        return error_new(API_CLIENT,
+                         "Container '%s': startTimeout and stopTimeout cannot be negative.",
                          container->name);
     if (container->restart_policy && container->restart_policy->has_restart_attempt_period &&
         (container->restart_policy->restart_attempt_period < 60 ||
          container->restart_policy->restart_attempt_period > 1800))
-        return error_new(API_CLIENT, "Container '%s': restartAttemptPeriod must be between 60 and 1800.",
+        return error_new(API_CLIENT,
+                         "Container '%s': restartAttemptPeriod must be between 60 and 1800.",
                          container->name);
     if (container->restart_policy && container->restart_policy->ignored_exit_codes.count > 50)
         return error_new(API_CLIENT, "Container '%s': ignoredExitCodes can have at most 50 items.",
@@ -99,7 +108,8 @@ static struct error *check_times(const struct ecs_container_definition *containe
 
 static struct error *check_credentials(const struct ecs_container_definition *container)
 {
-    if (container->repository_credentials && str_is_empty(container->repository_credentials->credentials_parameter))
+    if (container->repository_credentials &&
+        str_is_empty(container->repository_credentials->credentials_parameter))
         return error_new(API_CLIENT, "Container '%s': credentialsParameter should not be empty.",
                          container->name);
     return NULL;
@@ -132,9 +142,11 @@ static struct error *check_constraints(const struct ecs_task_definition *definit
         if (!constraint->type)
             return error_new(API_CLIENT, "Placement constraint type should not be null or empty.");
         if (str_is_empty(constraint->expression))
-            return error_new(API_CLIENT, "Placement constraint expression should not be null or empty.");
+            return error_new(API_CLIENT,
+                             "Placement constraint expression should not be null or empty.");
         if (strlen(constraint->expression) > EXPRESSION_CHARS_MAX)
-            return error_new(API_CLIENT, "Placement constraint expression is longer than %d characters.",
+            return error_new(API_CLIENT,
+                             "Placement constraint expression is longer than %d characters.",
                              EXPRESSION_CHARS_MAX);
     }
     return NULL;
@@ -170,7 +182,8 @@ struct error *definition_check_containers(const struct ecs_task_definition *defi
 struct error *definition_check_health(const struct ecs_task_definition *definition)
 {
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
         const struct ecs_health_check *health = container->health_check;
 
         if (!health)
@@ -187,18 +200,22 @@ struct error *definition_check_health(const struct ecs_task_definition *definiti
         };
 
         if (health->command.count == 0 || str_is_empty(health->command.items[0]))
-            return error_new(API_CLIENT, "Health check command of container '%s' should not be empty.",
+            return error_new(API_CLIENT,
+                             "Health check command of container '%s' should not be empty.",
                              container->name);
-        if (health->command.count == 1 &&
-            (strcmp(health->command.items[0], "CMD") == 0 || strcmp(health->command.items[0], "CMD-SHELL") == 0))
-            return error_new(API_CLIENT, "Health check command of container '%s' has nothing behind %s.",
+        if (health->command.count == 1 && (strcmp(health->command.items[0], "CMD") == 0 ||
+                                           strcmp(health->command.items[0], "CMD-SHELL") == 0))
+            return error_new(API_CLIENT,
+                             "Health check command of container '%s' has nothing behind %s.",
                              container->name, health->command.items[0]);
         for (size_t j = 0; j < ARRAY_LEN(bounds); j++)
-            if (bounds[j].is_set && (bounds[j].value < bounds[j].min || bounds[j].value > bounds[j].max))
-                return error_new(API_CLIENT,
-                                 "Health check %s of container '%s' must be between %d and %d, but was %d.",
-                                 bounds[j].name, container->name, (int)bounds[j].min, (int)bounds[j].max,
-                                 (int)bounds[j].value);
+            if (bounds[j].is_set &&
+                (bounds[j].value < bounds[j].min || bounds[j].value > bounds[j].max))
+                return error_new(
+                    API_CLIENT,
+                    "Health check %s of container '%s' must be between %d and %d, but was %d.",
+                    bounds[j].name, container->name, (int)bounds[j].min, (int)bounds[j].max,
+                    (int)bounds[j].value);
     }
     return NULL;
 }

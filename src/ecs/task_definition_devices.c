@@ -32,11 +32,12 @@ static struct error *check_requirement(const struct ecs_task_definition *definit
 
     if (requirement->type == ECS_RESOURCE_TYPE_GPU &&
         (!str_to_int64(requirement->value, &count) || count < 1 || count > 1024))
-        return error_new(API_CLIENT, "Container '%s': the number of GPUs '%s' is invalid.", container->name,
-                         requirement->value);
+        return error_new(API_CLIENT, "Container '%s': the number of GPUs '%s' is invalid.",
+                         container->name, requirement->value);
     if (requirement->type == ECS_RESOURCE_TYPE_INFERENCE_ACCELERATOR &&
         !has_accelerator(definition, requirement->value))
-        return error_new(API_CLIENT, "Container '%s': the inference accelerator '%s' is not defined.",
+        return error_new(API_CLIENT,
+                         "Container '%s': the inference accelerator '%s' is not defined.",
                          container->name, requirement->value);
     return NULL;
 }
@@ -45,14 +46,18 @@ static struct error *check_requirement(const struct ecs_task_definition *definit
 struct error *definition_check_devices(const struct ecs_task_definition *definition)
 {
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
 
         for (size_t j = 0; j < container->resource_requirements.count; j++)
-            TRY(check_requirement(definition, container, &container->resource_requirements.items[j]));
+            TRY(check_requirement(definition, container,
+                                  &container->resource_requirements.items[j]));
     }
     for (size_t i = 0; i < definition->inference_accelerators.count; i++)
-        if (!is_accelerator_used(definition, definition->inference_accelerators.items[i].device_name))
-            return error_new(API_CLIENT, "The inference accelerator '%s' is not used by any container.",
+        if (!is_accelerator_used(definition,
+                                 definition->inference_accelerators.items[i].device_name))
+            return error_new(API_CLIENT,
+                             "The inference accelerator '%s' is not used by any container.",
                              definition->inference_accelerators.items[i].device_name);
     if (definition->ephemeral_storage && (definition->ephemeral_storage->size_in_gib < 21 ||
                                           definition->ephemeral_storage->size_in_gib > 200))
@@ -77,14 +82,17 @@ struct error *definition_check_proxy(const struct ecs_task_definition *definitio
     if (!proxy)
         return NULL;
     if (definition_network_mode(definition) != ECS_NETWORK_MODE_AWSVPC)
-        return error_new(API_CLIENT, "A proxyConfiguration is supported only when networkMode=awsvpc.");
+        return error_new(API_CLIENT,
+                         "A proxyConfiguration is supported only when networkMode=awsvpc.");
     if (!definition_container(definition, proxy->container_name))
         return error_new(API_CLIENT, "The proxyConfiguration names the unknown container '%s'.",
                          proxy->container_name);
     if (str_is_empty(property(proxy, "IgnoredUID")) && str_is_empty(property(proxy, "IgnoredGID")))
-        return error_new(API_CLIENT, "The proxyConfiguration requires the property IgnoredUID or IgnoredGID.");
+        return error_new(API_CLIENT,
+                         "The proxyConfiguration requires the property IgnoredUID or IgnoredGID.");
     for (size_t i = 0; i < ARRAY_LEN(required); i++)
         if (str_is_empty(property(proxy, required[i])))
-            return error_new(API_CLIENT, "The proxyConfiguration requires the property %s.", required[i]);
+            return error_new(API_CLIENT, "The proxyConfiguration requires the property %s.",
+                             required[i]);
     return NULL;
 }

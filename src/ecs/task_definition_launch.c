@@ -7,10 +7,11 @@
 
 static struct error *refuse_size(const char *name)
 {
-    return error_new(API_CLIENT,
-                     "Invalid '%s' setting for task. For more information, see the Troubleshooting section of "
-                     "the Amazon ECS Developer Guide.",
-                     name);
+    return error_new(
+        API_CLIENT,
+        "Invalid '%s' setting for task. For more information, see the Troubleshooting section of "
+        "the Amazon ECS Developer Guide.",
+        name);
 }
 
 struct error *definition_check_ec2(const struct ecs_task_definition *definition)
@@ -22,7 +23,8 @@ struct error *definition_check_ec2(const struct ecs_task_definition *definition)
     if (definition->memory)
         return NULL;
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
 
         if (container->memory == 0 && container->memory_reservation == 0)
             return error_new(API_CLIENT,
@@ -38,12 +40,15 @@ struct error *definition_check_external(const struct ecs_task_definition *defini
 {
     TRY(definition_check_ec2(definition));
     if (definition_network_mode(definition) == ECS_NETWORK_MODE_AWSVPC)
-        return error_new(API_CLIENT, "The network mode awsvpc is not supported for the EXTERNAL launch type.");
+        return error_new(API_CLIENT,
+                         "The network mode awsvpc is not supported for the EXTERNAL launch type.");
     if (definition->inference_accelerators.count > 0)
-        return error_new(API_CLIENT, "Inference accelerators are not supported for the EXTERNAL launch type.");
+        return error_new(API_CLIENT,
+                         "Inference accelerators are not supported for the EXTERNAL launch type.");
     for (size_t i = 0; i < definition->volumes.count; i++)
         if (definition->volumes.items[i].efs_volume_configuration)
-            return error_new(API_CLIENT, "EFS volumes are not supported for the EXTERNAL launch type.");
+            return error_new(API_CLIENT,
+                             "EFS volumes are not supported for the EXTERNAL launch type.");
     return NULL;
 }
 
@@ -53,20 +58,23 @@ struct error *definition_check_managed_instances(const struct ecs_task_definitio
 
     TRY(definition_check_ec2(definition));
     if (mode != ECS_NETWORK_MODE_AWSVPC && mode != ECS_NETWORK_MODE_HOST)
-        return error_new(API_CLIENT, "The MANAGED_INSTANCES launch type supports only the network modes awsvpc and "
-                                     "host.");
+        return error_new(
+            API_CLIENT,
+            "The MANAGED_INSTANCES launch type supports only the network modes awsvpc and "
+            "host.");
     return NULL;
 }
 
 /* ---- Fargate (TD- section 5) ---- */
 
-/* API-093: per CPU size, memory from, to and in steps of, MiB. The smallest size has no even steps. */
+/* API-093: per CPU size, memory from, to and in steps of, MiB. The smallest size has no even steps.
+ */
 static const struct {
     int cpu, memory_min, memory_max, step;
 } fargate_sizes[] = {
-    {256, 512, 1024, 512},       {256, 2048, 2048, 1024},      {512, 1024, 4096, 1024},
-    {1024, 2048, 8192, 1024},    {2048, 4096, 16384, 1024},    {4096, 8192, 30720, 1024},
-    {8192, 16384, 61440, 4096},  {16384, 32768, 122880, 8192},
+    {256, 512, 1024, 512},      {256, 2048, 2048, 1024},      {512, 1024, 4096, 1024},
+    {1024, 2048, 8192, 1024},   {2048, 4096, 16384, 1024},    {4096, 8192, 30720, 1024},
+    {8192, 16384, 61440, 4096}, {16384, 32768, 122880, 8192},
 };
 
 static bool is_fargate_size(int64_t cpu, int64_t memory)
@@ -89,10 +97,12 @@ static struct error *check_fargate_size(const struct ecs_task_definition *defini
     if (!definition->cpu)
         return error_new(API_CLIENT, "Fargate requires that 'cpu' be defined at the task level.");
     if (!definition->memory)
-        return error_new(API_CLIENT, "Fargate requires that 'memory' be defined at the task level.");
+        return error_new(API_CLIENT,
+                         "Fargate requires that 'memory' be defined at the task level.");
     if (!is_fargate_size(cpu, memory))
         return error_new(API_CLIENT,
-                         "No Fargate configuration exists for given values: %lld CPU, %lld memory. See the Amazon "
+                         "No Fargate configuration exists for given values: %lld CPU, %lld memory. "
+                         "See the Amazon "
                          "ECS documentation for the valid values.",
                          (long long)cpu, (long long)memory);
     return NULL;
@@ -117,8 +127,10 @@ static struct error *check_fargate_logs(const struct ecs_task_definition *defini
     if (!has_prefix)
         return error_new(API_CLIENT, "Log driver awslogs requires options: awslogs-stream-prefix");
     if (!definition->execution_role_arn)
-        return error_new(API_CLIENT, "Fargate requires task definition to have execution role ARN to support log "
-                                     "driver awslogs.");
+        return error_new(
+            API_CLIENT,
+            "Fargate requires task definition to have execution role ARN to support log "
+            "driver awslogs.");
     return NULL;
 }
 
@@ -176,8 +188,8 @@ static struct error *check_fargate_container(const struct ecs_task_definition *d
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].is_used)
-            return error_new(API_CLIENT, "Fargate does not support %s (container '%s').", rows[i].what,
-                             container->name);
+            return error_new(API_CLIENT, "Fargate does not support %s (container '%s').",
+                             rows[i].what, container->name);
     return check_fargate_logs(definition, container);
 }
 
@@ -194,7 +206,8 @@ struct error *definition_check_fargate(const struct ecs_task_definition *definit
         const struct ecs_volume *volume = &definition->volumes.items[i];
 
         if (volume->docker_volume_configuration || (volume->host && volume->host->source_path))
-            return error_new(API_CLIENT, "Fargate does not support the configuration of volume '%s'.",
+            return error_new(API_CLIENT,
+                             "Fargate does not support the configuration of volume '%s'.",
                              volume->name);
     }
     for (size_t i = 0; i < definition->container_definitions.count; i++)

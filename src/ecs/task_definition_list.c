@@ -25,7 +25,8 @@ static struct error *read_place(const struct page *page, struct place *ret)
     *ret = (struct place){0};
     if (!page->after)
         return NULL;
-    if (!colon || (colon[1] && (!str_to_int64(colon + 1, &revision) || revision < 1 || revision > INT32_MAX)))
+    if (!colon ||
+        (colon[1] && (!str_to_int64(colon + 1, &revision) || revision < 1 || revision > INT32_MAX)))
         return error_new(API_INVALID_PARAMETER, "Invalid token");
     ret->family = arena_dup_n(page->arena, page->after, (size_t)(colon - page->after));
     ret->revision = (int)revision;
@@ -52,9 +53,10 @@ static enum definition_status wanted_status(enum ecs_task_definition_status stat
     }
 }
 
-/* ListTaskDefinitions: families by name and revisions by number, or both the other way (API-115). familyPrefix is a
- * whole family name here. */
-struct error *api_list_task_definitions(struct call *call, const struct ecs_list_task_definitions_request *in,
+/* ListTaskDefinitions: families by name and revisions by number, or both the other way (API-115).
+ * familyPrefix is a whole family name here. */
+struct error *api_list_task_definitions(struct call *call,
+                                        const struct ecs_list_task_definitions_request *in,
                                         struct ecs_list_task_definitions_response *out)
 {
     struct state *state = ecs_of(call)->state;
@@ -68,9 +70,10 @@ struct error *api_list_task_definitions(struct call *call, const struct ecs_list
     size_t passed = 0;
 
     TRY(call_authorize(call, "ecs:ListTaskDefinitions", "*"));
-    TRY(page_open(call, "ListTaskDefinitions",
-                  arena_printf(call->arena, "%d/%d/%s", (int)status, is_descending, only ? only : ""),
-                  PAGE_ASKED(in), 100, 100, &page));
+    TRY(page_open(
+        call, "ListTaskDefinitions",
+        arena_printf(call->arena, "%d/%d/%s", (int)status, is_descending, only ? only : ""),
+        PAGE_ASKED(in), 100, 100, &page));
     TRY(read_place(&page, &place));
     SET_LIST(call->arena, &out->task_definition_arns, page.limit);
     out->task_definition_arns.count = 0;
@@ -83,9 +86,9 @@ struct error *api_list_task_definitions(struct call *call, const struct ecs_list
         family = is_descending ? state_family_before(state, scope, place.family)
                                : state_family_after(state, scope, place.family);
     while (family) {
-        const struct task_definition *next =
-            state_revision_after(state, scope, family->name, status,
-                                 str_eq(place.family, family->name) ? place.revision : 0, is_descending);
+        const struct task_definition *next = state_revision_after(
+            state, scope, family->name, status,
+            str_eq(place.family, family->name) ? place.revision : 0, is_descending);
 
         if (next && page_is_full(&page)) {
             out->next_token = place_token(&page, &place);
@@ -111,7 +114,8 @@ struct error *api_list_task_definitions(struct call *call, const struct ecs_list
     return NULL;
 }
 
-static bool is_listed(const struct task_family *family, enum ecs_task_definition_family_status status)
+static bool is_listed(const struct task_family *family,
+                      enum ecs_task_definition_family_status status)
 {
     switch (status) {
     case ECS_TASK_DEFINITION_FAMILY_STATUS_ACTIVE:
@@ -124,9 +128,10 @@ static bool is_listed(const struct task_family *family, enum ecs_task_definition
 }
 
 /* ListTaskDefinitionFamilies: familyPrefix is a true prefix here (API-116). */
-struct error *api_list_task_definition_families(struct call *call,
-                                                const struct ecs_list_task_definition_families_request *in,
-                                                struct ecs_list_task_definition_families_response *out)
+struct error *
+api_list_task_definition_families(struct call *call,
+                                  const struct ecs_list_task_definition_families_request *in,
+                                  struct ecs_list_task_definition_families_response *out)
 {
     struct state *state = ecs_of(call)->state;
     const struct scope *scope = call_scope(call);
@@ -138,7 +143,8 @@ struct error *api_list_task_definition_families(struct call *call,
 
     TRY(call_authorize(call, "ecs:ListTaskDefinitionFamilies", "*"));
     TRY(page_open(call, "ListTaskDefinitionFamilies",
-                  arena_printf(call->arena, "%d/%s", (int)in->status, prefix), PAGE_ASKED(in), 100, 100, &page));
+                  arena_printf(call->arena, "%d/%s", (int)in->status, prefix), PAGE_ASKED(in), 100,
+                  100, &page));
     SET_LIST(call->arena, &out->families, page.limit);
     out->families.count = 0;
 

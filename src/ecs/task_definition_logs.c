@@ -29,7 +29,8 @@ static struct error *check_router(const struct ecs_container_definition *contain
     const struct ecs_firelens_configuration *firelens = container->firelens_configuration;
 
     if (!container->essential)
-        return error_new(API_CLIENT, "Container '%s' with a firelensConfiguration must be essential.",
+        return error_new(API_CLIENT,
+                         "Container '%s' with a firelensConfiguration must be essential.",
                          container->name);
     for (size_t i = 0; i < firelens->options.count; i++) {
         const char *key = firelens->options.items[i].key;
@@ -45,7 +46,8 @@ static struct error *check_router(const struct ecs_container_definition *contain
         else
             is_fine = false;
         if (!is_fine)
-            return error_new(API_CLIENT, "Container '%s': firelensConfiguration option %s=%s is invalid.",
+            return error_new(API_CLIENT,
+                             "Container '%s': firelensConfiguration option %s=%s is invalid.",
                              container->name, key, value);
     }
     return NULL;
@@ -59,8 +61,9 @@ static struct error *check_execution_role(const struct ecs_task_definition *defi
         return NULL;
     if (container->secrets.count > 0 ||
         (container->log_configuration && container->log_configuration->secret_options.count > 0))
-        return error_new(API_CLIENT, "When you are specifying container secrets, you must also specify a value "
-                                     "for 'executionRoleArn'.");
+        return error_new(API_CLIENT,
+                         "When you are specifying container secrets, you must also specify a value "
+                         "for 'executionRoleArn'.");
     return NULL;
 }
 
@@ -70,7 +73,8 @@ struct error *definition_check_logs(const struct ecs_task_definition *definition
     const struct ecs_container_definition *sender = NULL;
 
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
         const struct ecs_log_configuration *log = container->log_configuration;
 
         TRY(check_execution_role(definition, container));
@@ -81,8 +85,10 @@ struct error *definition_check_logs(const struct ecs_task_definition *definition
         if (!container->firelens_configuration)
             continue;
         if (router)
-            return error_new(API_CLIENT, "Only one container can have a firelensConfiguration: '%s' and '%s' do.",
-                             router->name, container->name);
+            return error_new(
+                API_CLIENT,
+                "Only one container can have a firelensConfiguration: '%s' and '%s' do.",
+                router->name, container->name);
         router = container;
         TRY(check_router(container));
     }

@@ -41,16 +41,19 @@ struct error *definition_check_network(const struct ecs_task_definition *definit
     enum ecs_network_mode mode = definition_network_mode(definition);
 
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
 
         if (mode == ECS_NETWORK_MODE_AWSVPC)
             TRY(check_awsvpc(container));
         if (mode != ECS_NETWORK_MODE_BRIDGE && container->links.count > 0)
-            return error_new(API_CLIENT, "Links are not supported on container when networkMode=%s.",
+            return error_new(API_CLIENT,
+                             "Links are not supported on container when networkMode=%s.",
                              ecs_network_mode_name(mode));
         for (size_t j = 0; j < container->dns_search_domains.count; j++)
             if (!is_domain(container->dns_search_domains.items[j]))
-                return error_new(API_CLIENT, "Invalid 'dnsSearchDomains' setting for container '%s'.",
+                return error_new(API_CLIENT,
+                                 "Invalid 'dnsSearchDomains' setting for container '%s'.",
                                  container->name);
         for (size_t j = 0; j < container->extra_hosts.count; j++)
             if (str_is_empty(container->extra_hosts.items[j].hostname) ||

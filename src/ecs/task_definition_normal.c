@@ -40,8 +40,8 @@ static bool read_size(const char *text, const char *unit, int64_t *ret)
     return *ret > 0;
 }
 
-static struct error *normal_size(struct arena *arena, const char *name, const char *text, const char *unit,
-                                 const char **ret)
+static struct error *normal_size(struct arena *arena, const char *name, const char *text,
+                                 const char *unit, const char **ret)
 {
     int64_t number;
 
@@ -50,10 +50,11 @@ static struct error *normal_size(struct arena *arena, const char *name, const ch
         return NULL;
     }
     if (!read_size(text, unit, &number))
-        return error_new(API_CLIENT,
-                         "Invalid '%s' setting for task. For more information, see the Troubleshooting "
-                         "section of the Amazon ECS Developer Guide.",
-                         name);
+        return error_new(
+            API_CLIENT,
+            "Invalid '%s' setting for task. For more information, see the Troubleshooting "
+            "section of the Amazon ECS Developer Guide.",
+            name);
     *ret = arena_printf(arena, "%lld", (long long)number);
     return NULL;
 }
@@ -67,7 +68,8 @@ static const char *none_if_empty(const char *text)
 #define SHOW_LIST(list) ((list)->is_set = true)
 
 /* API-097, TD-048, TD-050: where host and container share addresses, their ports are the same. */
-static void normal_ports(struct arena *arena, enum ecs_network_mode mode, struct ecs_port_mapping_list *list)
+static void normal_ports(struct arena *arena, enum ecs_network_mode mode,
+                         struct ecs_port_mapping_list *list)
 {
     struct ecs_port_mapping *ports = ARENA_ARRAY(arena, struct ecs_port_mapping, list->count);
 
@@ -79,8 +81,8 @@ static void normal_ports(struct arena *arena, enum ecs_network_mode mode, struct
             port->protocol = ECS_TRANSPORT_PROTOCOL_TCP;
         port->container_port_range = none_if_empty(port->container_port_range);
         port->name = none_if_empty(port->name);
-        if ((mode == ECS_NETWORK_MODE_HOST || mode == ECS_NETWORK_MODE_AWSVPC) && port->has_container_port &&
-            !port->container_port_range && port->host_port == 0)
+        if ((mode == ECS_NETWORK_MODE_HOST || mode == ECS_NETWORK_MODE_AWSVPC) &&
+            port->has_container_port && !port->container_port_range && port->host_port == 0)
             SET(port, host_port, port->container_port);
     }
     list->items = ports;
@@ -88,7 +90,8 @@ static void normal_ports(struct arena *arena, enum ecs_network_mode mode, struct
 }
 
 /* API-103: interval, timeout and retries are shown even when they are the defaults. */
-static struct ecs_health_check *normal_health(struct arena *arena, const struct ecs_health_check *in)
+static struct ecs_health_check *normal_health(struct arena *arena,
+                                              const struct ecs_health_check *in)
 {
     struct ecs_health_check *health = ARENA_NEW(arena, struct ecs_health_check);
 
@@ -120,7 +123,8 @@ static void normal_container(struct arena *arena, enum ecs_network_mode mode,
         container->health_check = normal_health(arena, container->health_check);
 }
 
-struct error *definition_normalize(struct arena *arena, const struct ecs_register_task_definition_request *in,
+struct error *definition_normalize(struct arena *arena,
+                                   const struct ecs_register_task_definition_request *in,
                                    struct ecs_task_definition *ret)
 {
     struct ecs_task_definition definition = {
@@ -157,8 +161,8 @@ struct error *definition_normalize(struct arena *arena, const struct ecs_registe
     return NULL;
 }
 
-const struct ecs_container_definition *definition_container(const struct ecs_task_definition *definition,
-                                                            const char *name)
+const struct ecs_container_definition *
+definition_container(const struct ecs_task_definition *definition, const char *name)
 {
     for (size_t i = 0; name && i < definition->container_definitions.count; i++)
         if (strcmp(definition->container_definitions.items[i].name, name) == 0)

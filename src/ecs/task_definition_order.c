@@ -14,8 +14,8 @@ static void wait_for(const struct ecs_task_definition *definition, struct graph 
 }
 
 /* API-102, TD-086 */
-static struct error *check_dependencies(const struct ecs_task_definition *definition, struct graph *graph,
-                                        size_t at)
+static struct error *check_dependencies(const struct ecs_task_definition *definition,
+                                        struct graph *graph, size_t at)
 {
     const struct ecs_container_definition *container = &definition->container_definitions.items[at];
 
@@ -25,23 +25,29 @@ static struct error *check_dependencies(const struct ecs_task_definition *defini
             definition_container(definition, dependency->container_name);
 
         if (!target)
-            return error_new(API_CLIENT, "Cannot depend on container + '%s' because it does not exist",
+            return error_new(API_CLIENT,
+                             "Cannot depend on container + '%s' because it does not exist",
                              dependency->container_name);
         if (target->essential && (dependency->condition == ECS_CONTAINER_CONDITION_SUCCESS ||
                                   dependency->condition == ECS_CONTAINER_CONDITION_COMPLETE))
-            return error_new(API_CLIENT, "A dependency container with SUCCESS or COMPLETE condition cannot be an "
-                                         "essential container");
+            return error_new(
+                API_CLIENT,
+                "A dependency container with SUCCESS or COMPLETE condition cannot be an "
+                "essential container");
         if (dependency->condition == ECS_CONTAINER_CONDITION_HEALTHY && !target->health_check)
             return error_new(API_CLIENT,
-                             "Container '%s' depends on container '%s' being HEALTHY, which has no health check.",
+                             "Container '%s' depends on container '%s' being HEALTHY, which has no "
+                             "health check.",
                              container->name, target->name);
         wait_for(definition, graph, at, target);
     }
     return NULL;
 }
 
-/* TD-065: "name" or "name:alias" of a container of this definition; a link waits for its target (TD-130). */
-static struct error *check_links(const struct ecs_task_definition *definition, struct graph *graph, size_t at)
+/* TD-065: "name" or "name:alias" of a container of this definition; a link waits for its target
+ * (TD-130). */
+static struct error *check_links(const struct ecs_task_definition *definition, struct graph *graph,
+                                 size_t at)
 {
     const struct ecs_container_definitions *containers = &definition->container_definitions;
     const struct ecs_container_definition *container = &containers->items[at];
@@ -52,10 +58,12 @@ static struct error *check_links(const struct ecs_task_definition *definition, s
         const struct ecs_container_definition *target = NULL;
 
         for (size_t j = 0; j < containers->count; j++)
-            if (strlen(containers->items[j].name) == len && memcmp(containers->items[j].name, link, len) == 0)
+            if (strlen(containers->items[j].name) == len &&
+                memcmp(containers->items[j].name, link, len) == 0)
                 target = &containers->items[j];
         if (!target || (link[len] == ':' && !link[len + 1]))
-            return error_new(API_CLIENT, "Link '%s' of container '%s' is invalid.", link, container->name);
+            return error_new(API_CLIENT, "Link '%s' of container '%s' is invalid.", link,
+                             container->name);
         wait_for(definition, graph, at, target);
     }
     return NULL;
@@ -90,9 +98,12 @@ struct error *definition_check_order(const struct ecs_task_definition *definitio
         TRY(check_links(definition, &graph, i));
         for (size_t j = 0; j < container->volumes_from.count; j++)
             wait_for(definition, &graph, i,
-                     definition_container(definition, container->volumes_from.items[j].source_container));
+                     definition_container(definition,
+                                          container->volumes_from.items[j].source_container));
     }
     if (has_cycle(&graph, containers->count))
-        return error_new(API_CLIENT, "The containers of a task definition cannot depend on each other in a cycle.");
+        return error_new(
+            API_CLIENT,
+            "The containers of a task definition cannot depend on each other in a cycle.");
     return NULL;
 }

@@ -1,8 +1,9 @@
-/* task_definition_parts.h - what registering a task definition is made of: filling in, checking, and what
- * follows from it. Pure: a request in, an answer's shape or a refusal out.
+/* task_definition_parts.h - what registering a task definition is made of: filling in, checking,
+ * and what follows from it. Pure: a request in, an answer's shape or a refusal out.
  *
- * definition_normalize() makes the definition as it will be answered; each check looks at one concept of
- * it and stops at the first fault, as ECS does. Whatever is refused is a ClientException (API-089).
+ * definition_normalize() makes the definition as it will be answered; each check looks at one
+ * concept of it and stops at the first fault, as ECS does. Whatever is refused is a ClientException
+ * (API-089).
  *
  * Ownership  The definition lives in the arena it was made in and lends strings from the request.
  */
@@ -13,23 +14,24 @@
 #include "base/error.h"
 #include "gen/ecs_types.h"
 
-#define DEFINITION_CONTAINERS_MAX 10              /* TD-011, MS-242 */
-#define DEFINITION_BYTES_MAX      (64 * 1024)     /* MS-241 */
-#define DEFINITION_REVISIONS_MAX  1000000         /* TD-010, MS-240 */
+#define DEFINITION_CONTAINERS_MAX 10          /* TD-011, MS-242 */
+#define DEFINITION_BYTES_MAX      (64 * 1024) /* MS-241 */
+#define DEFINITION_REVISIONS_MAX  1000000     /* TD-010, MS-240 */
 
 /* ---- task_definition_normal.c ---- */
 
-/* Copies the request and fills in what ECS fills in: defaults, MiB and CPU units, empty lists. Refuses only
- * what cannot be read as a size (TD-029). */
+/* Copies the request and fills in what ECS fills in: defaults, MiB and CPU units, empty lists.
+ * Refuses only what cannot be read as a size (TD-029). */
 MUST_USE struct error *definition_normalize(struct arena *arena,
                                             const struct ecs_register_task_definition_request *in,
                                             struct ecs_task_definition *ret);
 
 /* ---- task_definition_check.c ---- */
 
-/* Everything that can be refused but launch types, which ret_compatibilities (API-091) tells: a definition that fails
- * a type it asks for is refused. */
-MUST_USE struct error *definition_check(struct arena *arena, const struct ecs_task_definition *definition,
+/* Everything that can be refused but launch types, which ret_compatibilities (API-091) tells: a
+ * definition that fails a type it asks for is refused. */
+MUST_USE struct error *definition_check(struct arena *arena,
+                                        const struct ecs_task_definition *definition,
                                         struct ecs_compatibility_list *ret_compatibilities);
 
 /* ---- one concept each, called by definition_check() in this order ---- */
@@ -37,7 +39,7 @@ MUST_USE struct error *definition_check(struct arena *arena, const struct ecs_ta
 typedef struct error *definition_check_fn(const struct ecs_task_definition *definition);
 definition_check_fn definition_check_containers; /* names, images, environment, user... */
 definition_check_fn definition_check_health;
-definition_check_fn definition_check_size;    /* cpu and memory against each other */
+definition_check_fn definition_check_size; /* cpu and memory against each other */
 definition_check_fn definition_check_ports;
 definition_check_fn definition_check_network; /* what the network mode allows (TD- section 6) */
 definition_check_fn definition_check_volumes;
@@ -55,7 +57,8 @@ definition_check_fn definition_check_managed_instances;
 
 /* ---- what follows ---- */
 
-/* The capabilities a host needs (TD- section 8, API-111), sorted, each once; also "name=value" for built-ins. */
+/* The capabilities a host needs (TD- section 8, API-111), sorted, each once; also "name=value" for
+ * built-ins. */
 void definition_requires(struct arena *arena, const struct ecs_task_definition *definition,
                          const char *const **ret_names, size_t *ret_count);
 
@@ -74,8 +77,9 @@ void definition_demand(struct arena *arena, const struct ecs_task_definition *de
 
 /* ---- small things the parts share ---- */
 
-const struct ecs_container_definition *definition_container(const struct ecs_task_definition *definition,
-                                                            const char *name); /* NULL: none */
+const struct ecs_container_definition *
+definition_container(const struct ecs_task_definition *definition,
+                     const char *name); /* NULL: none */
 /* Unset is bridge (TD-026). */
 enum ecs_network_mode definition_network_mode(const struct ecs_task_definition *definition);
 static inline int64_t definition_number(const char *text) /* of a normalised size; 0: NULL */

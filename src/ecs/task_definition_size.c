@@ -16,12 +16,14 @@ static struct error *check_container(const struct ecs_container_definition *cont
     if (container->cpu < 0)
         return error_new(API_CLIENT, "Invalid 'cpu' setting for container '%s'.", container->name);
     if (memory < 0 || (memory > 0 && memory < CONTAINER_MEMORY_MIN_MIB))
-        return error_new(API_CLIENT, "Invalid 'memory' setting for container '%s'. The minimum is %d MiB.",
+        return error_new(API_CLIENT,
+                         "Invalid 'memory' setting for container '%s'. The minimum is %d MiB.",
                          container->name, CONTAINER_MEMORY_MIN_MIB);
     if (reservation < 0 || (reservation > 0 && reservation < CONTAINER_MEMORY_MIN_MIB))
-        return error_new(API_CLIENT,
-                         "Invalid 'memoryReservation' setting for container '%s'. The minimum is %d MiB.",
-                         container->name, CONTAINER_MEMORY_MIN_MIB);
+        return error_new(
+            API_CLIENT,
+            "Invalid 'memoryReservation' setting for container '%s'. The minimum is %d MiB.",
+            container->name, CONTAINER_MEMORY_MIN_MIB);
     /* Equal is accepted in practice (TD-044). */
     if (memory > 0 && reservation > memory)
         return error_new(API_CLIENT,
@@ -38,18 +40,21 @@ struct error *definition_check_size(const struct ecs_task_definition *definition
     int64_t memory = 0;
 
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
-        const struct ecs_container_definition *container = &definition->container_definitions.items[i];
+        const struct ecs_container_definition *container =
+            &definition->container_definitions.items[i];
 
         TRY(check_container(container));
         cpu += container->cpu;
         memory += reserved_memory(container);
     }
     if (definition->cpu && cpu > definition_number(definition->cpu))
-        return error_new(API_CLIENT, "The sum of all container 'cpu' values cannot be greater than the value of "
-                                     "the task 'cpu'.");
+        return error_new(
+            API_CLIENT, "The sum of all container 'cpu' values cannot be greater than the value of "
+                        "the task 'cpu'.");
     if (definition->memory && memory > definition_number(definition->memory))
-        return error_new(API_CLIENT, "The sum of all container 'memory' values cannot be greater than the value "
-                                     "of the task 'memory'.");
+        return error_new(
+            API_CLIENT, "The sum of all container 'memory' values cannot be greater than the value "
+                        "of the task 'memory'.");
     return NULL;
 }
 
@@ -58,10 +63,11 @@ static int32_t clamp(int64_t number)
     return number > INT32_MAX ? INT32_MAX : (int32_t)number;
 }
 
-/* Ports fixed on the host: every port in host mode, those with a hostPort in bridge mode. Tasks with an address
- * of their own hold none. */
+/* Ports fixed on the host: every port in host mode, those with a hostPort in bridge mode. Tasks
+ * with an address of their own hold none. */
 static void demand_ports(const struct ecs_task_definition *definition,
-                         const struct ecs_container_definition *container, struct definition_demand *ret)
+                         const struct ecs_container_definition *container,
+                         struct definition_demand *ret)
 {
     enum ecs_network_mode mode = definition_network_mode(definition);
 

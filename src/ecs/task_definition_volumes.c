@@ -3,7 +3,8 @@
 #include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
 
-static const struct ecs_volume *find_volume(const struct ecs_task_definition *definition, const char *name)
+static const struct ecs_volume *find_volume(const struct ecs_task_definition *definition,
+                                            const char *name)
 {
     for (size_t i = 0; i < definition->volumes.count; i++)
         if (strcmp(definition->volumes.items[i].name, name) == 0)
@@ -20,14 +21,19 @@ static struct error *check_efs(const struct ecs_volume *volume)
     bool is_encrypted = efs->transit_encryption == ECS_EFS_TRANSIT_ENCRYPTION_ENABLED;
 
     if (str_is_empty(efs->file_system_id))
-        return error_new(API_CLIENT, "Volume '%s': fileSystemId should not be null or empty.", volume->name);
-    if (has_access_point && !str_is_empty(efs->root_directory) && strcmp(efs->root_directory, "/") != 0)
-        return error_new(API_CLIENT,
-                         "Volume '%s': rootDirectory must be / or omitted when an access point is specified.",
+        return error_new(API_CLIENT, "Volume '%s': fileSystemId should not be null or empty.",
                          volume->name);
-    if (!is_encrypted && (has_access_point || (auth && auth->iam == ECS_EFS_AUTHORIZATION_CONFIG_IAM_ENABLED)))
+    if (has_access_point && !str_is_empty(efs->root_directory) &&
+        strcmp(efs->root_directory, "/") != 0)
+        return error_new(
+            API_CLIENT,
+            "Volume '%s': rootDirectory must be / or omitted when an access point is specified.",
+            volume->name);
+    if (!is_encrypted &&
+        (has_access_point || (auth && auth->iam == ECS_EFS_AUTHORIZATION_CONFIG_IAM_ENABLED)))
         return error_new(API_CLIENT,
-                         "Volume '%s': transitEncryption must be ENABLED when IAM authorization or an access point "
+                         "Volume '%s': transitEncryption must be ENABLED when IAM authorization or "
+                         "an access point "
                          "is used.",
                          volume->name);
     return NULL;
@@ -39,7 +45,8 @@ static struct error *check_docker(const struct ecs_volume *volume)
     const struct ecs_docker_volume_configuration *docker = volume->docker_volume_configuration;
 
     if (docker->autoprovision && docker->scope != ECS_SCOPE_SHARED)
-        return error_new(API_CLIENT, "Volume '%s': autoprovision is supported only with the scope shared.",
+        return error_new(API_CLIENT,
+                         "Volume '%s': autoprovision is supported only with the scope shared.",
                          volume->name);
     return NULL;
 }
@@ -47,15 +54,18 @@ static struct error *check_docker(const struct ecs_volume *volume)
 static struct error *check_volume(const struct ecs_volume *volume)
 {
     int kinds = (volume->host != NULL) + (volume->docker_volume_configuration != NULL) +
-                (volume->efs_volume_configuration != NULL) + (volume->s3files_volume_configuration != NULL) +
-                (volume->fsx_windows_file_server_volume_configuration != NULL) + volume->configured_at_launch;
+                (volume->efs_volume_configuration != NULL) +
+                (volume->s3files_volume_configuration != NULL) +
+                (volume->fsx_windows_file_server_volume_configuration != NULL) +
+                volume->configured_at_launch;
 
     if (str_is_empty(volume->name))
         return error_new(API_CLIENT, "Volume.name should not be null or empty.");
     if (!name_is_valid(volume->name))
         return error_new(API_CLIENT, "Volume.name contains invalid characters.");
     if (kinds > 1)
-        return error_new(API_CLIENT, "Volume '%s' can have only one kind of configuration.", volume->name);
+        return error_new(API_CLIENT, "Volume '%s' can have only one kind of configuration.",
+                         volume->name);
     if (volume->efs_volume_configuration)
         TRY(check_efs(volume));
     if (volume->docker_volume_configuration)
@@ -72,7 +82,8 @@ static struct error *check_mounts(const struct ecs_task_definition *definition,
 
         if (str_is_empty(mount->source_volume) || str_is_empty(mount->container_path))
             return error_new(API_CLIENT,
-                             "Container '%s': sourceVolume and containerPath of a mount point should not be empty.",
+                             "Container '%s': sourceVolume and containerPath of a mount point "
+                             "should not be empty.",
                              container->name);
         if (!find_volume(definition, mount->source_volume))
             return error_new(API_CLIENT, "Unknown volume '%s'.", mount->source_volume);
@@ -81,10 +92,12 @@ static struct error *check_mounts(const struct ecs_task_definition *definition,
         const char *source = container->volumes_from.items[i].source_container;
 
         if (str_is_empty(source))
-            return error_new(API_CLIENT, "Container '%s': sourceContainer of volumesFrom should not be empty.",
+            return error_new(API_CLIENT,
+                             "Container '%s': sourceContainer of volumesFrom should not be empty.",
                              container->name);
         if (!definition_container(definition, source))
-            return error_new(API_CLIENT, "Container '%s' has volumesFrom the unknown container '%s'.",
+            return error_new(API_CLIENT,
+                             "Container '%s' has volumesFrom the unknown container '%s'.",
                              container->name, source);
     }
     return NULL;
@@ -97,7 +110,8 @@ struct error *definition_check_volumes(const struct ecs_task_definition *definit
 
         TRY(check_volume(volume));
         if (find_volume(definition, volume->name) != volume)
-            return error_new(API_CLIENT, "Volume names must be unique: '%s' is there twice.", volume->name);
+            return error_new(API_CLIENT, "Volume names must be unique: '%s' is there twice.",
+                             volume->name);
     }
     for (size_t i = 0; i < definition->container_definitions.count; i++)
         TRY(check_mounts(definition, &definition->container_definitions.items[i]));

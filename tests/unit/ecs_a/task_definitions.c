@@ -1,0 +1,281 @@
+/* Families and revisions: RegisterTaskDefinition, Describe, Deregister, the two lists. */
+#include "world.h"
+
+static int64_t register_one(struct world *world, const char *family)
+{
+    const char *answer = world_ok(
+        world, "RegisterTaskDefinition",
+        "{'family': '%s', 'containerDefinitions': [{'name': 'c', 'image': 'i', 'memory': 8}]}",
+        family);
+
+    return world_number(world, answer, "taskDefinition.revision");
+}
+
+/* API-090, API-014; what was asked comes back, what ECS adds is there, tags stand beside. */
+static void test_register(void **state)
+{
+    struct world *world = *state;
+    const char *answer = world_ok(world, "RegisterTaskDefinition",
+                                  "{'family': 'web', 'cpu': '256', 'executionRoleArn': "
+                                  "'arn:aws:iam::0:role/x', 'tags': [{'key': 'k', 'value': "
+                                  "'\u00fe\u00fe\u00ff\u00ff'}], 'containerDefinitions': [{'name': "
+                                  "'c', 'image': 'nginx', 'memory': 64, "
+                                  "'logConfiguration': {'logDriver': 'awslogs', 'options': "
+                                  "{'awslogs-group': 'g', 'awslogs-region': 'r'}}}]}");
+
+    assert_string_equal(world_text(world, answer, "taskDefinition.taskDefinitionArn"),
+                        ARN("task-definition/web:1"));
+    assert_int_equal(world_number(world, answer, "taskDefinition.revision"), 1);
+    assert_string_equal(world_text(world, answer, "taskDefinition.status"), "ACTIVE");
+    assert_string_equal(world_text(world, answer, "taskDefinition.cpu"), "256");
+    assert_string_equal(world_text(world, answer, "taskDefinition.registeredBy"),
+                        "arn:aws:iam::" ACCOUNT ":root");
+    assert_int_equal(world_number(world, answer, "taskDefinition.registeredAt"),
+                     world->now_ms / 1000);
+    assert_int_equal(world_count(world, answer, "taskDefinition.requiresAttributes"), 4);
+    assert_string_equal(world_text(world, answer, "taskDefinition.requiresAttributes.0.name"),
+                        "com.amazonaws.ecs.capability.docker-remote-api.1.18");
+    assert_int_equal(world_count(world, answer, "taskDefinition.compatibilities"), 2);
+    assert_int_equal(world_number(world, answer, "taskDefinition.containerDefinitions.0.essential"),
+                     1);
+    assert_int_equal(world_count(world, answer, "taskDefinition.volumes"), 0);
+    assert_string_equal(world_text(world, answer, "tags.0.value"),
+                        "\u00fe\u00fe\u00ff\u00ff"); /* TD-040 */
+    assert_false(world_has(world, answer, "taskDefinition.tags"));
+    assert_false(world_has(world, answer, "taskDefinition.requiresCompatibilities"));
+    assert_false(world_has(world, answer, "taskDefinition.memory"));
+    assert_false(world_has(world, answer, "taskDefinition.networkMode"));
+}
+
+/* TD-001, TD-004, TD-276, API-090 */
+static void test_revisions(void **state)
+{
+    struct world *world = *state;
+    const char *answer;
+
+    assert_int_equal(register_one(world, "web"), 1);
+    assert_int_equal(register_one(world, "web"), 2);
+    assert_int_equal(register_one(world, "other"), 1);
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'web'}");
+    assert_int_equal(world_number(world, answer, "taskDefinition.revision"), 2);
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'web:1'}");
+    assert_int_equal(world_number(world, answer, "taskDefinition.revision"), 1);
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': '%s'}",
+                      ARN("task-definition/web"));
+    assert_int_equal(world_number(world, answer, "taskDefinition.revision"), 2);
+
+    answer = world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:2'}");
+    assert_string_equal(world_text(world, answer, "taskDefinition.status"), "INACTIVE");
+    assert_int_equal(world_number(world, answer, "taskDefinition.deregisteredAt"),
+                     world->now_ms / 1000);
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'web'}");
+    assert_int_equal(world_number(world, answer, "taskDefinition.revision"), 1);
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'web:2'}"); /* TD-009 */
+    assert_string_equal(world_text(world, answer, "taskDefinition.status"), "INACTIVE");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:2'}"); /* API-021 */
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': '%s'}",
+             ARN("task-definition/web:1"));
+    world_refused(world, "DescribeTaskDefinition", "{'taskDefinition': 'web'}", API_CLIENT,
+                  "Unable to describe task definition.");
+    assert_int_equal(register_one(world, "web"), 3);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *why, *operation, *json, *text;
+        enum api_error code;
+    } rows[] = {
+        {"API-114", "DescribeTaskDefinition", "{'taskDefinition': 'nope'}",
+         "Unable to describe task definition.", API_CLIENT},
+        {"API-114", "DescribeTaskDefinition", "{'taskDefinition': 'web:9'}",
+         "Unable to describe task definition.", API_CLIENT},
+        {"TD- section 21", "DescribeTaskDefinition", "{'taskDefinition': 'web:x'}",
+         "Invalid revision number", API_INVALID_PARAMETER},
+        {"API-033", "DescribeTaskDefinition",
+         "{'taskDefinition': 'arn:aws:ecs:us-east-1:111111111111:task-definition/web:1'}",
+         "Identifier is for 111111111111", API_INVALID_PARAMETER},
+        {"another kind", "DescribeTaskDefinition",
+         "{'taskDefinition': 'arn:aws:ecs:us-east-1:000000000000:cluster/web'}",
+         "TaskDefinition Identifier is invalid", API_INVALID_PARAMETER},
+        {"API-113", "DeregisterTaskDefinition", "{'taskDefinition': 'web'}", "Revision is missing",
+         API_CLIENT},
+        {"API-113", "DeregisterTaskDefinition", "{'taskDefinition': 'web:7'}", "does not exist",
+         API_CLIENT},
+        {"API-030", "DeregisterTaskDefinition", "{}", "taskDefinition", API_INVALID_PARAMETER},
+        {"API-089", "RegisterTaskDefinition",
+         "{'family': 'f', 'containerDefinitions': [{'name': 'c', 'image': 'i'}]}",
+         "At least one of 'memory' or 'memoryReservation'", API_CLIENT},
+        {"API-089", "RegisterTaskDefinition", "{'family': 'f'}", "containerDefinitions",
+         API_CLIENT},
+        {"API-039", "RegisterTaskDefinition",
+         "{'family': 'f', 'tags': [{'key': 'aws:x', 'value': ''}], 'containerDefinitions': "
+         "[{'name': 'c', 'image': 'i', "
+         "'memory': 8}]}",
+         "aws:", API_CLIENT},
+        {"API-115", "ListTaskDefinitions", "{'sort': 'UP'}", "sort", API_INVALID_PARAMETER},
+    };
+    struct world *world = *state;
+
+    register_one(world, "web");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        world_refused(world, rows[i].operation, rows[i].json, rows[i].code, rows[i].text);
+    assert_int_equal(register_one(world, "f"), 1); /* what was refused took no number */
+}
+
+/* MS-241 */
+static void test_size_limit(void **state)
+{
+    struct world *world = *state;
+    char *value = arena_alloc(&world->arena, 64 * 1024 + 1);
+
+    memset(value, 'x', 64 * 1024);
+    world_refused(
+        world, "RegisterTaskDefinition",
+        arena_printf(
+            &world->arena,
+            "{'family': 'f', 'containerDefinitions': [{'name': 'c', 'image': 'i', 'memory': 8, "
+            "'environment': [{'name': 'E', 'value': '%s'}]}]}",
+            value),
+        API_CLIENT, "Max allowed length is '65536' bytes.");
+}
+
+/* API-045: tags only when asked for. */
+static void test_tags(void **state)
+{
+    struct world *world = *state;
+    const char *answer;
+
+    world_ok(world, "RegisterTaskDefinition",
+             "{'family': 'f', 'tags': [{'key': 'k', 'value': 'v'}], 'containerDefinitions': "
+             "[{'name': 'c', 'image': 'i', "
+             "'memory': 8}]}");
+    assert_false(world_has(
+        world, world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'f'}"), "tags"));
+    answer =
+        world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'f', 'include': ['TAGS']}");
+    assert_string_equal(world_text(world, answer, "tags.0.key"), "k");
+    register_one(world, "g");
+    answer =
+        world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'g', 'include': ['TAGS']}");
+    assert_int_equal(world_count(world, answer, "tags"), 0);
+}
+
+/* Everything of a list, page by page, in one line. */
+static const char *all_of(struct world *world, const char *operation, const char *more,
+                          const char *member, int size)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    const char *token = NULL;
+
+    do {
+        const char *answer =
+            world_ok(world, operation, "{'maxResults': %d%s%s%s%s}", size, more,
+                     token ? ", 'nextToken': '" : "", token ? token : "", token ? "'" : "");
+        size_t count = world_count(world, answer, member);
+
+        assert_true(count <= (size_t)size);
+        for (size_t i = 0; i < count; i++) {
+            const char *item =
+                world_text(world, answer, arena_printf(&world->arena, "%s.%zu", member, i));
+            const char *slash = strrchr(item, '/');
+
+            buf_printf(&text, "%s%s", text.len ? " " : "", slash ? slash + 1 : item);
+        }
+        token = world_text(world, answer, "nextToken");
+    } while (token);
+    return arena_dup(&world->arena, text.data ? text.data : "");
+}
+
+/* API-115: lexicographic families, numeric revisions; familyPrefix is a whole name. */
+static void test_list(void **state)
+{
+    static const struct {
+        const char *more, *wanted;
+    } rows[] = {
+        {"", "a:1 a:2 a:3 a:5 a:6 a:7 a:8 a:9 a:10 a:11 ab:1 c:1"},
+        {", 'sort': 'DESC'", "c:1 ab:1 a:11 a:10 a:9 a:8 a:7 a:6 a:5 a:3 a:2 a:1"},
+        {", 'status': 'INACTIVE'", "a:4 b:1"},
+        {", 'status': 'INACTIVE', 'sort': 'DESC'", "b:1 a:4"},
+        {", 'familyPrefix': 'a'", "a:1 a:2 a:3 a:5 a:6 a:7 a:8 a:9 a:10 a:11"},
+        {", 'familyPrefix': 'a', 'sort': 'DESC'", "a:11 a:10 a:9 a:8 a:7 a:6 a:5 a:3 a:2 a:1"},
+        {", 'familyPrefix': 'nope'", ""},
+    };
+    struct world *world = *state;
+
+    for (int i = 0; i < 11; i++)
+        register_one(world, "a");
+    register_one(world, "ab");
+    register_one(world, "b");
+    register_one(world, "c");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'a:4'}");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'b:1'}");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int size = 1; size <= 12; size++)
+            assert_string_equal(
+                all_of(world, "ListTaskDefinitions", rows[i].more, "taskDefinitionArns", size),
+                rows[i].wanted);
+}
+
+/* API-116: a true prefix; INACTIVE is a family without an ACTIVE revision. */
+static void test_families(void **state)
+{
+    static const struct {
+        const char *more, *wanted;
+    } rows[] = {
+        {"", "a ab abc b"},
+        {", 'status': 'ALL'", "a ab abc b"},
+        {", 'status': 'ACTIVE'", "a abc b"},
+        {", 'status': 'INACTIVE'", "ab"},
+        {", 'familyPrefix': 'ab'", "ab abc"},
+        {", 'familyPrefix': 'aa'", ""},
+        {", 'familyPrefix': 'ab', 'status': 'ACTIVE'", "abc"},
+    };
+    struct world *world = *state;
+
+    register_one(world, "b");
+    register_one(world, "abc");
+    register_one(world, "ab");
+    register_one(world, "a");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'ab:1'}");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int size = 1; size <= 5; size++)
+            assert_string_equal(
+                all_of(world, "ListTaskDefinitionFamilies", rows[i].more, "families", size),
+                rows[i].wanted);
+}
+
+/* API-059: a token is of the filters it came with. */
+static void test_token_of_other_filters(void **state)
+{
+    struct world *world = *state;
+    const char *token;
+
+    register_one(world, "a");
+    register_one(world, "b");
+    token =
+        world_text(world, world_ok(world, "ListTaskDefinitions", "{'maxResults': 1}"), "nextToken");
+    assert_non_null(token);
+    world_refused(world, "ListTaskDefinitions",
+                  arena_printf(&world->arena, "{'sort': 'DESC', 'nextToken': '%s'}", token),
+                  API_INVALID_PARAMETER, "token");
+    world_refused(world, "ListTaskDefinitions",
+                  arena_printf(&world->arena, "{'status': 'INACTIVE', 'nextToken': '%s'}", token),
+                  API_INVALID_PARAMETER, "token");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_register, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_revisions, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_size_limit, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_tags, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_list, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_families, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_token_of_other_filters, world_setup, world_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
