@@ -134,16 +134,15 @@ class Server(Program):
 
 
 class Agent(Program):
-    def __init__(self, directory, server_url, key, docker_host, cluster="default", name="agent", env=None, introspection=None):
+    def __init__(self, directory, server_url, key, docker_host, cluster="default", name="agent", env=None, introspection="127.0.0.1:0"):
         self.data = os.path.join(str(directory), name)
         settings = {
             "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_DEFAULT_REGION": REGION,
             "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
         }
-        if introspection:
-            settings["BERTH_INTROSPECTION"] = introspection
         settings.update(env or {})
-        super().__init__(["agent", "--server", server_url, "--cluster", cluster, "--data", self.data, "--docker", docker_host],
+        super().__init__(["agent", "--server", server_url, "--cluster", cluster, "--data", self.data, "--docker", docker_host,
+                          "--introspection", introspection],
                          os.path.join(str(directory), name + ".log"), env=settings, ready=False)
 
 
