@@ -40,10 +40,10 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
         strcmp(arn.type, kind->arn_type) != 0 || !*arn.rest)
         return refuse_identifier(kind);
     if (strcmp(arn.account, scope->account) != 0)
-        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your accountId is %s",
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your accountId is %s",
                          arn.account, scope->account);
     if (strcmp(arn.region, scope->region) != 0)
-        return error_new(API_INVALID_PARAMETER, "Identifier is for %s. Your region is %s",
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your region is %s",
                          arn.region, scope->region);
     *ret = arn;
     return NULL;
@@ -88,7 +88,7 @@ struct error *names_cluster_name(struct call *call, const char *text, const char
     }
     if (!name_is_valid(text))
         return error_new(API_INVALID_PARAMETER,
-                         "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %s", text);
+                         "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %.256s", text);
     *ret_name = text;
     return NULL;
 }
@@ -244,7 +244,8 @@ struct error *names_family_revision(struct call *call, const char *text, const c
     if (!name_is_valid(family))
         return refuse_identifier(&kind_definition);
     if (colon && (!str_to_int64(colon + 1, &revision) || revision < 1 || revision > INT_MAX))
-        return error_new(API_INVALID_PARAMETER, "Invalid revision number. Number: %s", colon + 1);
+        return error_new(API_INVALID_PARAMETER, "Invalid revision number. Number: %.64s",
+                         colon + 1);
     *ret_family = family;
     *ret_revision = (int)revision;
     return NULL;

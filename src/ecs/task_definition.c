@@ -76,11 +76,15 @@ static enum network_mode record_network_mode(enum ecs_network_mode mode)
     return modes[mode];
 }
 
-static struct error *check_document(const struct buf *document)
+/* Before what looks at everything twice over: it bounds how much there is to look at. */
+static struct error *check_length(const struct ecs_task_definition *definition)
 {
-    if (document->len > DEFINITION_BYTES_MAX)
+    CLEANUP(buf_done) struct buf document = {0};
+
+    ecs_encode_task_definition(&document, definition);
+    if (document.len > DEFINITION_BYTES_MAX)
         return error_new(API_CLIENT, "Actual length: '%zu'. Max allowed length is '%d' bytes.",
-                         document->len, DEFINITION_BYTES_MAX);
+                         document.len, DEFINITION_BYTES_MAX);
     return NULL;
 }
 
@@ -137,11 +141,11 @@ struct error *api_register_task_definition(struct call *call,
 
     TRY(call_authorize(call, "ecs:RegisterTaskDefinition", "*"));
     TRY(definition_normalize(call->arena, in, &definition));
+    TRY(check_length(&definition));
     TRY(definition_check(call->arena, &definition, &definition.compatibilities));
     TRY(tags_check(&in->tags, API_CLIENT));
-    ecs_encode_task_definition(&document, &definition);
-    TRY(check_document(&document));
     TRY(check_revisions(call, definition.family));
+    ecs_encode_task_definition(&document, &definition);
 
     record = txn_insert_task_definition(call->txn,
                                         make_record(call, &definition, document.data, &in->tags));

@@ -98,9 +98,14 @@ static char *unquote(struct world *world, const char *json)
 struct error *world_call(struct world *world, const char *name, const char *json,
                          const char **ret_answer)
 {
+    return world_call_text(world, name, unquote(world, json), ret_answer);
+}
+
+struct error *world_call_text(struct world *world, const char *name, const char *body,
+                              const char **ret_answer)
+{
     const struct operation *operation = operation_find(&ecs_operations, name);
     CLEANUP(buf_done) struct buf text = {0};
-    const char *body = unquote(world, json);
     struct call call = {
         .request_id = "11111111-2222-3333-4444-555555555555",
         .operation = operation,

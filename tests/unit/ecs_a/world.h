@@ -45,6 +45,9 @@ int world_teardown(void **state);
 /* Calls an operation; the answer's JSON in `*ret_answer`, lent by the world. */
 MUST_USE struct error *world_call(struct world *world, const char *operation, const char *json,
                                   const char **ret_answer);
+/* The same with JSON as it is. */
+MUST_USE struct error *world_call_text(struct world *world, const char *operation, const char *body,
+                                       const char **ret_answer);
 /* The answer, or the test fails. */
 const char *world_ok(struct world *world, const char *operation, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
