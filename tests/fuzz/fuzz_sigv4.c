@@ -47,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!cache)
         cache = sigv4_cache_new();
-    struct error *err = sigv4_verify_frame(&arena, cache, bytes, size, "/tcs/ws", "a=b+c&d=%2F", "secret",
-                                           NOW_MS, &json, &json_len);
+    struct error *err = sigv4_verify_frame(&arena, cache, bytes, size, "/tcs/ws", "a=b+c&d=%2F",
+                                           "secret", NOW_MS, &json, &json_len);
     if (!err && (json < bytes || json + json_len != bytes + size))
         abort();
     error_free(err);

@@ -13,6 +13,8 @@
 #include "net/sigv4_canonical.h"
 #include "sigv4_vectors.h"
 
+#include "sigv4_botocore.h" /* after the struct it fills */
+
 #define KEY_ID  "AKIDEXAMPLE"
 #define SECRET  "secretexamplekey"
 #define NOW_MS  1795159149000 /* 2026-11-20T07:19:09Z, when the first were recorded */
@@ -118,6 +120,18 @@ static void recorded_signatures_are_accepted(void **state)
         assert_string_equal(claim.service, "ecs");
         assert_code(check(world, &req, "anothersecret", signed_at_ms(r->text)),
                     API_INVALID_SIGNATURE, "wrong secret");
+    }
+}
+
+static void what_botocore_signs_is_accepted(void **state)
+{
+    struct world *world = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(signed_by_botocore); i++) {
+        const struct recorded *r = &signed_by_botocore[i];
+        struct http_request req = read_request(&world->arena, r->method, r->target, r->text);
+        assert_ok(check(world, &req, SECRET, NOW_MS), r->why);
+        assert_code(check(world, &req, "anothersecret", NOW_MS), API_INVALID_SIGNATURE, r->why);
     }
 }
 
@@ -443,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(recorded_signatures_are_accepted),
+        TEST(what_botocore_signs_is_accepted),
         TEST(recorded_frames_are_accepted),
         TEST(a_signature_is_valid_for_five_minutes_either_way),
         TEST(malformed_authorizations_are_refused),
