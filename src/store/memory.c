@@ -71,7 +71,7 @@ static struct error *memory_scan(struct store *store, const void *prefix, size_t
         node = prefix_len ? treap_after(&memory->rows, &from, row_cmp) : treap_first(&memory->rows);
     while (node) {
         const struct store_op *op = &CONTAINER_OF(node, struct row, node)->op;
-        if (op->key_len < prefix_len || memcmp(op->key, prefix, prefix_len) != 0)
+        if (op->key_len < prefix_len || (prefix_len && memcmp(op->key, prefix, prefix_len) != 0))
             break;
         TRY(each(op, data));
         node = treap_after(&memory->rows, op, row_cmp);
