@@ -1,10 +1,10 @@
-/* clients.c - the spike's load: CONNECTIONS clients that each repeat one signed request, beside IDLE
- * WebSockets that only answer pings.
+/* clients.c - the spike's load: CONNECTIONS clients that each repeat one signed request, beside
+ * IDLE WebSockets that only answer pings.
  *
  *   clients PORT WS_PORT CONNECTIONS IDLE SECONDS SERVER_PID [tls]
  *
- * Prints: requests per second, median and 99th percentile in microseconds, and the server's resident MiB and
- * descriptors. */
+ * Prints: requests per second, median and 99th percentile in microseconds, and the server's
+ * resident MiB and descriptors. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -87,15 +87,17 @@ static struct client *connect_to(int port)
 static void upgrade(struct client *client, int port)
 {
     char text[512];
-    int len = snprintf(text, sizeof(text),
-                       "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-                       port);
+    int len = snprintf(
+        text, sizeof(text),
+        "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        port);
     size_t got = 0;
 
     write_all(client, text, (size_t)len);
     while (!memmem(client->in, got, "\r\n\r\n", 4)) {
-        ssize_t more = transport_read(&client->transport, client->in + got, sizeof(client->in) - got);
+        ssize_t more =
+            transport_read(&client->transport, client->in + got, sizeof(client->in) - got);
         if (more == TRANSPORT_AGAIN)
             continue;
         if (more <= 0)
@@ -235,7 +237,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: clients PORT WS_PORT CONNECTIONS IDLE SECONDS SERVER_PID [tls]\n");
         return 2;
     }
-    int port = atoi(argv[1]), ws_port = atoi(argv[2]), connections = atoi(argv[3]), idle = atoi(argv[4]);
+    int port = atoi(argv[1]), ws_port = atoi(argv[2]), connections = atoi(argv[3]),
+        idle = atoi(argv[4]);
     double seconds = atof(argv[5]);
     int epoll = epoll_create1(0);
     struct client **clients = xcalloc((size_t)connections, sizeof(*clients));

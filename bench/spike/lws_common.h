@@ -19,7 +19,8 @@ struct lws_call {
     size_t body_len;
 };
 
-/* libwebsockets 4.1 does not enumerate headers: they are asked for by the names the signature lists. */
+/* libwebsockets 4.1 does not enumerate headers: they are asked for by the names the signature
+ * lists. */
 static size_t copy_headers(struct lws *wsi, struct http_header *headers, size_t max)
 {
     static const struct {
@@ -92,7 +93,8 @@ static int write_answer(struct lws_call *call)
     return lws_http_transaction_completed(call->wsi);
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
 {
     struct lws_call *call = user;
 

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
     spike_raise_limits();
     cache = sigv4_cache_new();
     commits_init(&commits, loop, release_lws);
-    if (!make_lws(loop, argc > 1 ? atoi(argv[1]) : 7901, argc > 3 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL))
+    if (!make_lws(loop, argc > 1 ? atoi(argv[1]) : 7901, argc > 3 ? argv[2] : NULL,
+                  argc > 3 ? argv[3] : NULL))
         return 1;
     return uv_run(loop, UV_RUN_DEFAULT);
 }

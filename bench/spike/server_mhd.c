@@ -1,5 +1,5 @@
-/* server_mhd.c - libmicrohttpd for the API on PORT, libwebsockets for agents on PORT+1, one libuv loop.
- * server_mhd PORT [CERT KEY] */
+/* server_mhd.c - libmicrohttpd for the API on PORT, libwebsockets for agents on PORT+1, one libuv
+ * loop. server_mhd PORT [CERT KEY] */
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -41,7 +41,8 @@ static void release_mhd(void *held)
     uv_timer_start(&timeout, (uv_timer_cb)run_daemon, 0, 0);
 }
 
-static enum MHD_Result add_header(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result add_header(void *data, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
 {
     struct http_request *req = data;
     char *lower = arena_dup(&arena, name);
@@ -53,8 +54,9 @@ static enum MHD_Result add_header(void *data, enum MHD_ValueKind kind, const cha
     return req->header_count < 32 ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result on_mhd(void *data, struct MHD_Connection *conn, const char *url, const char *method,
-                              const char *version, const char *upload, size_t *upload_len, void **state)
+static enum MHD_Result on_mhd(void *data, struct MHD_Connection *conn, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_len, void **state)
 {
     struct mhd_call *call = *state;
     struct http_header headers[32];
@@ -122,7 +124,8 @@ int main(int argc, char **argv)
     spike_raise_limits();
     cache = sigv4_cache_new();
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-    answer = MHD_create_response_from_buffer(sizeof(SPIKE_ANSWER) - 1, SPIKE_ANSWER, MHD_RESPMEM_PERSISTENT);
+    answer = MHD_create_response_from_buffer(sizeof(SPIKE_ANSWER) - 1, SPIKE_ANSWER,
+                                             MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(answer, "Content-Type", "application/json");
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_tls ? MHD_USE_TLS : 0);
     struct MHD_OptionItem tls[] = {
@@ -132,8 +135,8 @@ int main(int argc, char **argv)
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     daemon_ = MHD_start_daemon(flags, 0, NULL, NULL, on_mhd, NULL, MHD_OPTION_SOCK_ADDR, &address,
                                MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                               MHD_OPTION_CONNECTION_LIMIT, 8000u, MHD_OPTION_ARRAY, is_tls ? tls : none,
-                               MHD_OPTION_END);
+                               MHD_OPTION_CONNECTION_LIMIT, 8000u, MHD_OPTION_ARRAY,
+                               is_tls ? tls : none, MHD_OPTION_END);
     if (!daemon_)
         return 1;
     commits_init(&commits, loop, release_mhd);

@@ -1,7 +1,7 @@
 /* spike.h - what the spike's servers have in common: the key, and answers that wait for a commit.
  *
- * A commit is simulated: what was held since the last one is released together, 1 ms after the first of
- * them came. */
+ * A commit is simulated: what was held since the last one is released together, 1 ms after the
+ * first of them came. */
 #ifndef BERTH_SPIKE_H
 #define BERTH_SPIKE_H
 
@@ -38,7 +38,8 @@ static void on_commit(uv_timer_t *timer)
     free(batch);
 }
 
-static inline void commits_init(struct commits *commits, uv_loop_t *loop, void (*release)(void *held))
+static inline void commits_init(struct commits *commits, uv_loop_t *loop,
+                                void (*release)(void *held))
 {
     uv_timer_init(loop, &commits->timer);
     commits->timer.data = commits;
@@ -53,7 +54,8 @@ static inline void commits_hold(struct commits *commits, void *held)
     commits->held[commits->count++] = held;
 }
 
-static inline bool spike_is_signed(struct sigv4_cache *cache, struct arena *arena, const struct http_request *req)
+static inline bool spike_is_signed(struct sigv4_cache *cache, struct arena *arena,
+                                   const struct http_request *req)
 {
     struct sigv4_claim claim;
     struct error *err = sigv4_read(arena, req, &claim);

@@ -1,6 +1,8 @@
 #include "net/curl_loop.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -139,4 +141,40 @@ void curl_loop_free(struct curl_loop *curl)
     curl_multi_cleanup(curl->multi);
     timer_stop(&curl->timer);
     free(curl);
+}
+
+static bool is_this_host(const char *url)
+{
+    static const char *const names[] = {"localhost", "127.", "[::1]"};
+    const char *host = strstr(url, "://");
+
+    host = host ? host + 3 : url;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strncasecmp(host, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+void curl_set_target(CURL *easy, const struct curl_target *target)
+{
+    const char *proxy = getenv("HTTP_PROXY"); /* curl itself only looks at http_proxy */
+
+    curl_easy_setopt(easy, CURLOPT_URL, target->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* what is signed is sent */
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    if (target->unix_socket)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
+    if (target->unix_socket || is_this_host(target->url))
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    else if (proxy && !getenv("http_proxy") && strncasecmp(target->url, "http://", 7) == 0)
+        curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+    if (target->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+    if (target->is_insecure) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
 }

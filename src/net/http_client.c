@@ -259,28 +259,8 @@ static void set_method(struct http_call *call, const struct http_call_options *o
         curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, options->method);
 }
 
-static void set_transport(struct http_call *call, const struct http_client_options *options)
-{
-    CURL *easy = call->easy;
-
-    if (options->unix_socket) {
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options->unix_socket);
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    }
-    if (options->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
-    if (options->is_insecure) {
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-}
-
-struct http_call *http_call_start(struct http_client *client, const struct http_call_options *options)
+struct http_call *http_call_start(struct http_client *client,
+                                  const struct http_call_options *options)
 {
     struct http_call *call = xcalloc(1, sizeof(*call));
 
@@ -296,7 +276,6 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
         abort(); /* out of memory */
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->error_text);
-    curl_easy_setopt(call->easy, CURLOPT_URL, options->url);
     curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -306,7 +285,9 @@ struct http_call *http_call_start(struct http_client *client, const struct http_
         curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     set_method(call, options);
     set_headers(call, options);
-    set_transport(call, &client->options);
+    curl_set_target(call->easy,
+                    &(struct curl_target){options->url, client->options.unix_socket,
+                                          client->options.ca_file, client->options.is_insecure});
     note_arrival(call);
     curl_multi_add_handle(curl_loop_multi(client->curl), call->easy);
     if (client->is_freed)
@@ -343,7 +324,7 @@ void http_client_free(struct http_client *client)
     if (!client)
         return;
     LIST_FOREACH(call, &client->calls, link)
-        call->is_cancelled = true;
+    call->is_cancelled = true;
     client->is_freed = true;
     ask_sweep(client);
 }

@@ -20,9 +20,10 @@
 #include "net/loop_uv.h"
 #include "net/transport.h"
 
-#define HTTP_OUT_BYTES_MAX  (8 * 1024 * 1024) /* unsent bytes of a stream; more: http_stream_write() is false */
-#define HTTP_PIPELINE_BYTES (64 * 1024)       /* read ahead while an answer is outstanding */
-#define HTTP_WRITE_MS       30000             /* a peer that takes no byte for so long is given up */
+#define HTTP_OUT_BYTES_MAX                                                                         \
+    (8 * 1024 * 1024) /* unsent bytes of a stream; more: http_stream_write() is false */
+#define HTTP_PIPELINE_BYTES (64 * 1024) /* read ahead while an answer is outstanding */
+#define HTTP_WRITE_MS       30000       /* a peer that takes no byte for so long is given up */
 
 enum http_conn_state {
     CONN_HANDSHAKE, /* of TLS */
@@ -39,16 +40,16 @@ struct http_conn {
     struct http_server *server;
     struct transport transport;
     enum http_conn_state state;
-    bool is_last_answer;  /* closes after the answer that is being made */
-    bool is_refused;      /* one too many: gets a 503 */
-    bool is_peer_done;    /* the peer will send nothing more */
-    bool is_in_request; /* reading: its first byte has come */
+    bool is_last_answer; /* closes after the answer that is being made */
+    bool is_refused;     /* one too many: gets a 503 */
+    bool is_peer_done;   /* the peer will send nothing more */
+    bool is_in_request;  /* reading: its first byte has come */
     bool is_flush_asked;
     bool is_waiting_handshake;
     bool must_drain; /* lingering: unread bytes would make the kernel reset the connection */
 
-    struct buf in;           /* bytes read and not used */
-    struct buf out;          /* bytes to send, from out_sent on */
+    struct buf in;  /* bytes read and not used */
+    struct buf out; /* bytes to send, from out_sent on */
     size_t out_sent;
     struct http_exchange *ex; /* the request being read or handled */
     struct ws *ws;
@@ -56,8 +57,8 @@ struct http_conn {
     struct timer timer; /* checks due_ms, which moves without touching the timer */
     int64_t due_ms;
 
-    TAILQ_ENTRY(http_conn) link;       /* server->conns */
-    TAILQ_ENTRY(http_conn) flush_link; /* server->to_flush */
+    TAILQ_ENTRY(http_conn) link;           /* server->conns */
+    TAILQ_ENTRY(http_conn) flush_link;     /* server->to_flush */
     TAILQ_ENTRY(http_conn) handshake_link; /* server->handshakes */
     char peer[INET6_ADDRSTRLEN];
 };
@@ -124,8 +125,8 @@ const char *http_server_date(struct http_server *server);
 void http_conn_linger(struct http_conn *conn, bool must_drain);
 
 /* http_exchange.c */
-struct http_exchange *http_exchange_new(struct http_conn *conn, const char *head_bytes, size_t head_len,
-                                        const struct http_head *head);
+struct http_exchange *http_exchange_new(struct http_conn *conn, const char *head_bytes,
+                                        size_t head_len, const struct http_head *head);
 /* The peer went away: detaches and tells who asked. */
 void http_exchange_gone(struct http_exchange *ex);
 void http_exchange_free(struct http_exchange *ex);
@@ -135,6 +136,7 @@ void http_conn_refuse(struct http_conn *conn, int status, const char *why);
 /* ws_server.c */
 void ws_server_read(struct http_conn *conn, char *bytes, size_t len);
 void ws_server_due(struct http_conn *conn); /* the connection's time is up */
-void ws_server_gone(struct http_conn *conn); /* the connection is closed: tells the handler, frees */
+void ws_server_gone(
+    struct http_conn *conn); /* the connection is closed: tells the handler, frees */
 
 #endif

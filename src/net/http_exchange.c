@@ -10,15 +10,13 @@
 
 /* Requests */
 
-struct http_exchange *http_exchange_new(struct http_conn *conn, const char *head_bytes, size_t head_len,
-                                        const struct http_head *head)
+struct http_exchange *http_exchange_new(struct http_conn *conn, const char *head_bytes,
+                                        size_t head_len, const struct http_head *head)
 {
     size_t headers_size = head->header_count * sizeof(struct http_header);
-    size_t short_body = !head->is_chunked && head->body_len <= SHORT_BODY_BYTES
-                            ? (size_t)head->body_len
-                            : 0;
-    struct http_exchange *ex =
-        xmalloc(sizeof(*ex) + headers_size + head_len + 1 + short_body + 1);
+    size_t short_body =
+        !head->is_chunked && head->body_len <= SHORT_BODY_BYTES ? (size_t)head->body_len : 0;
+    struct http_exchange *ex = xmalloc(sizeof(*ex) + headers_size + head_len + 1 + short_body + 1);
 
     memset(ex, 0, sizeof(*ex));
     ex->conn = conn;

@@ -236,8 +236,7 @@ static int parse_header(char *bytes, char *line, char *end, struct http_head *he
 
     unsigned i = head->header_count++;
     head->headers[i].name = (struct http_span){(uint16_t)(line - bytes), (uint16_t)(p - line)};
-    head->headers[i].value =
-        (struct http_span){(uint16_t)(value - bytes), (uint16_t)(end - value)};
+    head->headers[i].value = (struct http_span){(uint16_t)(value - bytes), (uint16_t)(end - value)};
     return note_header(line, value, head->headers[i].value, head, framing, ret_why);
 }
 

@@ -1,8 +1,9 @@
 /* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
-/* http_parse.h - the text of HTTP/1.1 requests: the head, and bodies sent in chunks. Pure; bytes in, facts out.
+/* http_parse.h - the text of HTTP/1.1 requests: the head, and bodies sent in chunks. Pure; bytes
+ * in, facts out.
  *
- * Strict where leniency lets two readers disagree about where a request ends: lines end with CRLF, there is
- * one length, no folding, no control characters.
+ * Strict where leniency lets two readers disagree about where a request ends: lines end with CRLF,
+ * there is one length, no folding, no control characters.
  */
 #ifndef BERTH_NET_HTTP_PARSE_H
 #define BERTH_NET_HTTP_PARSE_H
@@ -57,13 +58,13 @@ struct http_chunks {
         CHUNK_END_LF,
         CHUNK_DONE,
     } state;
-    uint64_t left;         /* bytes of the chunk still to come */
-    unsigned digits;       /* of the size line */
-    unsigned line_bytes;   /* of extensions and trailers so far */
+    uint64_t left;       /* bytes of the chunk still to come */
+    unsigned digits;     /* of the size line */
+    unsigned line_bytes; /* of extensions and trailers so far */
 };
 
-/* Appends what `bytes` holds of the body to `out`. Returns the number of bytes used, all of them unless
- * the body ended (state CHUNK_DONE); -400 if malformed; -413 if `out` would pass `max`. */
+/* Appends what `bytes` holds of the body to `out`. Returns the number of bytes used, all of them
+ * unless the body ended (state CHUNK_DONE); -400 if malformed; -413 if `out` would pass `max`. */
 ssize_t http_chunks_feed(struct http_chunks *chunks, const char *bytes, size_t len, size_t max,
                          struct buf *out);
 

@@ -17,14 +17,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define ACCEPTS_PER_TURN     64
-#define LISTEN_BACKLOG       4096
-#define REFUSED_MAX          64 /* connections beyond the limit that get a 503; more are just closed */
-#define TLS_HANDSHAKE_MS     10000
-#define LINGER_MS            2000
-#define UNSENT_BYTES_PAUSE   (256 * 1024) /* pipelined requests wait while so much is unsent */
-#define KEPT_BUFFER_BYTES    (16 * 1024)  /* larger ones are not kept between requests */
-#define READS_PER_EVENT      16
+#define ACCEPTS_PER_TURN   64
+#define LISTEN_BACKLOG     4096
+#define REFUSED_MAX        64 /* connections beyond the limit that get a 503; more are just closed */
+#define TLS_HANDSHAKE_MS   10000
+#define LINGER_MS          2000
+#define UNSENT_BYTES_PAUSE (256 * 1024) /* pipelined requests wait while so much is unsent */
+#define KEPT_BUFFER_BYTES  (16 * 1024)  /* larger ones are not kept between requests */
+#define READS_PER_EVENT    16
 
 static void conn_close(struct http_conn *conn);
 static void take_bytes(struct http_conn *conn, char *bytes, size_t len);
@@ -84,8 +84,8 @@ static void on_timer(void *data)
         on_due(conn);
 }
 
-/* Requests come and go faster than timers are worth moving: the timer is only moved to fire earlier, and
- * looks at due_ms when it fires. */
+/* Requests come and go faster than timers are worth moving: the timer is only moved to fire
+ * earlier, and looks at due_ms when it fires. */
 void http_conn_set_due(struct http_conn *conn, int64_t after_ms)
 {
     conn->due_ms = loop_now_ms(conn->server->loop) + after_ms;
@@ -280,7 +280,8 @@ static size_t read_head(struct http_conn *conn, char *bytes, size_t len)
 {
     struct http_head head;
     const char *why = NULL;
-    size_t head_len = http_head_len(bytes, len < HTTP_HEADER_BYTES_MAX ? len : HTTP_HEADER_BYTES_MAX);
+    size_t head_len =
+        http_head_len(bytes, len < HTTP_HEADER_BYTES_MAX ? len : HTTP_HEADER_BYTES_MAX);
 
     if (head_len == 0) {
         if (len >= HTTP_HEADER_BYTES_MAX)
@@ -312,8 +313,7 @@ static size_t read_body(struct http_conn *conn, const char *bytes, size_t len, b
     struct http_exchange *ex = conn->ex;
 
     if (ex->is_chunked) {
-        ssize_t used =
-            http_chunks_feed(&ex->chunks, bytes, len, HTTP_BODY_BYTES_MAX, &ex->body);
+        ssize_t used = http_chunks_feed(&ex->chunks, bytes, len, HTTP_BODY_BYTES_MAX, &ex->body);
         if (used < 0) {
             http_conn_refuse(conn, (int)-used,
                              used == -413 ? "The body is too large." : "The chunks are malformed.");
@@ -337,7 +337,8 @@ static size_t read_body(struct http_conn *conn, const char *bytes, size_t len, b
     return piece;
 }
 
-/* Handles the requests that `bytes` holds, as far as they can be answered now. Returns the bytes used. */
+/* Handles the requests that `bytes` holds, as far as they can be answered now. Returns the bytes
+ * used. */
 static size_t read_requests(struct http_conn *conn, char *bytes, size_t len)
 {
     size_t used = 0;
@@ -658,8 +659,8 @@ static void conn_new(struct http_server *server, int fd, const struct sockaddr_s
     http_conn_set_due(conn, TLS_HANDSHAKE_MS);
 }
 
-/* Out of descriptors: lets one connection in by the spare one, only to end it, so that its client sees an
- * end instead of silence and the loop does not spin on a listener that stays readable. */
+/* Out of descriptors: lets one connection in by the spare one, only to end it, so that its client
+ * sees an end instead of silence and the loop does not spin on a listener that stays readable. */
 static void shed_one(struct http_server *server)
 {
     if (server->spare_fd >= 0)
@@ -740,8 +741,7 @@ static struct error *listen_on(struct http_server *server, const struct addrinfo
     socklen_t len = sizeof(bound);
     const char *listen_text = server->options.listen;
 
-    server->listen_fd =
-        socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    server->listen_fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server->listen_fd < 0)
         return error_errno(errno, "listening on %s", listen_text);
     setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

@@ -2,9 +2,9 @@
 /* http_server.h - HTTP/1.1 and WebSocket server side on the loop, plain or TLS.
  *
  * A request is handed over whole: headers and body have arrived. It is answered once, now or later
- * (answers wait for commits), with http_respond() or as a stream. The peer may be gone by then: answering is
- * still right and does nothing. Header, body, time and connection limits are enforced here and
- * answered with 431, 413, 408 and 503.
+ * (answers wait for commits), with http_respond() or as a stream. The peer may be gone by then:
+ * answering is still right and does nothing. Header, body, time and connection limits are enforced
+ * here and answered with 431, 413, 408 and 503.
  */
 #ifndef BERTH_NET_HTTP_SERVER_H
 #define BERTH_NET_HTTP_SERVER_H
@@ -17,14 +17,15 @@
 #include "base/str.h"
 #include "net/loop.h"
 
-#define HTTP_HEADER_BYTES_MAX (16 * 1024)
-#define HTTP_HEADERS_MAX      64
-#define HTTP_BODY_BYTES_MAX   (4 * 1024 * 1024)
-#define HTTP_IDLE_MS          120000 /* keep-alive without a request */
-#define HTTP_REQUEST_MS       30000  /* from the first byte of a request to its last */
+#define HTTP_HEADER_BYTES_MAX        (16 * 1024)
+#define HTTP_HEADERS_MAX             64
+#define HTTP_BODY_BYTES_MAX          (4 * 1024 * 1024)
+#define HTTP_IDLE_MS                 120000 /* keep-alive without a request */
+#define HTTP_REQUEST_MS              30000  /* from the first byte of a request to its last */
 #define HTTP_TLS_HANDSHAKES_PER_TURN 16
-#define WS_FRAME_BYTES_MAX    (4 * 1024 * 1024)
-#define WS_QUEUE_BYTES_MAX    (8 * 1024 * 1024) /* unsent; beyond it the socket is closed with 1013 */
+#define WS_FRAME_BYTES_MAX           (4 * 1024 * 1024)
+#define WS_QUEUE_BYTES_MAX           (8 * 1024 * 1024) /* unsent; beyond it the socket is closed with 1013 \
+                                                        */
 
 struct http_header {
     const char *name; /* lower case */
@@ -51,7 +52,8 @@ struct http_exchange; /* one request and its answer; frees itself once answered 
 struct ws;            /* an accepted WebSocket */
 
 struct ws_handler {
-    void (*on_message)(struct ws *ws, const char *text, size_t len, void *data); /* whole text messages */
+    void (*on_message)(struct ws *ws, const char *text, size_t len,
+                       void *data);              /* whole text messages */
     void (*on_close)(struct ws *ws, void *data); /* once, always, last; ws is gone after it */
     void *data;
 };
@@ -61,10 +63,10 @@ typedef void http_gone_fn(void *data);
 typedef void http_request_fn(struct http_exchange *ex, const struct http_request *req, void *data);
 
 struct http_server_options {
-    const char *listen; /* "127.0.0.1:4566", "[::1]:4566", port 0 picks one */
+    const char *listen;        /* "127.0.0.1:4566", "[::1]:4566", port 0 picks one */
     const char *tls_cert_file; /* NULL: plain */
     const char *tls_key_file;
-    unsigned connections_max; /* beyond it: 503 with Retry-After, then close */
+    unsigned connections_max;    /* beyond it: 503 with Retry-After, then close */
     int64_t idle_ms, request_ms; /* 0: HTTP_IDLE_MS, HTTP_REQUEST_MS */
     http_request_fn *on_request;
     void *data;
@@ -74,8 +76,10 @@ struct http_server;
 MUST_USE struct error *http_server_new(struct loop *loop, const struct http_server_options *options,
                                        struct http_server **ret_server);
 unsigned http_server_port(const struct http_server *server);
-MUST_USE struct error *http_server_reload_tls(struct http_server *server); /* old ones stay on failure */
-/* Stops accepting; `closed` runs when the last exchange and socket is gone, at most `grace_ms` later. */
+MUST_USE struct error *
+http_server_reload_tls(struct http_server *server); /* old ones stay on failure */
+/* Stops accepting; `closed` runs when the last exchange and socket is gone, at most `grace_ms`
+ * later. */
 void http_server_close(struct http_server *server, int64_t grace_ms, loop_fn *closed, void *data);
 
 struct http_server_stats {
@@ -87,18 +91,20 @@ void http_server_stats(const struct http_server *server, struct http_server_stat
 /* Answers. `headers` are further headers (Content-Length, Date and Connection are made here). */
 void http_respond(struct http_exchange *ex, int status, const struct http_header *headers,
                   size_t header_count, const char *body, size_t body_len);
-/* A streamed answer (chunked): begin, any number of writes, end. For server-sent events and flows. */
+/* A streamed answer (chunked): begin, any number of writes, end. For server-sent events and flows.
+ */
 void http_stream_begin(struct http_exchange *ex, int status, const struct http_header *headers,
                        size_t header_count);
-bool http_stream_write(struct http_exchange *ex, const char *bytes, size_t len); /* false: peer gone or queue full */
+bool http_stream_write(struct http_exchange *ex, const char *bytes,
+                       size_t len); /* false: peer gone or queue full */
 void http_stream_end(struct http_exchange *ex);
 void http_exchange_on_gone(struct http_exchange *ex, http_gone_fn *fn, void *data);
 
-/* Accepts the upgrade of a request with wants_websocket (a refusal is an http_respond()). NULL if the peer
- * is gone, which it cannot be while the handler runs. Sends pings by itself and closes when the peer has
- * been silent for 18 seconds. */
+/* Accepts the upgrade of a request with wants_websocket (a refusal is an http_respond()). NULL if
+ * the peer is gone, which it cannot be while the handler runs. Sends pings by itself and closes
+ * when the peer has been silent for 18 seconds. */
 struct ws *ws_accept(struct http_exchange *ex, const struct ws_handler *handler);
-void ws_send(struct ws *ws, const char *text, size_t len); /* copies; queued; never blocks */
+void ws_send(struct ws *ws, const char *text, size_t len);  /* copies; queued; never blocks */
 void ws_close(struct ws *ws, int code, const char *reason); /* on_close still follows */
 void ws_set_data(struct ws *ws, void *data);
 

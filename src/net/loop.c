@@ -55,14 +55,14 @@ struct work {
 
 struct loop {
     uv_loop_t uv;
-    uv_timer_t wakeup;   /* runs for the timer that is due first */
+    uv_timer_t wakeup;    /* runs for the timer that is due first */
     uv_prepare_t prepare; /* the end of a turn */
-    uv_idle_t idle;      /* started while defers are left over: the loop does not wait then */
-    uv_async_t async;    /* posts have arrived */
+    uv_idle_t idle;       /* started while defers are left over: the loop does not wait then */
+    uv_async_t async;     /* posts have arrived */
 
     struct timer_tree timers;
     uint64_t timer_seq;
-    int64_t armed_ms; /* what `wakeup` is set to; -1: nothing */
+    int64_t armed_ms;  /* what `wakeup` is set to; -1: nothing */
     int64_t firing_ms; /* while timers run: those due until then do; else -1 */
 
     struct callbacks deferred, spare; /* spare: empty, for its memory */
@@ -196,8 +196,9 @@ static void on_idle(uv_idle_t *handle)
     (void)handle;
 }
 
-/* Just before the loop waits. What hooks defer runs in this turn too, so that the answers of a turn leave
- * with it; a chain of defers without end goes on in the next turn, after a look at the sockets. */
+/* Just before the loop waits. What hooks defer runs in this turn too, so that the answers of a turn
+ * leave with it; a chain of defers without end goes on in the next turn, after a look at the
+ * sockets. */
 static void on_turn_end(uv_prepare_t *handle)
 {
     struct loop *loop = handle->data;

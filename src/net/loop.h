@@ -22,8 +22,8 @@ typedef void loop_fn(void *data);
 
 /* Also has the process ignore SIGPIPE: a peer that went away is an error of the write. */
 MUST_USE struct error *loop_new(struct loop **ret_loop);
-/* Waits for the work under way, runs what is still to be closed, then frees. Everything made on the loop
- * is freed before. */
+/* Waits for the work under way, runs what is still to be closed, then frees. Everything made on the
+ * loop is freed before. */
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);  /* until loop_stop() */
 void loop_stop(struct loop *loop); /* after the current turn */
@@ -59,12 +59,14 @@ void timer_stop(struct timer *timer);
 
 /* Calls `fn` for each arrival of `signum`. */
 typedef void loop_signal_fn(int signum, void *data);
-MUST_USE struct error *loop_on_signal(struct loop *loop, int signum, loop_signal_fn *fn, void *data);
+MUST_USE struct error *loop_on_signal(struct loop *loop, int signum, loop_signal_fn *fn,
+                                      void *data);
 
 /* Starts a program with inherited stdout and stderr; `exited` runs once. `env` NULL inherits. */
 typedef void loop_exited_fn(int exit_status, int term_signal, void *data);
-MUST_USE struct error *loop_spawn(struct loop *loop, const char *const argv[], const char *const env[],
-                                  loop_exited_fn *exited, void *data, pid_t *ret_pid);
+MUST_USE struct error *loop_spawn(struct loop *loop, const char *const argv[],
+                                  const char *const env[], loop_exited_fn *exited, void *data,
+                                  pid_t *ret_pid);
 
 /* Longest time, since the last call, that one turn kept others waiting: a metric. */
 int64_t loop_take_lag_ms(struct loop *loop);

@@ -11,10 +11,10 @@
 #include "net/sigv4_canonical.h"
 #include "net/sigv4_key.h"
 
-#define ALGORITHM          "AWS4-HMAC-SHA256"
-#define UNSIGNED_PAYLOAD   "UNSIGNED-PAYLOAD"
-#define PRESIGNED_S_MAX    (7 * 24 * 3600)
-#define TIMESTAMP_LEN      16 /* yyyymmddThhmmssZ */
+#define ALGORITHM        "AWS4-HMAC-SHA256"
+#define UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
+#define PRESIGNED_S_MAX  (7 * 24 * 3600)
+#define TIMESTAMP_LEN    16 /* yyyymmddThhmmssZ */
 
 /* Reading */
 
@@ -137,8 +137,7 @@ static struct error *read_presigned(struct arena *arena, const char *query,
 }
 
 static struct error *read_claim(struct arena *arena, const char *authorization,
-                                const char *timestamp, const char *token,
-                                struct sigv4_claim *claim)
+                                const char *timestamp, const char *token, struct sigv4_claim *claim)
 {
     claim->timestamp = arena_dup(arena, timestamp);
     claim->session_token = arena_dup(arena, token);
@@ -212,8 +211,9 @@ static struct error *check_time(const struct sigv4_claim *claim, int64_t now_ms)
         return error_new(API_INVALID_SIGNATURE, "Signature expired: %s is too far before %s.",
                          claim->timestamp, now_text);
     if (now_ms < signed_ms - SIGV4_WINDOW_MS)
-        return error_new(API_INVALID_SIGNATURE, "Signature not yet current: %s is too far after %s.",
-                         claim->timestamp, now_text);
+        return error_new(API_INVALID_SIGNATURE,
+                         "Signature not yet current: %s is too far after %s.", claim->timestamp,
+                         now_text);
     return NULL;
 }
 
@@ -243,7 +243,8 @@ static struct error *check_signed_headers(const struct sigv4_claim *claim,
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         for (size_t j = 0; j < count; j++)
             if (strcmp(headers[j].name, wanted[i]) == 0 && !is_signed(claim, wanted[i]))
-                return error_new(API_INVALID_SIGNATURE, "'%s' must be a 'SignedHeader'.", wanted[i]);
+                return error_new(API_INVALID_SIGNATURE, "'%s' must be a 'SignedHeader'.",
+                                 wanted[i]);
     return NULL;
 }
 
@@ -261,7 +262,8 @@ static bool is_s3(const char *service)
     return strncmp(service, "s3", 2) == 0;
 }
 
-/* The payload's hash as the client used it; an error if it announced another than that of the body. */
+/* The payload's hash as the client used it; an error if it announced another than that of the body.
+ */
 static struct error *payload_hash(struct sigv4_cache *cache, const struct sigv4_claim *claim,
                                   const struct signed_text *text, char ret[SHA256_HEX_SIZE])
 {
@@ -277,8 +279,9 @@ static struct error *payload_hash(struct sigv4_cache *cache, const struct sigv4_
     }
     sigv4_cache_hash_hex(cache, text->body, text->body_len, ret);
     if (announced && strcasecmp(announced, ret) != 0)
-        return error_new(API_INVALID_SIGNATURE,
-                         "The provided 'x-amz-content-sha256' header does not match what was computed.");
+        return error_new(
+            API_INVALID_SIGNATURE,
+            "The provided 'x-amz-content-sha256' header does not match what was computed.");
     return NULL;
 }
 
@@ -315,9 +318,9 @@ static bool compute_signature(struct arena *arena, struct sigv4_cache *cache,
     sigv4_cache_hash_hex(cache, out->data, out->len, request_hash);
 
     buf_clear(out);
-    const char *parts[] = {ALGORITHM,     "\n", claim->timestamp, "\n",
-                           claim->date,   "/",  claim->region,    "/",
-                           claim->service, "/aws4_request\n", request_hash};
+    const char *parts[] = {
+        ALGORITHM, "\n",           claim->timestamp,  "\n",        claim->date, "/", claim->region,
+        "/",       claim->service, "/aws4_request\n", request_hash};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         buf_add_str(out, parts[i]);
     sigv4_cache_sign(cache, &scope, secret, out->data, out->len, ret);
@@ -348,7 +351,7 @@ struct error *sigv4_verify(struct arena *arena, struct sigv4_cache *cache,
                            const struct http_request *req, const struct sigv4_claim *claim,
                            const char *secret_access_key, int64_t now_ms)
 {
-    struct signed_text text = {req->method,  req->path,         req->query, req->headers,
+    struct signed_text text = {req->method,       req->path, req->query,   req->headers,
                                req->header_count, req->body, req->body_len};
 
     return verify(arena, cache, claim, &text, secret_access_key, now_ms);
@@ -525,7 +528,8 @@ static const char *make_authorization(struct arena *arena, const struct sigv4_cl
 void sigv4_sign(struct arena *arena, const struct sigv4_keys *keys, const char *region,
                 const char *service, const char *method, const char *url_text,
                 const struct http_header *headers, size_t header_count, const char *body,
-                size_t body_len, int64_t now_ms, struct http_header **ret_headers, size_t *ret_count)
+                size_t body_len, int64_t now_ms, struct http_header **ret_headers,
+                size_t *ret_count)
 {
     struct url url = read_url(arena, url_text);
     char *timestamp = arena_alloc(arena, TIMESTAMP_LEN + 1);
@@ -535,8 +539,8 @@ void sigv4_sign(struct arena *arena, const struct sigv4_keys *keys, const char *
     size_t count = 0;
 
     format_timestamp(now_ms, timestamp);
-    text.headers = gather_headers(arena, keys, &url, timestamp, headers, header_count,
-                                  &text.header_count);
+    text.headers =
+        gather_headers(arena, keys, &url, timestamp, headers, header_count, &text.header_count);
     struct sigv4_claim claim = {
         .access_key_id = keys->access_key_id,
         .date = arena_dup_n(arena, timestamp, 8),

@@ -5,8 +5,8 @@
 
 static bool is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void sigv4_uri_encode(struct buf *out, const char *bytes, size_t len, bool keeps_slash)
@@ -127,9 +127,8 @@ void sigv4_add_query(struct buf *out, struct arena *arena, const char *query, co
         const char *name = encode_again(arena, &scratch, query, name_len);
         if (len > 0 && !(skip && strcmp(name, skip) == 0)) {
             params[count].name = name;
-            params[count].value = equals
-                                      ? encode_again(arena, &scratch, equals + 1, len - name_len - 1)
-                                      : "";
+            params[count].value =
+                equals ? encode_again(arena, &scratch, equals + 1, len - name_len - 1) : "";
             count++;
         }
         query += len;

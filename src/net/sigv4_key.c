@@ -92,7 +92,8 @@ void sigv4_cache_free(struct sigv4_cache *cache)
 
 static void hmac(const void *key, size_t key_len, const char *text, uint8_t ret[SHA256_BYTES])
 {
-    if (!HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text), ret, NULL))
+    if (!HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text), ret,
+              NULL))
         abort(); /* only out of memory fails */
 }
 
@@ -177,8 +178,8 @@ static void finish_hash(struct sigv4_cache *cache, const void *bytes, size_t len
     assert(ok);
 }
 
-void sigv4_cache_sign(struct sigv4_cache *cache, const struct sigv4_scope *scope, const char *secret,
-                      const char *text, size_t len, uint8_t ret[SHA256_BYTES])
+void sigv4_cache_sign(struct sigv4_cache *cache, const struct sigv4_scope *scope,
+                      const char *secret, const char *text, size_t len, uint8_t ret[SHA256_BYTES])
 {
     struct signing_key *key = key_get(cache, scope, secret);
 

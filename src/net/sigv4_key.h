@@ -16,8 +16,8 @@ struct sigv4_scope {
 };
 
 /* Signs with the key derived from `secret` for `scope`, which is cached. */
-void sigv4_cache_sign(struct sigv4_cache *cache, const struct sigv4_scope *scope, const char *secret,
-                      const char *text, size_t len, uint8_t ret[SHA256_BYTES]);
+void sigv4_cache_sign(struct sigv4_cache *cache, const struct sigv4_scope *scope,
+                      const char *secret, const char *text, size_t len, uint8_t ret[SHA256_BYTES]);
 void sigv4_cache_hash_hex(struct sigv4_cache *cache, const void *bytes, size_t len,
                           char ret[SHA256_HEX_SIZE]);
 /* An empty buffer that keeps its memory between uses. */

@@ -1,4 +1,5 @@
-/* transport.h - a connected, non-blocking socket with or without TLS on it, and the TLS settings of a server. */
+/* transport.h - a connected, non-blocking socket with or without TLS on it, and the TLS settings of
+ * a server. */
 #ifndef BERTH_NET_TRANSPORT_H
 #define BERTH_NET_TRANSPORT_H
 

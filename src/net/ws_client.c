@@ -18,8 +18,8 @@
 #define WS_CLOSE_MS       5000 /* from our close frame to the peer's */
 #define READS_PER_EVENT   16
 
-/* curl dials, does TLS and proxies (CURLOPT_CONNECT_ONLY) and then carries bytes; HTTP's upgrade and
- * the frames are done here.
+/* curl dials, does TLS and proxies (CURLOPT_CONNECT_ONLY) and then carries bytes; HTTP's upgrade
+ * and the frames are done here.
  *
  *   DIALLING -> UPGRADING -> OPEN -> CLOSING -> ENDED
  *                   |
@@ -32,13 +32,13 @@ struct ws_client {
     struct curl_loop *curl;
     CURL *easy;
     char error_text[CURL_ERROR_SIZE];
-    char *url;  /* http or https */
+    char *url;       /* http or https */
     uv_poll_t *poll; /* NULL until connected; frees itself */
     int poll_events;
     enum ws_client_state state;
     bool is_work_deferred; /* do_deferred() is asked for */
 
-    char key[32]; /* Sec-WebSocket-Key */
+    char key[32];       /* Sec-WebSocket-Key */
     struct buf request; /* the upgrade, until connected */
     struct buf in;      /* the answer's head, or a refusal's body */
     struct buf out;
@@ -295,8 +295,8 @@ static void end_refused(struct ws_client *ws)
     if (ws->is_refusal_chunked) {
         struct http_chunks chunks = {0};
         /* However far it goes: what is malformed is shown up to there. */
-        (void)http_chunks_feed(&chunks, ws->in.data ? ws->in.data : "", ws->in.len, REFUSAL_BYTES_MAX,
-                               &body);
+        (void)http_chunks_feed(&chunks, ws->in.data ? ws->in.data : "", ws->in.len,
+                               REFUSAL_BYTES_MAX, &body);
     } else {
         buf_add(&body, ws->in.data, ws->in.len);
     }
@@ -467,7 +467,8 @@ static struct error *read_url(const char *url, char **ret_url)
 {
     static const struct {
         const char *prefix, *scheme;
-    } schemes[] = {{"ws://", "http"}, {"http://", "http"}, {"wss://", "https"}, {"https://", "https"}};
+    } schemes[] = {
+        {"ws://", "http"}, {"http://", "http"}, {"wss://", "https"}, {"https://", "https"}};
 
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].prefix);
@@ -487,20 +488,12 @@ static void set_curl_options(struct ws_client *ws, const struct ws_client_option
 
     curl_easy_setopt(easy, CURLOPT_PRIVATE, ws);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, ws->error_text);
-    curl_easy_setopt(easy, CURLOPT_URL, ws->url);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    if (options->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
-    if (options->is_insecure) {
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    curl_set_target(easy, &(struct curl_target){.url = ws->url,
+                                                .ca_file = options->ca_file,
+                                                .is_insecure = options->is_insecure});
 }
 
 struct error *ws_client_open(struct loop *loop, const struct ws_client_options *options,

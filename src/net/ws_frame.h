@@ -1,7 +1,9 @@
 /* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
-/* ws_frame.h - WebSocket frames (RFC 6455): reading them into whole messages, and writing them. Pure.
+/* ws_frame.h - WebSocket frames (RFC 6455): reading them into whole messages, and writing them.
+ * Pure.
  *
- * Serves both sides: a server reads masked frames and writes plain ones, a client the other way round.
+ * Serves both sides: a server reads masked frames and writes plain ones, a client the other way
+ * round.
  */
 #ifndef BERTH_NET_WS_FRAME_H
 #define BERTH_NET_WS_FRAME_H

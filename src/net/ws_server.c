@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "net/ws_frame.h"
 
-/* A peer that is silent is asked with a ping, and given up when that brings nothing: a host that lost
- * its power is noticed within 20 seconds. */
+/* A peer that is silent is asked with a ping, and given up when that brings nothing: a host that
+ * lost its power is noticed within 20 seconds. */
 #define WS_PING_MS    6000
 #define WS_SILENCE_MS 18000
 #define WS_CLOSE_MS   5000 /* from our close frame to the peer's */
@@ -16,8 +16,8 @@ struct ws {
     struct http_conn *conn;
     struct ws_handler handler;
     struct ws_reader reader;
-    int64_t heard_ms;     /* when the last bytes came */
-    bool is_closing;      /* our close frame is queued: nothing more is sent or delivered */
+    int64_t heard_ms; /* when the last bytes came */
+    bool is_closing;  /* our close frame is queued: nothing more is sent or delivered */
 };
 
 static void add_frame(struct ws *ws, enum ws_opcode opcode, const char *bytes, size_t len)

@@ -57,17 +57,23 @@ static void heads_are_accepted_or_refused(void **state)
         {"control character", "GET / HTTP/1.1\r\n" H "A: \001\r\n\r\n", 400},
         {"tab in a value", "GET / HTTP/1.1\r\n" H "A: a\tb\r\n\r\n", 0},
         {"length", "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\n", 0},
-        {"the same length twice", "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 0},
-        {"two lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400},
+        {"the same length twice",
+         "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 0},
+        {"two lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+         400},
         {"list of lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\n", 400},
         {"signed length", "POST / HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\n", 400},
         {"negative length", "POST / HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\n", 400},
         {"hex length", "POST / HTTP/1.1\r\n" H "Content-Length: 0x5\r\n\r\n", 400},
         {"empty length", "POST / HTTP/1.1\r\n" H "Content-Length:\r\n\r\n", 400},
-        {"length that overflows", "POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999999\r\n\r\n", 400},
+        {"length that overflows",
+         "POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999999\r\n\r\n", 400},
         {"chunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: Chunked\r\n\r\n", 0},
-        {"length and chunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400},
-        {"chunked twice", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
+        {"length and chunked",
+         "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400},
+        {"chunked twice",
+         "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+         501},
         {"chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
         {"gzip", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
         {"expectation", "POST / HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n", 0},
@@ -75,11 +81,18 @@ static void heads_are_accepted_or_refused(void **state)
 #define UPGRADE "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
 #define KEY     "Sec-WebSocket-Key: ly00sMM2zwYAMq6tPU9DQA==\r\n"
         {"websocket", "GET /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 13\r\n\r\n", 0},
-        {"websocket of old", "GET /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 8\r\n\r\n", 426},
-        {"websocket without key", "GET /ws HTTP/1.1\r\n" H UPGRADE "Sec-WebSocket-Version: 13\r\n\r\n", 400},
-        {"websocket by POST", "POST /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 13\r\n\r\n", 400},
-        {"websocket with body", "GET /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 13\r\nContent-Length: 1\r\n\r\n", 400},
-        {"other upgrades are ignored", "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 0},
+        {"websocket of old",
+         "GET /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 8\r\n\r\n", 426},
+        {"websocket without key",
+         "GET /ws HTTP/1.1\r\n" H UPGRADE "Sec-WebSocket-Version: 13\r\n\r\n", 400},
+        {"websocket by POST",
+         "POST /ws HTTP/1.1\r\n" H UPGRADE KEY "Sec-WebSocket-Version: 13\r\n\r\n", 400},
+        {"websocket with body",
+         "GET /ws HTTP/1.1\r\n" H UPGRADE KEY
+         "Sec-WebSocket-Version: 13\r\nContent-Length: 1\r\n\r\n",
+         400},
+        {"other upgrades are ignored",
+         "GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 0},
     };
     struct http_head head;
     char *bytes;
@@ -97,8 +110,9 @@ static void heads_are_accepted_or_refused(void **state)
 
 static void the_parts_of_a_head(void **state)
 {
-    static const char text[] = "POST http://h/a%2fb//../c?x=1&y HTTP/1.1\r\nHost:h:1\r\nX-AMZ-Target: \t a  b \t\r\n"
-                               "empty:\r\nConnection: close\r\nContent-Length: 0012\r\n\r\n";
+    static const char text[] =
+        "POST http://h/a%2fb//../c?x=1&y HTTP/1.1\r\nHost:h:1\r\nX-AMZ-Target: \t a  b \t\r\n"
+        "empty:\r\nConnection: close\r\nContent-Length: 0012\r\n\r\n";
     struct http_head head;
     char *bytes;
 
@@ -171,10 +185,9 @@ static void malformed_chunks(void **state)
         const char *text;
         ssize_t status;
     } cases[] = {
-        {"x\r\n", -400},           {"\r\n", -400},          {"5\nhello", -400},
-        {"5\r\nhelloX", -400},     {"5\r\nhello\rX", -400}, {"000000005\r\n", -400},
-        {"-1\r\n", -400},          {"0x5\r\n", -400},       {"0\r\n\n", -400},
-        {"ffffffff\r\n", -413},    {"65\r\n", -413},        {"60\r\n", 4},
+        {"x\r\n", -400},         {"\r\n", -400},          {"5\nhello", -400}, {"5\r\nhelloX", -400},
+        {"5\r\nhello\rX", -400}, {"000000005\r\n", -400}, {"-1\r\n", -400},   {"0x5\r\n", -400},
+        {"0\r\n\n", -400},       {"ffffffff\r\n", -413},  {"65\r\n", -413},   {"60\r\n", 4},
     };
 
     (void)state;
@@ -190,10 +203,11 @@ static void malformed_chunks(void **state)
 /* Whatever comes: an answer, and nothing outside of the bytes is touched (the sanitizers watch). */
 static void mutated_heads_do_no_harm(void **state)
 {
-    static const char text[] = "POST /a?b HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n"
-                               "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                               "Sec-WebSocket-Key: ly00sMM2zwYAMq6tPU9DQA==\r\nContent-Length: 5\r\n"
-                               "Transfer-Encoding: chunked\r\n\r\n";
+    static const char text[] =
+        "POST /a?b HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: ly00sMM2zwYAMq6tPU9DQA==\r\nContent-Length: 5\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n";
     struct rng rng = rng_seeded(7);
 
     (void)state;

@@ -1,10 +1,10 @@
 /* The loop: order of timers and callbacks, turns, other threads, children. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -73,6 +73,6 @@ def sign(case):
 
 
 print("/* sigv4_botocore.h - made by make_sigv4_botocore.py: requests signed by botocore at "
-      "2026-11-20T07:19:09Z. */")
+      "2026-11-20T07:19:09Z. */\n/* clang-format off */")
 print("static const struct recorded signed_by_botocore[] = {")
 print("".join(sign(case) for case in CASES) + "};")

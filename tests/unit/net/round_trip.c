@@ -84,7 +84,8 @@ static void on_request(struct http_exchange *ex, const struct http_request *req,
     struct http_header type = {"Content-Type", "text/x-test"};
 
     if (strcmp(req->path, "/refuse") == 0) {
-        static const char body[] = "{\"InactiveInstanceException\":\"Container instance is deregistered.\"}";
+        static const char body[] =
+            "{\"InactiveInstanceException\":\"Container instance is deregistered.\"}";
         http_respond(ex, 400, NULL, 0, body, strlen(body));
     } else if (req->wants_websocket) {
         struct ws_handler handler = {on_server_message, on_server_close, world};
@@ -137,10 +138,11 @@ static void make_certificate(struct world *world)
     assert_non_null(mkdtemp(world->dir));
     snprintf(world->cert, sizeof(world->cert), "%s/cert.pem", world->dir);
     snprintf(world->key, sizeof(world->key), "%s/key.pem", world->dir);
-    command = str_printf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-                         "-keyout %s -out %s -days 2 -subj /CN=localhost "
-                         "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null",
-                         world->key, world->cert);
+    command =
+        str_printf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+                   "-keyout %s -out %s -days 2 -subj /CN=localhost "
+                   "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null",
+                   world->key, world->cert);
     assert_int_equal(system(command), 0);
 }
 
@@ -231,7 +233,8 @@ static void requests_arrive_as_sent(void **state)
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
 
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        CLEANUP(str_freep) char *expected =
+        CLEANUP(str_freep)
+        char *expected =
             str_printf("%s /a%%2Fb/../c?x=1+2;y=%%26 %s %s", methods[i], via, i ? "body" : "");
         start(world, methods[i], "/a%2Fb/../c?x=1+2;y=%26", i ? "body" : NULL, 5000);
         run(world);
@@ -349,6 +352,31 @@ static void a_refused_connection_is_an_error(void **state)
     run(world);
     assert_non_null(world->error);
     assert_non_null(strstr(world->error, "GET http://127.0.0.1:1/"));
+}
+
+/* AP-024 */
+static void proxies_come_from_the_environment(void **state)
+{
+    struct world *world = *state;
+    CLEANUP(str_freep) char *proxy = url(world, "");
+    struct http_call_options options = {.method = "GET",
+                                        .url = "http://example.invalid/through",
+                                        .timeout_ms = 5000,
+                                        .done = on_done,
+                                        .data = world};
+
+    unsetenv("http_proxy");
+    setenv("HTTP_PROXY", proxy, 1);
+    http_call_start(world->client, &options);
+    run(world);
+    assert_null(world->error);
+    assert_string_equal(world->body, "GET /through? plain ");
+    setenv("HTTP_PROXY", "http://127.0.0.1:1", 1); /* not for this host itself */
+    start(world, "GET", "/direct", NULL, 5000);
+    run(world);
+    assert_null(world->error);
+    assert_string_equal(world->body, "GET /direct? plain ");
+    unsetenv("HTTP_PROXY");
 }
 
 static void on_open(struct ws_client *ws, void *data)
@@ -494,7 +522,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define BOTH(name)                                                                                 \
     {#name " (plain)", name, setup_plain, teardown, NULL},                                         \
-    {#name " (TLS)", name, setup_tls, teardown, NULL}
+        {#name " (TLS)", name, setup_tls, teardown, NULL}
         BOTH(requests_arrive_as_sent),
         BOTH(large_bodies),
         BOTH(streams_come_in_pieces),
@@ -505,7 +533,9 @@ int main(void)
         BOTH(the_client_may_close),
         BOTH(a_refused_upgrade_tells_its_body),
         BOTH(closing_before_the_connection_is_open),
-        cmocka_unit_test_setup_teardown(a_certificate_nobody_vouches_for_is_refused, setup_tls, teardown),
+        cmocka_unit_test_setup_teardown(proxies_come_from_the_environment, setup_plain, teardown),
+        cmocka_unit_test_setup_teardown(a_certificate_nobody_vouches_for_is_refused, setup_tls,
+                                        teardown),
         cmocka_unit_test_setup_teardown(certificates_are_read_again, setup_tls, teardown),
     };
 

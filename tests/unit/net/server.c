@@ -106,8 +106,8 @@ static void talk_through(struct talk *talk)
 
 static char *ask_in_pieces(struct world *world, const char *text, size_t piece)
 {
-    struct talk talk = {.world = world, .bytes = text, .len = strlen(text), .piece = piece,
-                        .is_half_closed = true};
+    struct talk talk = {
+        .world = world, .bytes = text, .len = strlen(text), .piece = piece, .is_half_closed = true};
 
     talk_through(&talk);
     return buf_take(&talk.answer);
@@ -154,7 +154,8 @@ static void on_request(struct http_exchange *ex, const struct http_request *req,
         CLEANUP(buf_done) struct buf body = {0};
         buf_printf(&body, "[%s]", req->path);
         buf_add(&body, req->body, req->body_len);
-        struct http_header evil = {"X-Path", strcmp(req->path, "/evil") == 0 ? "a\r\nSet-Cookie: b" : "ok"};
+        struct http_header evil = {"X-Path",
+                                   strcmp(req->path, "/evil") == 0 ? "a\r\nSet-Cookie: b" : "ok"};
         http_respond(ex, 200, &evil, 1, body.data, body.len);
     }
 }
@@ -217,9 +218,10 @@ static int teardown(void **state)
 static void requests_in_pieces_of_every_size(void **state)
 {
     struct world *world = *state;
-    static const char text[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
-                               "\r\nPOST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "2\r\nxy\r\n0\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    static const char text[] =
+        "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+        "\r\nPOST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\nxy\r\n0\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
     for (size_t piece = 1; piece < sizeof(text); piece += piece < 8 ? 1 : 11) {
         CLEANUP(str_freep) char *answer = ask_in_pieces(world, text, piece);
@@ -241,8 +243,10 @@ static void malformed_requests_are_answered_and_ended(void **state)
         {"GET / HTTP/3.0\r\nHost: h\r\n\r\n", "HTTP/1.1 505 "},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n", "HTTP/1.1 413 "},
         {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400 "},
-        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n", "HTTP/1.1 413 "},
-        {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", "HTTP/1.1 426 "},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n",
+         "HTTP/1.1 413 "},
+        {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+         "HTTP/1.1 426 "},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -269,8 +273,9 @@ static void large_headers_are_answered_with_431(void **state)
 static void answers_keep_the_order_of_their_requests(void **state)
 {
     struct world *world = *state;
-    static const char text[] = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n"
-                               "GET /hold HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    static const char text[] =
+        "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n"
+        "GET /hold HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     struct talk talk = {.world = world, .bytes = text, .len = sizeof(text) - 1};
 
     talk_start(&talk);
@@ -285,7 +290,8 @@ static void answers_keep_the_order_of_their_requests(void **state)
     }
     loop_run(world->loop);
     pthread_join(talk.thread, NULL);
-    const char *first = strstr(talk.answer.data, "held"), *next = strstr(talk.answer.data, "[/next]");
+    const char *first = strstr(talk.answer.data, "held"),
+               *next = strstr(talk.answer.data, "[/next]");
     assert_true(first && next && first < next && strstr(next, "held"));
     buf_done(&talk.answer);
 }
@@ -294,7 +300,8 @@ static void a_client_that_ends_its_side_still_gets_its_answer(void **state)
 {
     struct world *world = *state;
     static const char text[] = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
-    struct talk talk = {.world = world, .bytes = text, .len = sizeof(text) - 1, .is_half_closed = true};
+    struct talk talk = {
+        .world = world, .bytes = text, .len = sizeof(text) - 1, .is_half_closed = true};
 
     talk_start(&talk);
     while (world->gone == 0) {
@@ -318,8 +325,10 @@ static void heads_of_answers(void **state)
     CLEANUP(str_freep) char *old = ask(world, "GET /x HTTP/1.0\r\n\r\n");
     CLEANUP(str_freep) char *kept = ask(world, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     CLEANUP(str_freep) char *evil = ask(world, "GET /evil HTTP/1.1\r\nHost: h\r\n\r\n");
-    CLEANUP(str_freep) char *expects = ask(
-        world, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi");
+    CLEANUP(str_freep)
+    char *expects =
+        ask(world,
+            "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi");
 
     assert_non_null(strstr(head, "Content-Length: 4\r\n"));
     assert_non_null(strstr(head, "\r\nDate: "));
@@ -335,7 +344,9 @@ static void the_body_is_asked_for(void **state)
     struct world *world = *state;
     static const char text[] =
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
-    struct talk talk = {.world = world, .bytes = text, .len = sizeof(text) - 1,
+    struct talk talk = {.world = world,
+                        .bytes = text,
+                        .len = sizeof(text) - 1,
                         .until = "HTTP/1.1 100 Continue\r\n\r\n"};
 
     talk_through(&talk);
@@ -415,10 +426,12 @@ static void websockets_by_hand(void **state)
         CLEANUP(buf_done) struct buf text = {0};
         buf_add_str(&text, UPGRADE);
         buf_add(&text, cases[i / 2].bytes, cases[i / 2].len);
-        struct talk talk = {.world = world, .bytes = text.data, .len = text.len, .piece = i % 2 ? 3 : 0};
+        struct talk talk = {
+            .world = world, .bytes = text.data, .len = text.len, .piece = i % 2 ? 3 : 0};
         talk_through(&talk);
         assert_true(str_starts_with(talk.answer.data, "HTTP/1.1 101 "));
-        assert_non_null(strstr(talk.answer.data, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        assert_non_null(
+            strstr(talk.answer.data, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
         const char *frames = strstr(talk.answer.data, "\r\n\r\n") + 4;
         size_t len = talk.answer.len - (size_t)(frames - talk.answer.data);
         if (len != cases[i / 2].answer_len || memcmp(frames, cases[i / 2].answer, len) != 0)
@@ -432,13 +445,16 @@ static void websockets_by_hand(void **state)
 static void mutated_bytes_do_no_harm(void **state)
 {
     struct world *world = *state;
-    static const char text[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello" UPGRADE
-                               "\x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8";
+    static const char text[] =
+        "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello" UPGRADE
+        "\x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8";
     struct rng rng = rng_seeded(3);
 
     for (int i = 0; i < 300; i++) {
         CLEANUP(str_freep) char *bytes = str_dup_n(text, sizeof(text) - 1);
-        struct talk talk = {.world = world, .bytes = bytes, .is_half_closed = true,
+        struct talk talk = {.world = world,
+                            .bytes = bytes,
+                            .is_half_closed = true,
                             .len = 1 + rng_below(&rng, sizeof(text) - 1)};
         for (uint64_t n = rng_below(&rng, 4); n > 0; n--)
             bytes[rng_below(&rng, sizeof(text) - 1)] = (char)rng_next(&rng);
@@ -454,7 +470,8 @@ static void mutated_bytes_do_no_harm(void **state)
 static void addresses_that_cannot_be_listened_on(void **state)
 {
     struct world *world = *state;
-    static const char *const addresses[] = {"127.0.0.1", "nonsense:x", "127.0.0.1:99999999", "192.0.2.1:0"};
+    static const char *const addresses[] = {"127.0.0.1", "nonsense:x", "127.0.0.1:99999999",
+                                            "192.0.2.1:0"};
 
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
         struct http_server_options options = {.listen = addresses[i], .on_request = on_request};
@@ -477,8 +494,10 @@ int main(void)
         TEST(a_client_that_ends_its_side_still_gets_its_answer),
         TEST(heads_of_answers),
         TEST(the_body_is_asked_for),
-        cmocka_unit_test_setup_teardown(slow_requests_are_answered_with_408, setup_impatient, teardown),
-        cmocka_unit_test_setup_teardown(one_connection_too_many_is_answered_with_503, setup_small, teardown),
+        cmocka_unit_test_setup_teardown(slow_requests_are_answered_with_408, setup_impatient,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_connection_too_many_is_answered_with_503, setup_small,
+                                        teardown),
         TEST(websockets_by_hand),
         TEST(mutated_bytes_do_no_harm),
         TEST(addresses_that_cannot_be_listened_on),

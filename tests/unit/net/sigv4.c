@@ -15,9 +15,9 @@
 
 #include "sigv4_botocore.h" /* after the struct it fills */
 
-#define KEY_ID  "AKIDEXAMPLE"
-#define SECRET  "secretexamplekey"
-#define NOW_MS  1795159149000 /* 2026-11-20T07:19:09Z, when the first were recorded */
+#define KEY_ID "AKIDEXAMPLE"
+#define SECRET "secretexamplekey"
+#define NOW_MS 1795159149000 /* 2026-11-20T07:19:09Z, when the first were recorded */
 
 struct world {
     struct arena arena;
@@ -159,8 +159,8 @@ static void recorded_frames_are_accepted(void **state)
         assert_code(sigv4_verify_frame(&world->arena, world->cache, forged, strlen(forged), path,
                                        query + 1, SECRET, signed_at_ms(r->text), &json, &len),
                     API_INVALID_SIGNATURE, "forged frame");
-        assert_code(sigv4_verify_frame(&world->arena, world->cache, json, len, path, query + 1, SECRET,
-                                       signed_at_ms(r->text), &json, &len),
+        assert_code(sigv4_verify_frame(&world->arena, world->cache, json, len, path, query + 1,
+                                       SECRET, signed_at_ms(r->text), &json, &len),
                     API_MISSING_AUTHENTICATION_TOKEN, "unsigned frame");
         count++;
     }
@@ -265,17 +265,22 @@ static void what_we_sign_we_accept(void **state)
         {"X-Amz-Target", "AmazonEC2ContainerServiceV20141113.ListClusters"},
         {"X-Spaces", "a  b   c"},
     };
-    static const struct sigv4_keys plain = {KEY_ID, SECRET, NULL}, session = {KEY_ID, SECRET, "tok/en+="};
+    static const struct sigv4_keys plain = {KEY_ID, SECRET, NULL},
+                                   session = {KEY_ID, SECRET, "tok/en+="};
     static const char *const targets[] = {
-        "/", "/a/b?x=1", "/ws?b=2&a=%2F%20+x&c", "/v1/tags/arn%3Aaws%3Aecs%2Fx?y=a%3Db", "/a/./b/../c//d/",
+        "/",
+        "/a/b?x=1",
+        "/ws?b=2&a=%2F%20+x&c",
+        "/v1/tags/arn%3Aaws%3Aecs%2Fx?y=a%3Db",
+        "/a/./b/../c//d/",
         "/?empty=&&z=%zz",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(targets) * 2; i++) {
         const struct sigv4_keys *keys = i % 2 ? &session : &plain;
         const char *target = targets[i / 2];
-        struct http_request req = signed_request(world, keys, "ecs", "POST", "127.0.0.1:4566", target,
-                                                 headers, ARRAY_LEN(headers), "{}");
+        struct http_request req = signed_request(world, keys, "ecs", "POST", "127.0.0.1:4566",
+                                                 target, headers, ARRAY_LEN(headers), "{}");
         struct sigv4_claim claim;
         assert_ok(check(world, &req, SECRET, NOW_MS), target);
         assert_ok(sigv4_read(&world->arena, &req, &claim), target);
@@ -307,7 +312,8 @@ static void a_changed_part_breaks_the_signature(void **state)
         if (strcmp(req.headers[i].name, "authorization") == 0)
             continue;
         memcpy(headers, req.headers, req.header_count * sizeof(*headers));
-        headers[i].value = strcmp(headers[i].name, "x-amz-date") == 0 ? "20261120T071910Z" : "other";
+        headers[i].value =
+            strcmp(headers[i].name, "x-amz-date") == 0 ? "20261120T071910Z" : "other";
         forged = req, forged.headers = headers;
         struct error *err = check(world, &forged, SECRET, NOW_MS);
         assert_non_null(err);
@@ -319,7 +325,8 @@ static void what_an_operation_rests_on_must_be_signed(void **state)
 {
     struct world *world = *state;
     static const struct sigv4_keys keys = {KEY_ID, SECRET, NULL};
-    struct http_request req = signed_request(world, &keys, "ecs", "POST", "h:1", "/", NULL, 0, "{}");
+    struct http_request req =
+        signed_request(world, &keys, "ecs", "POST", "h:1", "/", NULL, 0, "{}");
     struct http_header headers[8];
 
     memcpy(headers, req.headers, req.header_count * sizeof(*headers));
@@ -334,14 +341,15 @@ static void presigned_urls_are_accepted_until_they_expire(void **state)
 {
     struct world *world = *state;
     static const char target[] =
-        "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2F"
+        "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%"
+        "2F20130524%2F"
         "us-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&"
         "X-Amz-SignedHeaders=host&X-Amz-Signature="
         "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
     static const char secret[] = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     const int64_t signed_ms = 1369353600000;
-    struct http_request req = read_request(&world->arena, "GET", target,
-                                           "Host: examplebucket.s3.amazonaws.com\r\n\r\n");
+    struct http_request req =
+        read_request(&world->arena, "GET", target, "Host: examplebucket.s3.amazonaws.com\r\n\r\n");
     struct sigv4_claim claim;
 
     assert_ok(sigv4_read(&world->arena, &req, &claim), "presigned");
@@ -412,7 +420,8 @@ static void the_cache_forgets_the_least_used_and_changed_secrets(void **state)
         struct sigv4_claim claim;
         assert_ok(sigv4_read(&world->arena, &req, &claim), "read");
         claim.access_key_id = arena_printf(&world->arena, "KEY%d", i);
-        assert_ok(sigv4_verify(&world->arena, world->cache, &req, &claim, SECRET, NOW_MS), "verify");
+        assert_ok(sigv4_verify(&world->arena, world->cache, &req, &claim, SECRET, NOW_MS),
+                  "verify");
         assert_code(sigv4_verify(&world->arena, world->cache, &req, &claim, "new", NOW_MS),
                     API_INVALID_SIGNATURE, "changed secret");
         arena_reset(&world->arena);
@@ -426,9 +435,12 @@ static void url_hosts(void **state)
     static const struct {
         const char *url, *host;
     } cases[] = {
-        {"http://127.0.0.1:4566/", "127.0.0.1:4566"}, {"https://a.b/x?y", "a.b"},
-        {"https://a.b:443/x", "a.b"},                 {"http://a.b:443", "a.b:443"},
-        {"ws://h:80?x", "h"},                         {"wss://[::1]:443/ws", "[::1]"},
+        {"http://127.0.0.1:4566/", "127.0.0.1:4566"},
+        {"https://a.b/x?y", "a.b"},
+        {"https://a.b:443/x", "a.b"},
+        {"http://a.b:443", "a.b:443"},
+        {"ws://h:80?x", "h"},
+        {"wss://[::1]:443/ws", "[::1]"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -443,8 +455,8 @@ static void frames_we_sign_we_accept(void **state)
     const char *json;
     size_t len;
 
-    sigv4_sign_frame(&world->arena, &keys, "us-east-1", "ecs", "wss://h:8443/ws?a=b+c", "{}", 2, NOW_MS,
-                     &frame);
+    sigv4_sign_frame(&world->arena, &keys, "us-east-1", "ecs", "wss://h:8443/ws?a=b+c", "{}", 2,
+                     NOW_MS, &frame);
     assert_ok(sigv4_verify_frame(&world->arena, world->cache, frame.data, frame.len, "/ws", "a=b+c",
                                  SECRET, NOW_MS, &json, &len),
               "our frame");

@@ -1,4 +1,6 @@
-/* sigv4_botocore.h - made by make_sigv4_botocore.py: requests signed by botocore at 2026-11-20T07:19:09Z. */
+/* sigv4_botocore.h - made by make_sigv4_botocore.py: requests signed by botocore at
+ * 2026-11-20T07:19:09Z. */
+/* clang-format off */
 static const struct recorded signed_by_botocore[] = {
     {"ecs", false, "/", "POST",
      "Host: 127.0.0.1:4566\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: T.ListClusters\r\nX-Amz-Date: 20261120T071909Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-central-1/ecs/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=13ffa0b07413f1a9fb3f2b8d78c14a26ed90a96b477629bb16614ed6637235fc\r\nContent-Length: 2\r\n"

@@ -14,7 +14,8 @@
 
 static const uint8_t mask[4] = {1, 0x82, 3, 0xf4};
 
-/* Reads `bytes` in pieces and writes down what it finds: "m<text>", "p<text>", "o<text>", "c<code>", "e<code>". */
+/* Reads `bytes` in pieces and writes down what it finds: "m<text>", "p<text>", "o<text>",
+ * "c<code>", "e<code>". */
 static char *read_all(const char *bytes, size_t len, size_t piece, bool wants_masked, size_t max)
 {
     struct ws_reader reader = {.wants_masked = wants_masked, .bytes_max = max};
@@ -31,7 +32,9 @@ static char *read_all(const char *bytes, size_t len, size_t piece, bool wants_ma
             if (is_over) {
                 buf_printf(&out, "%c%d", event == WS_EVENT_CLOSE ? 'c' : 'e', reader.close_code);
             } else {
-                buf_add_char(&out, event == WS_EVENT_MESSAGE ? 'm' : event == WS_EVENT_PING ? 'p' : 'o');
+                buf_add_char(&out, event == WS_EVENT_MESSAGE ? 'm'
+                                   : event == WS_EVENT_PING  ? 'p'
+                                                             : 'o');
                 buf_add(&out, reader.bytes, reader.len);
             }
         }
@@ -57,7 +60,8 @@ static void what_is_written_is_read(void **state)
         for (size_t piece = frame.len; piece > 0; piece = piece > 7 ? piece / 7 : piece - 1) {
             if (len / piece > 3000)
                 break;
-            CLEANUP(str_freep) char *got = read_all(frame.data, frame.len, piece, is_masked, 1 << 20);
+            CLEANUP(str_freep)
+            char *got = read_all(frame.data, frame.len, piece, is_masked, 1 << 20);
             assert_int_equal(got[0], 'm');
             assert_string_equal(got + 1, text);
         }
@@ -73,25 +77,70 @@ static void sequences_of_frames(void **state)
         size_t len;
         const char *expected;
     } cases[] = {
-        {"two messages", T("\x81\x01" "a" "\x81\x02" "bc"), "mambc"},
-        {"fragments", T("\x01\x01" "a" "\x00\x01" "b" "\x80\x01" "c"), "mabc"},
-        {"a ping between fragments", T("\x01\x01" "a" "\x89\x01" "P" "\x80\x01" "c"), "pPmac"},
+        {"two messages",
+         T("\x81\x01"
+           "a"
+           "\x81\x02"
+           "bc"),
+         "mambc"},
+        {"fragments",
+         T("\x01\x01"
+           "a"
+           "\x00\x01"
+           "b"
+           "\x80\x01"
+           "c"),
+         "mabc"},
+        {"a ping between fragments",
+         T("\x01\x01"
+           "a"
+           "\x89\x01"
+           "P"
+           "\x80\x01"
+           "c"),
+         "pPmac"},
         {"an empty message", T("\x81\x00"), "m"},
         {"a pong", T("\x8a\x00"), "o"},
         {"close", T("\x88\x02\x03\xe8"), "c1000"},
-        {"close with a reason", T("\x88\x05\x03\xe8" "bye"), "c1000"},
+        {"close with a reason",
+         T("\x88\x05\x03\xe8"
+           "bye"),
+         "c1000"},
         {"close without a code", T("\x88\x00"), "c1005"},
-        {"nothing after close", T("\x88\x02\x03\xe8\x81\x01" "a"), "c1000"},
+        {"nothing after close",
+         T("\x88\x02\x03\xe8\x81\x01"
+           "a"),
+         "c1000"},
         {"close with half a code", T("\x88\x01\x03"), "e1002"},
         {"close with a code that is never sent", T("\x88\x02\x03\xed"), "e1002"},
         {"close with a reason that is not UTF-8", T("\x88\x03\x03\xe8\xff"), "e1007"},
-        {"masked, where it must not be", T("\x81\x81\x00\x00\x00\x00" "a"), "e1002"},
-        {"reserved bit", T("\xc1\x01" "a"), "e1002"},
-        {"reserved opcode", T("\x83\x01" "a"), "e1002"},
+        {"masked, where it must not be",
+         T("\x81\x81\x00\x00\x00\x00"
+           "a"),
+         "e1002"},
+        {"reserved bit",
+         T("\xc1\x01"
+           "a"),
+         "e1002"},
+        {"reserved opcode",
+         T("\x83\x01"
+           "a"),
+         "e1002"},
         {"reserved control opcode", T("\x8b\x00"), "e1002"},
-        {"binary", T("\x82\x01" "a"), "e1003"},
-        {"continuation of nothing", T("\x80\x01" "a"), "e1002"},
-        {"a message within a message", T("\x01\x01" "a" "\x81\x01" "b"), "e1002"},
+        {"binary",
+         T("\x82\x01"
+           "a"),
+         "e1003"},
+        {"continuation of nothing",
+         T("\x80\x01"
+           "a"),
+         "e1002"},
+        {"a message within a message",
+         T("\x01\x01"
+           "a"
+           "\x81\x01"
+           "b"),
+         "e1002"},
         {"fragmented ping", T("\x09\x00"), "e1002"},
         {"long ping", T("\x89\x7e\x00\x7e"), "e1002"},
         {"not UTF-8", T("\x81\x02\xc3\x28"), "e1007"},
@@ -103,7 +152,8 @@ static void sequences_of_frames(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (size_t piece = 1; piece <= cases[i].len; piece++) {
-            CLEANUP(str_freep) char *got = read_all(cases[i].bytes, cases[i].len, piece, false, 1000);
+            CLEANUP(str_freep)
+            char *got = read_all(cases[i].bytes, cases[i].len, piece, false, 1000);
             if (strcmp(got, cases[i].expected) != 0)
                 fail_msg("%s: %s", cases[i].why, got);
         }
