@@ -120,7 +120,8 @@ static void write_document(const struct ecs_create_service_request *config, stru
 
     rest.service_name = service->name;
     rest.cluster = NULL;
-    rest.task_definition = NULL;
+    if (service->controller != CONTROLLER_CODE_DEPLOY)
+        rest.task_definition = NULL;
     rest.client_token = NULL;
     rest.has_desired_count = false;
     rest.launch_type = ECS_LAUNCH_TYPE_UNSET;

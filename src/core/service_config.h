@@ -3,8 +3,9 @@
  *
  * In a record most of it is a document, a CreateService request in the API's JSON; what reconcilers
  * and lists need often has members of its own. Read, it is one request again with both put
- * together: every default filled in, no cluster, task definition, client token or tags (those are
- * the record's).
+ * together: every default filled in, no cluster, client token or tags (those are the record's). The
+ * task definition, as family:revision, is here only with the CODE_DEPLOY controller: other services
+ * have it in deployments or task sets.
  *
  * Ownership  What is read lives in the arena, and lends from nothing.
  * Errors     A document that cannot be read is API_SERVER.

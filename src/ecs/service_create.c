@@ -1,6 +1,7 @@
 /* CreateService (API-131 to API-146, API-042, API-043, SC-144 to SC-173). */
 #include <string.h>
 
+#include "core/service.h"
 #include "ecs/auth.h"
 #include "ecs/client_token.h"
 #include "ecs/names.h"
@@ -55,6 +56,8 @@ static struct error *resolve_definition(struct call *call, struct wish *wish)
     if (service_config_controller(&wish->config) == CONTROLLER_EXTERNAL)
         return NULL;
     TRY(names_find_active_task_definition(call, wish->config.task_definition, &definition));
+    wish->config.task_definition =
+        arena_printf(call->arena, "%s:%d", definition->family, (int)definition->revision);
     wish->has_recipe = true;
     return task_recipe_read(call->arena, definition, &wish->recipe);
 }
@@ -76,14 +79,16 @@ static struct error *read_wish(struct call *call, const struct cluster *cluster,
 
 /* A configuration as text, in which what means the same reads the same. */
 static void canonical_text(struct call *call, const struct ecs_create_service_request *config,
-                           const char *family, int revision, const struct ecs_tags *tags,
+                           const struct deployment *primary, const struct ecs_tags *tags,
                            struct buf *ret)
 {
     struct ecs_create_service_request plain = *config;
 
     plain.cluster = NULL;
     plain.client_token = NULL;
-    plain.task_definition = family ? arena_printf(call->arena, "%s:%d", family, revision) : NULL;
+    if (primary)
+        plain.task_definition =
+            arena_printf(call->arena, "%s:%d", primary->family, (int)primary->revision);
     plain.tags = *tags;
     plain.tags.is_set = tags->count > 0;
     plain.load_balancers.is_set = plain.load_balancers.count > 0;
@@ -102,8 +107,6 @@ static void canonical_text(struct call *call, const struct ecs_create_service_re
 static struct error *check_same(struct call *call, const struct wish *wish,
                                 const struct service *service)
 {
-    const struct deployment *primary =
-        service->deployments_count > 0 ? &service->deployments[0] : NULL;
     struct ecs_create_service_request config;
     struct ecs_tags tags;
     CLEANUP(buf_done) struct buf there = {0};
@@ -111,11 +114,8 @@ static struct error *check_same(struct call *call, const struct wish *wish,
 
     TRY(service_config_read(call->arena, service, &config));
     tags_answer(call->arena, service->tags, service->tags_count, &tags);
-    canonical_text(call, &config, primary ? primary->family : NULL, primary ? primary->revision : 0,
-                   &tags, &there);
-    canonical_text(call, &wish->config, wish->has_recipe ? wish->recipe.definition->family : NULL,
-                   wish->has_recipe ? wish->recipe.definition->revision : 0, &wish->config.tags,
-                   &asked);
+    canonical_text(call, &config, service_primary(service), &tags, &there);
+    canonical_text(call, &wish->config, NULL, &wish->config.tags, &asked);
     if (!str_eq(there.data, asked.data))
         return error_new(API_INVALID_PARAMETER, NOT_IDEMPOTENT);
     return NULL;

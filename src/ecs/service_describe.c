@@ -245,6 +245,7 @@ static void describe_config(struct call *call, const struct service *service,
 }
 
 static void describe_record(struct call *call, const struct service *service,
+                            const struct ecs_create_service_request *config,
                             struct ecs_service *ret)
 {
     const struct scope *scope = call_scope(call);
@@ -259,6 +260,9 @@ static void describe_record(struct call *call, const struct service *service,
     ret->created_by = service->created_by;
     if (primary)
         ret->task_definition = definition_arn(call, primary);
+    else if (config->task_definition)
+        ret->task_definition = arena_printf(call->arena, "arn:aws:ecs:%s:%s:task-definition/%s",
+                                            scope->region, scope->account, config->task_definition);
 }
 
 struct error *service_describe(struct call *call, const struct service *service, bool with_tags,
@@ -269,7 +273,7 @@ struct error *service_describe(struct call *call, const struct service *service,
 
     TRY(service_config_read(call->arena, service, &config));
     counts = count_tasks(call, service);
-    describe_record(call, service, ret);
+    describe_record(call, service, &config, ret);
     describe_config(call, service, &config, ret);
     SET(ret, running_count, (int32_t)counts.all.running);
     SET(ret, pending_count, (int32_t)counts.all.pending);

@@ -16,7 +16,7 @@ struct update {
     const struct service *service;
     struct ecs_create_service_request before, after;
     struct task_recipe recipe;
-    bool has_recipe;      /* not with the EXTERNAL controller, nor before a first deployment */
+    bool has_recipe;      /* not with the EXTERNAL controller */
     bool is_new_revision; /* another task definition than the PRIMARY's */
 };
 
@@ -160,24 +160,42 @@ static void overlay_deployment(struct arena *arena, const struct ecs_deployment_
     config->deployment_configuration = deployment;
 }
 
-/* The definition asked for, or the one in force, which may be INACTIVE by now (TD-006, TD-007). */
+/* The one in force, which may be INACTIVE by now (TD-006); NULL with task sets. */
+static struct error *definition_in_force(struct call *call, const struct update *update,
+                                         const struct task_definition **ret)
+{
+    const struct deployment *primary = service_primary(update->service);
+    const char *family;
+    int revision;
+
+    *ret = NULL;
+    if (primary) {
+        family = primary->family;
+        revision = primary->revision;
+    } else if (update->before.task_definition) {
+        TRY(names_family_revision(call, update->before.task_definition, &family, &revision));
+    } else {
+        return NULL;
+    }
+    *ret = state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
+    return NULL;
+}
+
 static struct error *resolve_definition(struct call *call,
                                         const struct ecs_update_service_request *in,
                                         struct update *update)
 {
-    const struct deployment *primary = service_primary(update->service);
-    const struct task_definition *definition = NULL;
+    const struct task_definition *in_force;
+    const struct task_definition *definition;
 
+    TRY(definition_in_force(call, update, &in_force));
+    definition = in_force;
     if (in->task_definition)
         TRY(names_find_active_task_definition(call, in->task_definition, &definition));
-    else if (primary)
-        definition = state_task_definition(ecs_of(call)->state, call_scope(call), primary->family,
-                                           primary->revision);
     if (!definition)
         return NULL;
     update->has_recipe = true;
-    update->is_new_revision = !primary || !str_eq(primary->family, definition->family) ||
-                              primary->revision != definition->revision;
+    update->is_new_revision = definition != in_force;
     return task_recipe_read(call->arena, definition, &update->recipe);
 }
 
