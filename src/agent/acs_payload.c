@@ -32,18 +32,17 @@ static void keep_credentials(struct acs *acs, const struct payload *payload,
         acs_keep_credentials(acs, payload->id, task->arn, ROLE_APPLICATION, task->role_credentials);
 }
 
-/* A task that cannot be read is reported STOPPED, unless the engine has it from before. */
+/* A task that cannot be read is reported STOPPED, unless the engine has it from before (AP-225). */
 static void refuse(struct acs *acs, const json_t *item, const struct error *err)
 {
     const char *arn = json_string_value(json_object_get(item, "arn"));
     CLEANUP(str_freep) char *reason = NULL;
-    struct engine_task_view known;
 
     log_error("task cannot be read", "task", arn, "error", err->message);
-    if (!arn || engine_view(acs->options.engine, arn, &known))
+    if (!arn)
         return;
     reason = str_printf("UnrecogniedTaskError: Error loading task - %s", err->message);
-    submit_refused(acs->options.submit, arn, reason);
+    engine_refuse(acs->options.engine, arn, reason);
 }
 
 /* False if the task is not taken. */

@@ -235,6 +235,8 @@ static struct error *recover(struct agent *agent)
 {
     TRY(engine_new(agent->loop, agent->config, agent->store, agent->docker, on_report, agent,
                    &agent->engine));
+    engine_set_capacity(agent->engine, agent->host.cpus * 1024,
+                        agent->host.memory_mib - agent->config->reserved_memory_mib);
     engine_on_health(agent->engine, on_health, agent);
     engine_start(agent->engine, on_recovered, agent);
     return NULL;
@@ -413,6 +415,17 @@ static void configure_log(const struct agent_config *config)
     log_configure(level, format);
 }
 
+/* The proxy of ecs.config is that of the environment for everything below (AG-107, AG-108). */
+static void export_proxy(const struct agent_config *config)
+{
+    if (config->proxy) {
+        setenv("HTTP_PROXY", config->proxy, 0);
+        setenv("HTTPS_PROXY", config->proxy, 0);
+    }
+    if (config->no_proxy)
+        setenv("NO_PROXY", config->no_proxy, 0);
+}
+
 static struct error *open_store(struct agent *agent)
 {
     CLEANUP(str_freep) char *path = NULL;
@@ -474,6 +487,7 @@ struct error *agent_run(const struct agent_options *options)
     agent.rng = rng_system();
     if (!err) {
         configure_log(agent.config);
+        export_proxy(agent.config);
         log_info("agent starts", "version", api_client_version, "server", agent.config->server_url,
                  "cluster", agent.config->cluster, "data", agent.config->data_dir);
         err = open_all(&agent, options->leaves_sigint);

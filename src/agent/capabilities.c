@@ -75,6 +75,8 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
     } rows[] = {
         {"ecs.capability.container-ordering", true},
         {"ecs.capability.full-sync", true},
+        {"ecs.capability.network.container-port-range", true},
+        {"ecs.capability.container-restart-policy", true},
         {"com.amazonaws.ecs.capability.privileged-container", !config->is_privileged_disabled},
         {"com.amazonaws.ecs.capability.selinux", config->is_selinux_capable},
         {"com.amazonaws.ecs.capability.apparmor", config->is_apparmor_capable},

@@ -21,7 +21,6 @@ struct entry {
     struct submit *submit;       /* NULL: freed under a call, which then drops the entry */
     enum state state;
     char *task_arn;
-    char *refusal;     /* owned; NULL: a task of the engine */
     bool has_news;     /* changed since what is being sent was built */
     bool told_running; /* the control plane knows that it ran */
     enum submit_report sent;
@@ -67,7 +66,6 @@ struct submit *submit_new(const struct submit_options *options)
 static void entry_release(struct entry *entry)
 {
     free(entry->task_arn);
-    free(entry->refusal);
     free(entry);
 }
 
@@ -111,10 +109,6 @@ static bool write_next(struct entry *entry, struct buf *body)
     struct engine_task_view task;
 
     entry->has_news = false;
-    if (entry->refusal) {
-        submit_report_write_refusal(body, submit->cluster, entry->task_arn, entry->refusal);
-        return true;
-    }
     if (!engine_view(submit->engine, entry->task_arn, &task))
         return false;
     entry->sent = submit_report_next(&task, entry->told_running);
@@ -149,9 +143,9 @@ static void go_on(struct entry *entry)
 {
     backoff_reset(&entry->backoff);
     entry->told_running |= entry->sent_known >= ENGINE_RUNNING;
-    if (entry->sent == SUBMIT_REPORT_RUNNING && !entry->refusal) {
+    if (entry->sent == SUBMIT_REPORT_RUNNING) {
         entry->has_news = true;
-    } else if (!entry->refusal) {
+    } else {
         engine_reported(entry->submit->engine, entry->task_arn, entry->sent_revision);
     }
     if (entry->has_news)
@@ -249,17 +243,6 @@ void submit_changed(struct submit *submit, const char *task_arn)
         return;
     if (entry->state == SENDING)
         entry->has_news = true;
-    pump(submit);
-}
-
-void submit_refused(struct submit *submit, const char *task_arn, const char *reason)
-{
-    struct entry *entry = find_or_add(submit, task_arn);
-
-    if (!entry || entry->state == SENDING)
-        return; /* it is being told; the server sends a refused task again anyway */
-    free(entry->refusal);
-    entry->refusal = str_dup(reason);
     pump(submit);
 }
 

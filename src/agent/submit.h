@@ -43,8 +43,6 @@ void submit_free(struct submit *submit); /* the answers of calls under way are n
 
 /* The task has something to tell (engine_report_fn calls this). */
 void submit_changed(struct submit *submit, const char *task_arn);
-/* A task that could not be read at all, which the engine never saw (AP-225). */
-void submit_refused(struct submit *submit, const char *task_arn, const char *reason);
 /* The control plane is there again: what waits is sent now. */
 void submit_hurry(struct submit *submit);
 

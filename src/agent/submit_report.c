@@ -153,18 +153,3 @@ void submit_report_write(struct buf *body, const struct agent_config *config, co
     ecs_encode_submit_task_state_change_request(body, &request);
     arena_done(&arena);
 }
-
-void submit_report_write_refusal(struct buf *body, const char *cluster, const char *task_arn,
-                                 const char *reason)
-{
-    struct arena arena = {0};
-    struct ecs_submit_task_state_change_request request = {
-        .cluster = cluster,
-        .task = task_arn,
-        .status = "STOPPED",
-        .reason = bounded_reason(&arena, reason),
-    };
-
-    ecs_encode_submit_task_state_change_request(body, &request);
-    arena_done(&arena);
-}

@@ -18,8 +18,5 @@ enum submit_report submit_report_next(const struct engine_task_view *task, bool 
 
 void submit_report_write(struct buf *body, const struct agent_config *config, const char *cluster,
                          const struct engine_task_view *task, enum submit_report report);
-/* A task without containers that was refused. */
-void submit_report_write_refusal(struct buf *body, const char *cluster, const char *task_arn,
-                                 const char *reason);
 
 #endif

@@ -41,6 +41,16 @@ static void send_metrics(struct metrics *metrics, bool is_last)
     metrics->count = 0;
 }
 
+static void fill_container(struct metrics *metrics, const struct engine_container_view *container,
+                           const struct tcs_totals *totals, struct tcs_container_metrics *out)
+{
+    tcs_totals_fill(&metrics->arena, totals, arena_dup(&metrics->arena, container->name), out);
+    if (!container->restarts)
+        return;
+    out->restart_stats_set = ARENA_NEW(&metrics->arena, struct tcs_restart_stats);
+    SET(out->restart_stats_set, restart_count, (int64_t)container->restarts);
+}
+
 static void fill_containers(struct metrics *metrics, const struct engine_task_view *task,
                             struct tcs_container_metrics_list *ret)
 {
@@ -54,8 +64,7 @@ static void fill_containers(struct metrics *metrics, const struct engine_task_vi
                 : NULL;
 
         if (totals)
-            tcs_totals_fill(&metrics->arena, totals, arena_dup(&metrics->arena, container->name),
-                            &ret->items[ret->count++]);
+            fill_container(metrics, container, totals, &ret->items[ret->count++]);
     }
 }
 

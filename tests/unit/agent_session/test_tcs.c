@@ -248,7 +248,9 @@ static void test_what_tasks_use(void **state) /* AP-506, AP-507 */
     assert_true(at(network, "rxBytesPerSecond", "sampleCount") == 2);
     storage = json_object_get(container, "storageStatsSet");
     assert_true(at(storage, "writeSizeBytes", "max") == 200);
+    assert_null(json_object_get(container, "restartStatsSet"));
     json_decref(json);
+    f->container.restarts = 2; /* AP-411 */
     assert_int_equal(world_stats_calls(), 1);
     answer_stats(25, 4000000000, 6000);
     world_advance(f->world, 20000); /* what was told is not told again */
@@ -256,6 +258,7 @@ static void test_what_tasks_use(void **state) /* AP-506, AP-507 */
     task = json_array_get(json_object_get(json_object_get(json, "message"), "taskMetrics"), 0);
     container = json_array_get(json_object_get(task, "containerMetrics"), 0);
     assert_true(at(container, "cpuStatsSet", "sampleCount") == 1);
+    assert_true(at(container, "restartStatsSet", "restartCount") == 2);
     json_decref(json);
     finish(f);
 }

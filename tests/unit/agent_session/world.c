@@ -557,6 +557,12 @@ struct error *engine_want(struct engine *engine, const struct acs_task *task)
     return NULL;
 }
 
+void engine_refuse(struct engine *engine, const char *task_arn, const char *reason)
+{
+    if (!find_task(engine, task_arn))
+        wants[want_count++] = str_printf("REFUSED %s %s", task_arn, reason);
+}
+
 void engine_reported(struct engine *engine, const char *task_arn, uint64_t revision)
 {
     (void)engine;
