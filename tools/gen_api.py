@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the C of one API model: its types, decoders, encoders and, if it has operations, their table.
+"""Makes the C of one API model: its types, its codec and, if it has operations, their table.
 
 usage: gen_api.py MODEL OUTDIR
 
@@ -12,13 +12,14 @@ NAME is the model's service.name:
 and, where the model has operations:
 
   NAME_handlers.h  the functions that serve them
-  NAME_handlers.c  their table, for wire/dispatch.h; operations that are not "built" have no function
+  NAME_handlers.c  their table, for wire/dispatch.h; an operation that is not "built" has none
 """
 
 import os
 import sys
 
 import model
+import patterns
 
 SCALARS = {
     "integer": ("int32_t", "SHAPE_INTEGER"),
@@ -29,9 +30,9 @@ SCALARS = {
     "timestamp_ms": ("int64_t", "SHAPE_TIMESTAMP_MS"),
     "timestamp_iso": ("int64_t", "SHAPE_TIMESTAMP_ISO"),
 }
-KEYWORDS = set("auto break case char const continue default do double else enum extern float for goto if "
-               "inline int long register restrict return short signed sizeof static struct switch "
-               "typedef union unsigned void volatile while bool true false".split())
+KEYWORDS = set("auto bool break case char const continue default do double else enum extern false "
+               "float for goto if inline int long register restrict return short signed sizeof "
+               "static struct switch true typedef union unsigned void volatile while".split())
 
 
 class Api:
@@ -87,7 +88,7 @@ class Api:
         return out + [shape[key] for key in ("of", "key", "value") if key in shape]
 
     def split(self, name):
-        """The prefix of a shape and the rest of its name: AcsPayloadMessage -> acs, payload_message."""
+        """The prefix of a shape and the rest of its name: AcsTask -> acs, task."""
         for prefix in self.prefixes:
             if model.snake(name).startswith(prefix + "_"):
                 return prefix, model.snake(name)[len(prefix) + 1:]
@@ -281,9 +282,9 @@ def messages_header(api, group, messages):
               for wire, shape in messages.items()]
     lines += ["    };",
               "};",
-              "MUST_USE struct error *%s_decode_message(struct arena *arena, const char *text, size_t len,"
+              "MUST_USE struct error *%s_decode_message(struct arena *arena, const char *text,"
               % group,
-              "        struct %s_message *ret);" % group,
+              "        size_t len, struct %s_message *ret);" % group,
               "/* Each appends a whole frame: {\"type\":...,\"message\":{...}}. */"]
     lines += ["void %s_frame_%s(struct buf *buf, const struct %s *message);"
               % (group, model.snake(wire), api.c_name(shape)) for wire, shape in messages.items()]
@@ -298,8 +299,8 @@ def messages_source(api, group, messages):
               for wire, shape in messages.items()]
     lines += ["};",
               "",
-              "struct error *%s_decode_message(struct arena *arena, const char *text, size_t len," % group,
-              "        struct %s_message *ret)" % group,
+              "struct error *%s_decode_message(struct arena *arena, const char *text," % group,
+              "        size_t len, struct %s_message *ret)" % group,
               "{",
               "    struct shape_envelope envelope;",
               "",
@@ -361,14 +362,14 @@ def number(value):
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def rule_fields(facts, patterns):
+def rule_fields(facts, checks):
     """The value of a `rule` field, in pieces to wrap at: NULL, or the address of a constant."""
     parts = []
     for bound in ("min", "max"):
         if bound in facts:
             parts += [".has_%s = true" % bound, ".%s = %s" % (bound, number(facts[bound]))]
     if "pattern" in facts:
-        runs, count = patterns.runs(facts["pattern"])
+        runs, count = checks.runs(facts["pattern"])
         parts += [".pattern = %s" % model.c_string(facts["pattern"]),
                   ".runs = %s" % runs, ".run_count = %d" % count]
     for key, field in (("message", "message"), ("messageMin", "message_min"),
@@ -382,159 +383,7 @@ def rule_fields(facts, patterns):
     return parts
 
 
-class Patterns:
-    """The patterns of a model as sets of characters and how often: `[a-z0-9-]{1,255}` and such, one
-    after the other. A pattern that needs more than that is refused here, so checking never backtracks."""
-
-    def __init__(self):
-        self.sets = {}
-        self.known = {}
-        self.lines = []
-
-    def runs(self, pattern):
-        if pattern not in self.known:
-            parsed = parse_pattern(pattern)
-            rows = ["{&%s, %d, %s}" % (self.charset(chars), low,
-                                       "UINT32_MAX" if high is None else high)
-                    for chars, low, high in parsed]
-            name = "runs_%d" % len(self.known)
-            self.lines.append("/* %s */" % pattern.replace("*/", "* /"))
-            self.lines.append("static const struct shape_run %s[] = {%s};" % (name, ", ".join(rows)))
-            self.known[pattern] = (name, len(rows))
-        return self.known[pattern]
-
-    def charset(self, chars):
-        ascii_bits, categories = chars
-        key = (tuple(sorted(ascii_bits)), categories)
-        if key not in self.sets:
-            name = "set_%d" % len(self.sets)
-            words = [0, 0, 0, 0]
-            for char in ascii_bits:
-                words[char // 32] |= 1 << (char % 32)
-            ranges = category_ranges(categories)
-            if ranges:
-                self.lines.append("static const uint32_t %s_ranges[][2] = {" % name)
-                row = "   "
-                for low, high in ranges:
-                    text = " {0x%x, 0x%x}," % (low, high)
-                    if len(row) + len(text) > model.LINE_MAX:
-                        self.lines.append(row)
-                        row = "   "
-                    row += text
-                self.lines += [row, "};"]
-            self.lines.append("static const struct shape_charset %s = {{%s}, %s, %d};" % (
-                name, ", ".join("0x%08xu" % word for word in words),
-                name + "_ranges" if ranges else "NULL", len(ranges)))
-            self.sets[key] = name
-        return self.sets[key]
-
-
-def category_ranges(categories):
-    """Code points beyond ASCII of some Unicode categories ("L", "N", "Z"), "*" for all."""
-    import unicodedata
-    if not categories:
-        return []
-    if "*" in categories:
-        return [(0x80, 0x10FFFF)]
-    ranges = []
-    for code in range(0x80, 0x110000):
-        if unicodedata.category(chr(code))[0] not in categories:
-            continue
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return [tuple(pair) for pair in ranges]
-
-
-def parse_pattern(pattern):
-    """[(({ascii codes}, categories), min, max or None)] of a pattern, or ModelError."""
-    import re
-    text = pattern
-    if text.startswith("^"):
-        text = text[1:]
-    if text.endswith("$"):
-        text = text[:-1]
-    if text.startswith("(") and text.endswith(")") and "(" not in text[1:]:
-        text = text[1:-1]
-    out = []
-    while text:
-        match = re.match(r"(\[(?:\\.(?:\{\w\})?|[^\]\\])+\]|\\.|[^\[\](){}*+?|\\])"
-                         r"(\*|\+|\?|\{\d+(?:,\d*)?\})?", text)
-        if not match:
-            raise model.ModelError("the pattern %s is more than runs of characters" % pattern)
-        chars = char_class(match.group(1), pattern)
-        low, high = {None: (1, 1), "*": (0, None), "+": (1, None), "?": (0, 1)}.get(
-            match.group(2), (None, None))
-        if low is None:
-            bounds = match.group(2)[1:-1].split(",")
-            low = int(bounds[0])
-            high = low if len(bounds) == 1 else int(bounds[1]) if bounds[1] else None
-        out.append((chars, low, high))
-        text = text[match.end():]
-    for (chars, low, high), (after, _, _) in zip(out, out[1:]):
-        overlap = chars[0] & after[0] or chars[1] and after[1]
-        if overlap and low != high:
-            raise model.ModelError("the pattern %s would have to backtrack" % pattern)
-    return out
-
-
-def char_class(text, pattern):
-    """({ascii codes}, categories) of `[...]`, of an escape or of one character."""
-    codes, categories = set(), ""
-    if text == ".":
-        return {code for code in range(128) if code != 10}, "*"
-    inside = text[1:-1] if text.startswith("[") else text
-    negated = inside.startswith("^") and text.startswith("[")
-    if negated:
-        inside = inside[1:]
-    i = 0
-    items = []
-    while i < len(inside):
-        char = inside[i]
-        if char == "\\":
-            escape = inside[i + 1]
-            i += 2
-            if escape == "p":
-                category = inside[i + 1]
-                i += 3
-                categories += category
-                items.append({"L": set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-                              "N": set(b"0123456789"), "Z": {32}}[category])
-            elif escape in "wds":
-                items.append({"w": set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       b"0123456789_"),
-                              "d": set(b"0123456789"), "s": set(b" \t\r\n\f\v")}[escape])
-            elif escape in "SWD":
-                raise model.ModelError("%s: escape \\%s" % (pattern, escape))
-            else:
-                items.append(ord({"n": "\n", "t": "\t", "r": "\r"}.get(escape, escape)))
-        else:
-            items.append(ord(char) if char != "-" or not text.startswith("[") else "-")
-            i += 1
-    i = 0
-    while i < len(items):
-        item = items[i]
-        if isinstance(item, set):
-            codes |= item
-        elif item == "-":
-            codes.add(ord("-"))
-        elif i + 2 < len(items) and items[i + 1] == "-" and isinstance(items[i + 2], int):
-            codes |= {code for code in range(item, min(items[i + 2], 127) + 1)}
-            if items[i + 2] > 127:
-                categories += "*"
-            i += 2
-        elif item > 127:
-            raise model.ModelError("%s: characters beyond ASCII only as \\p{..} or ranges" % pattern)
-        else:
-            codes.add(item)
-        i += 1
-    if negated:
-        return {code for code in range(128) if code not in codes}, "" if categories else "*"
-    return codes, categories
-
-
-def members_lines(api, name, patterns):
+def members_lines(api, name, checks):
     shape = api.shapes[name]
     c_name = api.c_name(name)
     lines = ["static const struct shape_member members_%s[] = {" % c_name]
@@ -551,18 +400,19 @@ def members_lines(api, name, patterns):
         has = "offsetof(%s, has_%s)" % (struct, c_member) if api.has_flag(of) else "0"
         fields = [model.c_string(wire), "&%s[%s]" % (api.table(), api.index(of)),
                   "offsetof(%s, %s)" % (struct, c_member), has, " | ".join(flags) or "0",
-                  *rule_fields(facts, patterns)]
+                  *rule_fields(facts, checks)]
         while fields[-1] in ("0", "NULL"):
             fields.pop()
         lines += wrapped("    {", fields, "},", " " * 5)
     lines.append("};")
     order = sorted(range(len(shape["members"])), key=lambda i: list(shape["members"])[i])
-    lines.append("static const uint16_t by_name_%s[] = {%s};" % (c_name, ", ".join(map(str, order))))
+    lines += wrapped("static const uint16_t by_name_%s[] = {" % c_name, list(map(str, order)), "};",
+                     " " * 4)
     lines.append("")
     return lines
 
 
-def shape_lines(api, name, patterns):
+def shape_lines(api, name, checks):
     shape = api.shapes[name]
     kind = shape["type"]
     fields = [".name = " + model.c_string(name)]
@@ -590,7 +440,7 @@ def shape_lines(api, name, patterns):
         fields += [".type = SHAPE_" + kind.upper(), ".size = sizeof(const char *)"]
     else:
         fields += [".type = " + SCALARS[kind][1], ".size = sizeof(%s)" % SCALARS[kind][0]]
-    rule = rule_fields(shape, patterns)
+    rule = rule_fields(shape, checks)
     if rule != ["NULL"]:
         fields += [".rule = " + rule[0], *rule[1:]]
     refusal = shape.get("refusal", api.service.get("refusal", "InvalidParameterException"))
@@ -600,7 +450,7 @@ def shape_lines(api, name, patterns):
 
 
 def codec_source(api):
-    patterns = Patterns()
+    checks = patterns.Patterns()
     body = []
     for name in api.shapes:
         if api.is_enum(name):
@@ -610,10 +460,10 @@ def codec_source(api):
             body += ["};", ""]
     for name, shape in api.shapes.items():
         if shape["type"] == "structure" and shape["members"]:
-            body += members_lines(api, name, patterns)
+            body += members_lines(api, name, checks)
     body.append("const struct shape %s[%s_SHAPES_COUNT] = {" % (api.table(), api.name.upper()))
     for name in api.shapes:
-        body += shape_lines(api, name, patterns)
+        body += shape_lines(api, name, checks)
     body += ["};", ""]
     for name, shape in api.shapes.items():
         at = "&%s[%s]" % (api.table(), api.index(name))
@@ -660,8 +510,8 @@ def codec_source(api):
         '#include "gen/%s_shapes.h"' % api.name,
         "",
     ]
-    if patterns.lines:
-        head += patterns.lines + [""]
+    if checks.lines:
+        head += checks.lines + [""]
     return "\n".join(head + body).rstrip("\n") + "\n"
 
 
@@ -679,7 +529,7 @@ def handler_arguments(api, operation):
 def handlers_header(api):
     guard = "BERTH_GEN_%s_HANDLERS_H" % api.name.upper()
     lines = [
-        "/* Made by tools/gen_api.py from api/%s. What handlers may do is in wire/call.h. */" % api.path,
+        "/* Made by tools/gen_api.py from api/%s. What handlers may do: wire/call.h. */" % api.path,
         "#ifndef " + guard,
         "#define " + guard,
         "",
@@ -692,7 +542,8 @@ def handlers_header(api):
     for name, operation in sorted(api.operations.items()):
         if not operation["built"]:
             lines.append("/* %s is not built yet. */" % name)
-        lines.append("struct error *%s(%s);" % (handler(api, name), handler_arguments(api, operation)))
+        lines.append("struct error *%s(%s);"
+                     % (handler(api, name), handler_arguments(api, operation)))
     lines += ["", "#endif"]
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes docs/coverage.md: what of each API berth serves, from the models alone.
 
-usage: gen_coverage.py [--check] MODEL... FILE     --check tells whether FILE is current, and changes nothing
+usage: gen_coverage.py [--check] MODEL... FILE
+
+--check tells whether FILE is current, and changes nothing.
 """
 
 import sys
@@ -41,8 +43,8 @@ def coverage(sources):
     lines = [
         "# Coverage",
         "",
-        "Made by `tools/gen_coverage.py` from the models in `api/`; do not edit. *Allowed on* is the resource",
-        "whose ARN the operation's action is authorized for; `*` is any.",
+        "Made by `tools/gen_coverage.py` from the models in `api/`; do not edit. *Allowed on* is the",
+        "resource whose ARN the operation's action is authorized for; `*` is any.",
         "",
     ]
     for source in sources:

@@ -27,9 +27,9 @@ def load(path):
 
 
 def snake(name):
-    """ContainerInstanceArn -> container_instance_arn, networkInterfaceIPv6 -> network_interface_ipv6."""
-    for odd, plain in (("IPv", "Ipv"), ("GiB", "Gib"), ("MiB", "Mib"), ("FSx", "Fsx"), ("VCpu", "Vcpu"),
-                       ("vCpu", "vcpu")):
+    """ContainerInstanceArn -> container_instance_arn, addressIPv6 -> address_ipv6."""
+    for odd, plain in (("IPv", "Ipv"), ("GiB", "Gib"), ("MiB", "Mib"), ("FSx", "Fsx"),
+                       ("VCpu", "Vcpu"), ("vCpu", "vcpu")):
         name = name.replace(odd, plain)
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)

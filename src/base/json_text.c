@@ -6,7 +6,8 @@
 
 #include "base/utf8.h"
 
-/* The first byte at or after `p` that cannot stand in a JSON string as it is; `end` if there is none. */
+/* The first byte at or after `p` that cannot stand in a JSON string as it is; `end` if there is
+ * none. */
 static const unsigned char *plain_end(const unsigned char *p, const unsigned char *end)
 {
     while (p < end) {
@@ -65,7 +66,8 @@ void json_text_add_string(struct buf *buf, const char *s)
     buf_add_char(buf, '"');
 }
 
-/* Decimal digits of `value`, at least `digits_min` of them, before `end`; returns where they begin. */
+/* Decimal digits of `value`, at least `digits_min` of them, before `end`; returns where they begin.
+ */
 static char *digits_before(char *end, uint64_t value, int digits_min)
 {
     do {

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Length in bytes of the well-formed sequence at `s`, of which `len` bytes may be read; 0 if there is none
- * (overlong forms, surrogates and what is beyond U+10FFFF are not well-formed). */
+/* Length in bytes of the well-formed sequence at `s`, of which `len` bytes may be read; 0 if there
+ * is none (overlong forms, surrogates and what is beyond U+10FFFF are not well-formed). */
 size_t utf8_char_len(const unsigned char *s, size_t len);
 
 /* Writes a code point (not a surrogate) and returns its length, 1 to 4. */

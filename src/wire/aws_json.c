@@ -67,8 +67,8 @@ void aws_json_refuse(const struct aws_json *json, struct http_exchange *ex, stru
         message = "The server failed to do this; its log says why.";
     }
     dispatch_error_body(&body, owned->code, message);
-    respond(ex, api_error_http_status(owned->code), request_id, api_error_name(owned->code), body.data,
-            body.len);
+    respond(ex, api_error_http_status(owned->code), request_id, api_error_name(owned->code),
+            body.data, body.len);
 }
 
 void aws_json_serve(const struct aws_json *json, struct http_exchange *ex,
@@ -90,16 +90,18 @@ void aws_json_serve(const struct aws_json *json, struct http_exchange *ex,
 
     if (strcmp(req->method, "POST") != 0 || strcmp(req->path, "/") != 0) {
         aws_json_refuse(json, ex,
-                        error_new(API_UNKNOWN_OPERATION, "Operations are called by POST /, not %s %s.",
-                                  req->method, req->path));
+                        error_new(API_UNKNOWN_OPERATION,
+                                  "Operations are called by POST /, not %s %s.", req->method,
+                                  req->path));
         return;
     }
     service = target ? find_service(json, target, &request.operation) : NULL;
     if (!service) {
-        aws_json_refuse(json, ex,
-                        error_new(API_UNKNOWN_OPERATION, "%s%s.",
-                                  target ? "There is no operation " : "The header X-Amz-Target is missing",
-                                  target ? target : ""));
+        aws_json_refuse(
+            json, ex,
+            error_new(API_UNKNOWN_OPERATION, "%s%s.",
+                      target ? "There is no operation " : "The header X-Amz-Target is missing",
+                      target ? target : ""));
         return;
     }
     call = dispatch_call(service, &request, on_answer, ex);

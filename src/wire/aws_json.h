@@ -1,8 +1,9 @@
-/* aws_json.h - AWS JSON 1.1 over HTTP: POST /, X-Amz-Target, a JSON object each way (API-001 to API-019).
+/* aws_json.h - AWS JSON 1.1 over HTTP: POST /, X-Amz-Target, a JSON object each way (API-001 to
+ * API-019).
  *
- * The caller has been authenticated by then: this finds the service and the operation, hands the body
- * to its dispatcher and turns the answer into HTTP. Every answer has x-amzn-RequestId; a refusal has
- * its code in the body's __type and in x-amzn-ErrorType.
+ * The caller has been authenticated by then: this finds the service and the operation, hands the
+ * body to its dispatcher and turns the answer into HTTP. Every answer has x-amzn-RequestId; a
+ * refusal has its code in the body's __type and in x-amzn-ErrorType.
  */
 #ifndef BERTH_WIRE_AWS_JSON_H
 #define BERTH_WIRE_AWS_JSON_H

@@ -1,13 +1,13 @@
 /* call.h - one call of one operation, as its handler sees it.
  *
  * A `now` handler is `struct error *api_x(struct call *, const struct ecs_x_request *, struct
- * ecs_x_response *)`: it runs to completion, touches only the transaction and `out`, and refuses before
- * its first change. The answer leaves when what it rests on is durable.
- * A `flow` handler has a fourth parameter, the flow it starts (flow.h): for what has to wait.
+ * ecs_x_response *)`: it runs to completion, touches only the transaction and `out`, and refuses
+ * before its first change. The answer leaves when what it rests on is durable. A `flow` handler has
+ * a fourth parameter, the flow it starts (flow.h): for what has to wait.
  *
- * Ownership  The call, its strings and its arena belong to the dispatcher and live until the answer is
- *            made. `out` is written as soon as the handler returns, so besides memory of call->arena it
- *            may hold strings that the records it looked at lend.
+ * Ownership  The call, its strings and its arena belong to the dispatcher and live until the answer
+ * is made. `out` is written as soon as the handler returns, so besides memory of call->arena it may
+ * hold strings that the records it looked at lend.
  */
 #ifndef BERTH_WIRE_CALL_H
 #define BERTH_WIRE_CALL_H

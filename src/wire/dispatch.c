@@ -38,7 +38,8 @@ struct dispatch {
     void *closed_data;
 };
 
-/* --- operations -------------------------------------------------------------------------------- */
+/* --- operations --------------------------------------------------------------------------------
+ */
 
 const struct operation *operation_find(const struct operation_table *table, const char *name)
 {
@@ -68,7 +69,8 @@ bool operation_may_fail(const struct operation *operation, enum api_error code)
     return false;
 }
 
-/* --- calls: their memory ----------------------------------------------------------------------- */
+/* --- calls: their memory -----------------------------------------------------------------------
+ */
 
 static struct dispatch_call *call_new(struct dispatch *dispatch)
 {
@@ -147,10 +149,12 @@ static void call_free(struct dispatch_call *dc)
     close_when_idle(dispatch);
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers -----------------------------------------------------------------------------------
+ */
 
 /* The code and sentence a caller may see: one of the operation's, and none of our faults. */
-static void presentable(struct dispatch_call *dc, enum api_error *ret_code, const char **ret_message)
+static void presentable(struct dispatch_call *dc, enum api_error *ret_code,
+                        const char **ret_message)
 {
     const struct operation *operation = dc->call.operation;
     const struct error *err = dc->err;
@@ -213,7 +217,8 @@ static void answer_and_free(void *data)
     call_free(dc);
 }
 
-/* What the answer rests on is durable, or was lost: then it is our fault whatever the handler said. */
+/* What the answer rests on is durable, or was lost: then it is our fault whatever the handler said.
+ */
 static void on_durable(const struct error *err, void *data)
 {
     struct dispatch_call *dc = data;
@@ -238,7 +243,8 @@ static void finish(struct dispatch_call *dc, struct error *err)
     dc->call.txn = NULL;
 }
 
-/* --- flows ------------------------------------------------------------------------------------- */
+/* --- flows -------------------------------------------------------------------------------------
+ */
 
 static void cancel(struct dispatch_call *dc, enum flow_cancel why)
 {
@@ -256,9 +262,9 @@ static void on_deadline(void *data)
 {
     struct dispatch_call *dc = data;
 
-    dc->err = error_new(API_SERVICE_UNAVAILABLE, "%s took longer than %lld seconds.",
-                        dc->call.operation->name,
-                        (long long)(dc->call.operation->deadline_ms / 1000));
+    dc->err =
+        error_new(API_SERVICE_UNAVAILABLE, "%s took longer than %lld seconds.",
+                  dc->call.operation->name, (long long)(dc->call.operation->deadline_ms / 1000));
     answer(dc);
     cancel(dc, FLOW_LATE);
 }
@@ -298,7 +304,8 @@ static void start_flow(struct dispatch_call *dc, struct flow *flow)
     loop_defer(loop, on_advance, dc);
 }
 
-/* --- the call ---------------------------------------------------------------------------------- */
+/* --- the call ----------------------------------------------------------------------------------
+ */
 
 static struct error *prepare(struct dispatch_call *dc, const struct dispatch_request *request,
                              void **ret_in)
@@ -348,7 +355,8 @@ static void run(struct dispatch_call *dc, const void *in)
         start_flow(dc, flow);
 }
 
-struct dispatch_call *dispatch_call(struct dispatch *dispatch, const struct dispatch_request *request,
+struct dispatch_call *dispatch_call(struct dispatch *dispatch,
+                                    const struct dispatch_request *request,
                                     dispatch_answer_fn *answer_fn, void *data)
 {
     const struct dispatch_options *options = &dispatch->options;
@@ -376,7 +384,8 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch, const struct disp
     if (!dc->err && options->host.admit)
         dc->err = options->host.admit(call, options->host.data);
     if (dc->err)
-        loop_defer(options->loop, answer_and_free, dc); /* nothing was looked at: nothing to wait for */
+        loop_defer(options->loop, answer_and_free,
+                   dc); /* nothing was looked at: nothing to wait for */
     else
         run(dc, in);
     return dc;
@@ -388,7 +397,8 @@ void dispatch_gone(struct dispatch_call *dc)
     cancel(dc, FLOW_CALLER_GONE);
 }
 
-/* --- the dispatcher ---------------------------------------------------------------------------- */
+/* --- the dispatcher ----------------------------------------------------------------------------
+ */
 
 struct dispatch *dispatch_new(const struct dispatch_options *options)
 {

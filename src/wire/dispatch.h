@@ -1,12 +1,12 @@
 /* dispatch.h - from a decoded request to an encoded answer: finds the operation, checks, runs it.
  *
  * One dispatcher serves one API (a table of operations) for one service object. It knows no HTTP: a
- * request comes as operation name and JSON text, the answer goes to a callback, exactly once and never
- * from inside dispatch_call(). aws_json.h puts HTTP around it.
+ * request comes as operation name and JSON text, the answer goes to a callback, exactly once and
+ * never from inside dispatch_call(). aws_json.h puts HTTP around it.
  *
- * Waiting    An answer leaves when what it rests on is durable: call_host.finish() says when, with an
- *            error if it was lost; then the answer is ServerException whatever the handler said.
- * Limits     DISPATCH_CALLS_MAX calls at once, beyond it ServiceUnavailableException.
+ * Waiting    An answer leaves when what it rests on is durable: call_host.finish() says when, with
+ * an error if it was lost; then the answer is ServerException whatever the handler said. Limits
+ * DISPATCH_CALLS_MAX calls at once, beyond it ServiceUnavailableException.
  */
 #ifndef BERTH_WIRE_DISPATCH_H
 #define BERTH_WIRE_DISPATCH_H
@@ -18,9 +18,9 @@
 #include "wire/flow.h"
 #include "wire/shape.h"
 
-#define DISPATCH_CALLS_MAX       65536 /* begun and not answered */
-#define DISPATCH_BODY_BYTES_MAX  (1024 * 1024) /* API-008 */
-#define DISPATCH_FLOW_MS         60000 /* deadline of a flow that the model gives none */
+#define DISPATCH_CALLS_MAX      65536         /* begun and not answered */
+#define DISPATCH_BODY_BYTES_MAX (1024 * 1024) /* API-008 */
+#define DISPATCH_FLOW_MS        60000         /* deadline of a flow that the model gives none */
 
 typedef struct error *operation_now_fn(struct call *call, const void *in, void *out);
 typedef struct error *operation_flow_fn(struct call *call, const void *in, void *out,
@@ -30,9 +30,9 @@ typedef struct error *operation_flow_fn(struct call *call, const void *in, void 
 struct operation {
     const char *name;
     const struct shape *in, *out;
-    operation_now_fn *now;   /* one of the two; */
-    operation_flow_fn *flow; /* both NULL: the API has it, we do not yet */
-    int64_t deadline_ms;     /* of a flow */
+    operation_now_fn *now;        /* one of the two; */
+    operation_flow_fn *flow;      /* both NULL: the API has it, we do not yet */
+    int64_t deadline_ms;          /* of a flow */
     const enum api_error *errors; /* what it declares; the common ones besides */
     size_t error_count;
     const char *action;        /* "ecs:RunTask" */
@@ -41,8 +41,8 @@ struct operation {
 };
 
 struct operation_table {
-    const char *target;       /* what stands before the '.' of X-Amz-Target */
-    const char *signing_name; /* SigV4 service */
+    const char *target;                 /* what stands before the '.' of X-Amz-Target */
+    const char *signing_name;           /* SigV4 service */
     const struct operation *operations; /* sorted by name */
     size_t count;
 };
@@ -53,12 +53,14 @@ bool operation_may_fail(const struct operation *operation, enum api_error code);
 
 /* What keeps the state a call works on. */
 struct call_host {
-    /* Refuses a caller by who it is and which operation it asks for, before its handler; NULL: nobody. */
+    /* Refuses a caller by who it is and which operation it asks for, before its handler; NULL:
+     * nobody. */
     struct error *(*admit)(struct call *call, void *data);
     /* Before a `now` handler: opens its transaction (into call->txn). */
     void (*begin)(struct call *call, void *data);
-    /* After a handler, refused or not: ends the transaction, if one is open. `done` runs later, once:
-     * with NULL when everything the handler saw and did is durable, with an error (lent) if not. */
+    /* After a handler, refused or not: ends the transaction, if one is open. `done` runs later,
+     * once: with NULL when everything the handler saw and did is durable, with an error (lent) if
+     * not. */
     void (*finish)(struct call *call, void (*done)(const struct error *err, void *arg), void *arg,
                    void *data);
     void *data;
@@ -76,8 +78,8 @@ struct dispatch_options {
 
 struct dispatch;
 struct dispatch *dispatch_new(const struct dispatch_options *options);
-/* Cancels the flows; `closed` runs once, when no call is open, and may free. Calls that still come are
- * refused. */
+/* Cancels the flows; `closed` runs once, when no call is open, and may free. Calls that still come
+ * are refused. */
 void dispatch_close(struct dispatch *dispatch, loop_fn *closed, void *data);
 void dispatch_free(struct dispatch *dispatch); /* only when it is closed or has no open call */
 const struct operation_table *dispatch_table(const struct dispatch *dispatch);
@@ -106,7 +108,8 @@ typedef void dispatch_answer_fn(const struct dispatch_answer *answer, void *data
 
 /* The call that was begun; good until its answer, for dispatch_gone(). */
 struct dispatch_call;
-struct dispatch_call *dispatch_call(struct dispatch *dispatch, const struct dispatch_request *request,
+struct dispatch_call *dispatch_call(struct dispatch *dispatch,
+                                    const struct dispatch_request *request,
                                     dispatch_answer_fn *answer, void *data);
 /* The caller went away: its flow is cancelled, the answer callback does not run. */
 void dispatch_gone(struct dispatch_call *call);

@@ -1,8 +1,8 @@
 /* flow.h - an operation that has to wait: for bulk data, a call out, the thread pool.
  *
- * The handler checks what it can refuse at once, then makes a struct that embeds a flow and returns it.
- * From then on advance() is the whole story of the operation, read top to bottom: it starts a step and
- * returns, and the step's completion calls it again. flow_end() ends it, exactly once:
+ * The handler checks what it can refuse at once, then makes a struct that embeds a flow and returns
+ * it. From then on advance() is the whole story of the operation, read top to bottom: it starts a
+ * step and returns, and the step's completion calls it again. flow_end() ends it, exactly once:
  *
  *     struct backup {
  *         struct flow flow;
@@ -24,11 +24,11 @@
  *         }
  *     }
  *
- * Cancellation  When the caller is gone, the deadline passes or the server shuts down, cancel() runs
- *               once (it may be NULL): it hurries the step under way. The flow still ends with
- *               flow_end(); until then its call and answer stay valid. At the deadline the caller
- *               gets its answer (ServiceUnavailableException) at once, whatever the flow does.
- * Ownership     flow_end() runs free() before it returns: the flow is gone then.
+ * Cancellation  When the caller is gone, the deadline passes or the server shuts down, cancel()
+ * runs once (it may be NULL): it hurries the step under way. The flow still ends with flow_end();
+ * until then its call and answer stay valid. At the deadline the caller gets its answer
+ * (ServiceUnavailableException) at once, whatever the flow does. Ownership     flow_end() runs
+ * free() before it returns: the flow is gone then.
  */
 #ifndef BERTH_WIRE_FLOW_H
 #define BERTH_WIRE_FLOW_H

@@ -84,13 +84,16 @@ struct error *guard_check(const struct guard *guard, const struct http_request *
     const char *site = http_request_header(req, "sec-fetch-site");
 
     if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
-        return error_new(API_ACCESS_DENIED, "Requests that a web page of another site makes are refused.");
-    if (origin && !is_same_origin(origin, req, host))
-        return error_new(API_ACCESS_DENIED, "Requests from the web page %.100s are refused.", origin);
-    if (guard->is_auth_off && (!host || !is_ours(guard, host)))
         return error_new(API_ACCESS_DENIED,
-                         "With --auth off only requests to this machine's own names are served, not "
-                         "to %.100s.",
-                         host ? host : "none");
+                         "Requests that a web page of another site makes are refused.");
+    if (origin && !is_same_origin(origin, req, host))
+        return error_new(API_ACCESS_DENIED, "Requests from the web page %.100s are refused.",
+                         origin);
+    if (guard->is_auth_off && (!host || !is_ours(guard, host)))
+        return error_new(
+            API_ACCESS_DENIED,
+            "With --auth off only requests to this machine's own names are served, not "
+            "to %.100s.",
+            host ? host : "none");
     return NULL;
 }

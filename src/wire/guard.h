@@ -1,9 +1,9 @@
 /* guard.h - the browser rules: a web page must not be able to speak to this server.
  *
- * RunTask with `privileged` is root, and a server on loopback is in reach of every page its user opens.
- * Browsers say where a request comes from; what comes from elsewhere is refused, signed or not.
- * Programs send none of these headers. With --auth off the Host has to be ours as well, or a page
- * could reach us by a name it made point at this machine.
+ * RunTask with `privileged` is root, and a server on loopback is in reach of every page its user
+ * opens. Browsers say where a request comes from; what comes from elsewhere is refused, signed or
+ * not. Programs send none of these headers. With --auth off the Host has to be ours as well, or a
+ * page could reach us by a name it made point at this machine.
  */
 #ifndef BERTH_WIRE_GUARD_H
 #define BERTH_WIRE_GUARD_H

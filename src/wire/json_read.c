@@ -22,8 +22,8 @@ static bool fail(struct json_reader *reader, const char *problem)
 
 static void skip_space(struct json_reader *reader)
 {
-    while (reader->at < reader->end &&
-           (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
+    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
+                                        *reader->at == '\r' || *reader->at == '\t'))
         reader->at++;
 }
 
@@ -106,10 +106,11 @@ bool json_read_item(struct json_reader *reader)
     return another(reader, ']');
 }
 
-/* --- strings ----------------------------------------------------------------------------------- */
+/* --- strings -----------------------------------------------------------------------------------
+ */
 
-/* Bytes that stand for themselves, eight at a time where the machine can: none below space, no quote,
- * no backslash, nothing beyond ASCII. */
+/* Bytes that stand for themselves, eight at a time where the machine can: none below space, no
+ * quote, no backslash, nothing beyond ASCII. */
 static const char *plain_end(const char *p, const char *end)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
@@ -123,12 +124,14 @@ static const char *plain_end(const char *p, const char *end)
         if (((word | (word - ones * ' ') | (quote - ones) | (slash - ones)) & tops) != 0)
             break;
     }
-    while (p < end && (unsigned char)*p >= ' ' && *p != '"' && *p != '\\' && (unsigned char)*p < 0x80)
+    while (p < end && (unsigned char)*p >= ' ' && *p != '"' && *p != '\\' &&
+           (unsigned char)*p < 0x80)
         p++;
     return p;
 }
 
-/* From behind the opening quote to the closing one; `*ret_escaped` tells whether a backslash is between. */
+/* From behind the opening quote to the closing one; `*ret_escaped` tells whether a backslash is
+ * between. */
 static bool string_end(struct json_reader *reader, const char **ret_end, bool *ret_escaped)
 {
     const char *p = reader->at;
@@ -154,8 +157,9 @@ static bool string_end(struct json_reader *reader, const char **ret_end, bool *r
             p++; /* what it says is looked at when it is read */
             continue;
         }
-        len = (unsigned char)*p < ' ' ? 0
-                                      : utf8_char_len((const unsigned char *)p, (size_t)(reader->end - p));
+        len = (unsigned char)*p < ' '
+                  ? 0
+                  : utf8_char_len((const unsigned char *)p, (size_t)(reader->end - p));
         if (!len) {
             reader->at = p;
             return fail(reader, (unsigned char)*p < ' ' ? "a control character stands in a string"
@@ -260,7 +264,7 @@ static bool unescape(struct json_reader *reader, const char *p, const char *end,
 static bool raw_string(struct json_reader *reader, const char **ret_text, size_t *ret_len,
                        bool *ret_escaped)
 {
-    const char *end;
+    const char *end = NULL;
 
     if (next_byte(reader) != '"')
         return fail(reader, "a string is expected");
@@ -319,7 +323,8 @@ bool json_read_member(struct json_reader *reader, struct arena *arena, const cha
     return true;
 }
 
-/* --- numbers and words ------------------------------------------------------------------------- */
+/* --- numbers and words -------------------------------------------------------------------------
+ */
 
 static const char *digits_end(const char *p, const char *end)
 {
@@ -328,7 +333,8 @@ static const char *digits_end(const char *p, const char *end)
     return p;
 }
 
-/* The end of the number at the reader, NULL if it is none; where its fraction or exponent begins, if any. */
+/* The end of the number at the reader, NULL if it is none; where its fraction or exponent begins,
+ * if any. */
 static const char *number_end(const struct json_reader *reader, const char **ret_rest)
 {
     const char *p = reader->at, *end = reader->end, *from;
@@ -423,12 +429,13 @@ bool json_read_boolean(struct json_reader *reader, bool *ret)
     return *ret ? word(reader, "true", 4) : word(reader, "false", 5);
 }
 
-/* --- any value --------------------------------------------------------------------------------- */
+/* --- any value ---------------------------------------------------------------------------------
+ */
 
 static bool skip_scalar(struct json_reader *reader, enum json_kind kind)
 {
     const char *text, *rest;
-    bool is_escaped, truth;
+    bool is_escaped = false, truth;
     size_t len;
 
     switch (kind) {

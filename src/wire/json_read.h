@@ -1,8 +1,8 @@
 /* json_read.h - reading JSON straight out of its text, value by value, without a tree between.
  *
- * Strict: RFC 8259, UTF-8 checked, no NUL in strings, nothing deeper than JSON_READ_DEPTH_MAX. Every function
- * returns false when the text is not that; json_reader.problem then says why, and nothing more is to be
- * read. White space before a value and after it is skipped.
+ * Strict: RFC 8259, UTF-8 checked, no NUL in strings, nothing deeper than JSON_READ_DEPTH_MAX.
+ * Every function returns false when the text is not that; json_reader.problem then says why, and
+ * nothing more is to be read. White space before a value and after it is skipped.
  *
  *     if (!json_read_begin(&reader, '{'))
  *         return broken(&reader);
@@ -47,16 +47,18 @@ struct json_number {
 };
 
 struct json_reader json_reader_of(const char *text, size_t len);
-enum json_kind json_read_kind(struct json_reader *reader); /* of the next value; does not consume it */
+enum json_kind
+json_read_kind(struct json_reader *reader); /* of the next value; does not consume it */
 
 bool json_read_begin(struct json_reader *reader, char open); /* '{' or '[' */
-/* The next member's name, up to its value; false at the end of the object (and on a problem). The name lies in the
- * text, without a NUL behind it, or in the arena if it has escapes. */
+/* The next member's name, up to its value; false at the end of the object (and on a problem). The
+ * name lies in the text, without a NUL behind it, or in the arena if it has escapes. */
 bool json_read_member(struct json_reader *reader, struct arena *arena, const char **ret_name,
                       size_t *ret_len);
 /* True if another item follows; false at the end of the list (and on a problem). */
 bool json_read_item(struct json_reader *reader);
-/* The number of items of the list that was begun, by looking ahead. Behind it the list is still to be read. */
+/* The number of items of the list that was begun, by looking ahead. Behind it the list is still to
+ * be read. */
 bool json_read_count_items(struct json_reader *reader, size_t *ret);
 
 /* The string with a NUL behind it, in the arena; `*ret_len` is its length in bytes. */

@@ -20,7 +20,8 @@ bool shape_enum_parse(const struct shape *shape, const char *text, unsigned *ret
     return false;
 }
 
-/* One decoder serves both: a tree goes through its text. Whoever has the text uses shape_decode_text(). */
+/* One decoder serves both: a tree goes through its text. Whoever has the text uses
+ * shape_decode_text(). */
 struct error *shape_decode(const struct shape *shape, unsigned flags, struct arena *arena,
                            const struct json_t *json, void *ret)
 {

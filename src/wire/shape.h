@@ -1,9 +1,8 @@
-/* shape.h - what the generated types of an API have in common: how they are filled, and the tables by
- * which one decoder and one encoder serve them all.
+/* shape.h - what the generated types of an API have in common: how they are filled, and the tables
+ * by which one decoder and one encoder serve them all.
  *
- * gen/NAME_types.h has a struct for every shape of api/NAME.json. Scalars, lists, maps and structures
- * tell absent from empty or zero:
- *   string        const char *x          NULL is absent
+ * gen/NAME_types.h has a struct for every shape of api/NAME.json. Scalars, lists, maps and
+ * structures tell absent from empty or zero: string        const char *x          NULL is absent
  *   enum          enum ecs_y x           0 is absent
  *   number, bool  has_x and x
  *   timestamp     has_x_ms and x_ms      milliseconds since the epoch
@@ -11,9 +10,9 @@
  *   structure     struct ecs_y *x        NULL is absent
  *
  * Ownership  What is decoded lives in the arena given; the JSON tree may go before it.
- * Errors     A JSON type that does not fit is API_SERIALIZATION (API-003, API-006); whatever else the
- *            model refuses carries the code the shape names, API_INVALID_PARAMETER as a rule
- *            (API-029, API-030). The message starts with the path of the member.
+ * Errors     A JSON type that does not fit is API_SERIALIZATION (API-003, API-006); whatever else
+ * the model refuses carries the code the shape names, API_INVALID_PARAMETER as a rule (API-029,
+ * API-030). The message starts with the path of the member.
  */
 #ifndef BERTH_WIRE_SHAPE_H
 #define BERTH_WIRE_SHAPE_H
@@ -49,9 +48,9 @@ enum shape_type {
     SHAPE_MAP,
     SHAPE_STRING,
     SHAPE_ENUM,
-    SHAPE_DOCUMENT,     /* any JSON, kept as text; a string is its own text */
-    SHAPE_INTEGER,      /* 32 bits */
-    SHAPE_LONG,         /* 64 bits */
+    SHAPE_DOCUMENT, /* any JSON, kept as text; a string is its own text */
+    SHAPE_INTEGER,  /* 32 bits */
+    SHAPE_LONG,     /* 64 bits */
     SHAPE_DOUBLE,
     SHAPE_BOOLEAN,
     SHAPE_TIMESTAMP,    /* a number of seconds, with a fraction */
@@ -66,8 +65,8 @@ struct shape_charset {
     size_t range_count;
 };
 
-/* One or more characters of a pattern: a set and how often. The sets of neighbours in a pattern have
- * nothing in common, so matching never has to go back. */
+/* One or more characters of a pattern: a set and how often. The sets of neighbours in a pattern
+ * have nothing in common, so matching never has to go back. */
 struct shape_run {
     const struct shape_charset *set;
     uint32_t min, max;
@@ -150,7 +149,8 @@ MUST_USE struct error *shape_decode_envelope(const struct shape_message *message
                                              struct shape_envelope *ret);
 void shape_encode_envelope(const struct shape_message *message, struct buf *buf, const void *value);
 
-/* For those who need a tree: API_SERIALIZATION for what is not JSON. The caller owns it (json_decref). */
+/* For those who need a tree: API_SERIALIZATION for what is not JSON. The caller owns it
+ * (json_decref). */
 MUST_USE struct error *shape_parse_json(const char *text, size_t len, struct json_t **ret);
 
 /* The text of an enum's value, NULL for absent; and back. */

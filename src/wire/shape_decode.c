@@ -8,15 +8,8 @@
 
 #include "base/mem.h"
 #include "wire/json_read.h"
+#include "wire/shape_check.h"
 #include "wire/shape_layout.h"
-
-/* Where a value stands in the message, linked from the inside out; only a refusal reads it. */
-struct place {
-    const struct place *up;
-    const char *name; /* without a NUL; NULL: an item */
-    size_t len;       /* of the name */
-    size_t index;
-};
 
 struct decoder {
     struct json_reader reader;
@@ -25,34 +18,6 @@ struct decoder {
     bool is_strict;
     size_t bytes_left;
 };
-
-static void place_print(struct buf *buf, const struct place *place)
-{
-    if (place->up)
-        place_print(buf, place->up);
-    if (!place->name)
-        buf_printf(buf, "[%zu]", place->index);
-    else
-        buf_printf(buf, "%s%.*s", buf->len ? "." : "", (int)place->len, place->name);
-}
-
-/* "MEMBER must ...", for the path of `place`. */
-static struct error *refuse(enum api_error code, const struct place *place, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static struct error *refuse(enum api_error code, const struct place *place, const char *fmt, ...)
-{
-    CLEANUP(buf_done) struct buf path = {0};
-    CLEANUP(str_freep) char *rest = NULL;
-    va_list ap;
-
-    if (place)
-        place_print(&path, place);
-    va_start(ap, fmt);
-    rest = str_vprintf(fmt, ap);
-    va_end(ap);
-    return error_new(code, "%s %s", path.len ? path.data : "The request", rest);
-}
 
 /* The text is not JSON. */
 static struct error *broken(const struct decoder *decoder)
@@ -63,7 +28,8 @@ static struct error *broken(const struct decoder *decoder)
 }
 
 /* The next value has another type than the model says. */
-static struct error *wrong_type(struct decoder *decoder, const struct place *place, const char *wanted)
+static struct error *wrong_type(struct decoder *decoder, const struct shape_place *place,
+                                const char *wanted)
 {
     static const char *const names[] = {
         [JSON_KIND_NONE] = "no value",   [JSON_KIND_OBJECT] = "an object",
@@ -77,7 +43,7 @@ static struct error *wrong_type(struct decoder *decoder, const struct place *pla
         decoder->reader.problem = "a value is expected";
         return broken(decoder);
     }
-    return refuse(API_SERIALIZATION, place, "must be %s, but is %s.", wanted, names[kind]);
+    return shape_refuse(API_SERIALIZATION, place, "must be %s, but is %s.", wanted, names[kind]);
 }
 
 static struct error *take(struct decoder *decoder, size_t size, void **ret)
@@ -91,162 +57,24 @@ static struct error *take(struct decoder *decoder, size_t size, void **ret)
     return NULL;
 }
 
-/* --- rules ------------------------------------------------------------------------------------- */
-
-/* The next character of well-formed UTF-8; jansson let nothing else through. */
-static uint32_t next_char(const unsigned char **s)
-{
-    const unsigned char *p = *s;
-    uint32_t c = *p;
-
-    if (c < 0x80) {
-        *s = p + 1;
-        return c;
-    }
-    if (c < 0xe0) {
-        *s = p + 2;
-        return (c & 0x1fu) << 6 | (p[1] & 0x3fu);
-    }
-    if (c < 0xf0) {
-        *s = p + 3;
-        return (c & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-    }
-    *s = p + 4;
-    return (c & 0x07u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
-}
-
-static bool charset_has(const struct shape_charset *set, uint32_t c)
-{
-    size_t low = 0, high = set->range_count;
-
-    if (c < 128)
-        return set->ascii[c / 32] >> (c % 32) & 1;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (c < set->ranges[mid][0])
-            high = mid;
-        else if (c > set->ranges[mid][1])
-            low = mid + 1;
-        else
-            return true;
-    }
-    return false;
-}
-
-static bool rule_matches(const struct shape_rule *rule, const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-
-    for (size_t i = 0; i < rule->run_count; i++) {
-        const struct shape_run *run = &rule->runs[i];
-        uint32_t count = 0;
-
-        while (*p && count < run->max) {
-            const unsigned char *next = p;
-
-            if (!charset_has(run->set, next_char(&next)))
-                break;
-            p = next;
-            count++;
-        }
-        if (count < run->min)
-            return false;
-    }
-    return *p == 0;
-}
-
-static size_t char_count(const char *s)
-{
-    size_t count = 0;
-
-    for (; *s; s++)
-        count += ((unsigned char)*s & 0xc0) != 0x80;
-    return count;
-}
-
-static bool is_outside(const struct shape_rule *rule, double value)
-{
-    return (rule->has_min && value < rule->min) || (rule->has_max && value > rule->max);
-}
-
-/* A refusal in ECS's words, which may have a hole for the value. */
-static struct error *own_words(struct decoder *decoder, const char *message, const char *value)
-{
-    const char *hole = strstr(message, "%s");
-
-    if (!hole)
-        return error_new(decoder->refusal, "%s", message);
-    return error_new(decoder->refusal, "%.*s%s%s", (int)(hole - message), message, value, hole + 2);
-}
-
-/* What is measured, for "must VERB at least 1 UNIT, but IS 0". */
-struct measure {
-    const char *verb, *unit, *is;
-};
-static const struct measure of_value = {"be", "", "is"};
-static const struct measure of_text = {"have", " characters", "has"};
-static const struct measure of_list = {"have", " items", "has"};
-
-/* `text` is the value as ECS's own words may want it; NULL: the number itself. */
-static struct error *check_bounds(struct decoder *decoder, const struct shape_rule *rule,
-                                  const struct place *place, const struct measure *measure,
-                                  double value, const char *text)
-{
-    const char *message;
-    char number[32];
-
-    if (!rule || !is_outside(rule, value))
-        return NULL;
-    message = rule->has_min && value < rule->min ? rule->message_min : rule->message_max;
-    if (!message)
-        message = rule->message;
-    if (message) {
-        snprintf(number, sizeof(number), "%.15g", value);
-        return own_words(decoder, message, text ? text : number);
-    }
-    if (rule->has_min && rule->has_max && rule->min == rule->max)
-        return refuse(decoder->refusal, place, "must %s %.15g%s, but %s %.15g.", measure->verb,
-                      rule->min, measure->unit, measure->is, value);
-    if (rule->has_min && rule->has_max)
-        return refuse(decoder->refusal, place, "must %s between %.15g and %.15g%s, but %s %.15g.",
-                      measure->verb, rule->min, rule->max, measure->unit, measure->is, value);
-    return refuse(decoder->refusal, place, "must %s at %s %.15g%s, but %s %.15g.", measure->verb,
-                  rule->has_min ? "least" : "most", rule->has_min ? rule->min : rule->max,
-                  measure->unit, measure->is, value);
-}
-
-static struct error *check_string(struct decoder *decoder, const struct shape_rule *rule,
-                                  const struct place *place, const char *text)
-{
-    if (!rule)
-        return NULL;
-    if (rule->has_min || rule->has_max)
-        TRY(check_bounds(decoder, rule, place, &of_text, (double)char_count(text), text));
-    if (!rule->run_count || rule_matches(rule, text))
-        return NULL;
-    if (rule->message)
-        return own_words(decoder, rule->message, text);
-    return refuse(decoder->refusal, place, "must match %s, but is %s.", rule->pattern,
-                  *text ? text : "empty");
-}
-
-/* --- scalars ----------------------------------------------------------------------------------- */
+/* --- scalars -----------------------------------------------------------------------------------
+ */
 
 static struct error *decode_value(struct decoder *decoder, const struct shape *shape,
                                   const struct shape_rule *rule, unsigned flags,
-                                  const struct place *place, void *ret);
+                                  const struct shape_place *place, void *ret);
 
 /* Strings are not counted against the memory of a message: they take no more than its text. */
-static struct error *read_string(struct decoder *decoder, const struct place *place, char **ret,
-                                 size_t *ret_len)
+static struct error *read_string(struct decoder *decoder, const struct shape_place *place,
+                                 char **ret, size_t *ret_len)
 {
     if (json_read_kind(&decoder->reader) != JSON_KIND_STRING)
         return wrong_type(decoder, place, "a string");
-    return json_read_string(&decoder->reader, decoder->arena, ret, ret_len) ? NULL : broken(decoder);
+    return json_read_string(&decoder->reader, decoder->arena, ret, ret_len) ? NULL
+                                                                            : broken(decoder);
 }
 
-static struct error *read_number(struct decoder *decoder, const struct place *place,
+static struct error *read_number(struct decoder *decoder, const struct shape_place *place,
                                  const char *wanted, struct json_number *ret)
 {
     if (json_read_kind(&decoder->reader) != JSON_KIND_NUMBER)
@@ -255,21 +83,22 @@ static struct error *read_number(struct decoder *decoder, const struct place *pl
 }
 
 static struct error *unknown_value(struct decoder *decoder, const struct shape *shape,
-                                   const struct place *place, const char *text)
+                                   const struct shape_place *place, const char *text)
 {
     CLEANUP(buf_done) struct buf known = {0};
 
     for (unsigned i = 1; i < shape->value_count; i++)
         buf_printf(&known, "%s%s", i > 1 ? ", " : "", shape->values[i]);
-    return refuse(decoder->refusal, place, "must be one of [%s], but is '%s'.", known.data, text);
+    return shape_refuse(decoder->refusal, place, "must be one of [%s], but is '%s'.", known.data,
+                        text);
 }
 
 static struct error *decode_enum(struct decoder *decoder, const struct shape *shape, unsigned flags,
-                                 const struct place *place, void *ret)
+                                 const struct shape_place *place, void *ret)
 {
     unsigned value = 0;
-    size_t len;
-    char *text;
+    size_t len = 0;
+    char *text = NULL;
 
     TRY(read_string(decoder, place, &text, &len));
     if (!shape_enum_parse(shape, text, &value) && !(flags & SHAPE_LENIENT))
@@ -279,23 +108,25 @@ static struct error *decode_enum(struct decoder *decoder, const struct shape *sh
 }
 
 static struct error *decode_string(struct decoder *decoder, const struct shape *shape,
-                                   const struct shape_rule *rule, const struct place *place, void *ret)
+                                   const struct shape_rule *rule, const struct shape_place *place,
+                                   void *ret)
 {
-    size_t len;
-    char *text;
+    size_t len = 0;
+    char *text = NULL;
 
     TRY(read_string(decoder, place, &text, &len));
-    TRY(check_string(decoder, rule, place, text));
-    TRY(check_string(decoder, shape->rule, place, text));
+    TRY(shape_check_string(decoder->refusal, rule, place, text));
+    TRY(shape_check_string(decoder->refusal, shape->rule, place, text));
     memcpy(ret, &text, sizeof(text));
     return NULL;
 }
 
-static struct error *decode_document(struct decoder *decoder, const struct place *place, void *ret)
+static struct error *decode_document(struct decoder *decoder, const struct shape_place *place,
+                                     void *ret)
 {
     const char *text;
-    size_t len;
-    char *copy;
+    size_t len = 0;
+    char *copy = NULL;
 
     if (json_read_kind(&decoder->reader) == JSON_KIND_STRING) {
         TRY(read_string(decoder, place, &copy, &len));
@@ -309,35 +140,37 @@ static struct error *decode_document(struct decoder *decoder, const struct place
 }
 
 /* A number without a fraction in [min, max]; 1e3 and 5.0 are such numbers (API-006). */
-static struct error *whole_number(struct decoder *decoder, const struct place *place, int64_t min,
-                                  int64_t max, int64_t *ret)
+static struct error *whole_number(struct decoder *decoder, const struct shape_place *place,
+                                  int64_t min, int64_t max, int64_t *ret)
 {
-    struct json_number number;
+    struct json_number number = {0};
 
     TRY(read_number(decoder, place, "a whole number", &number));
     if (!number.is_whole) {
         if (number.real != floor(number.real))
-            return refuse(API_SERIALIZATION, place, "must be a whole number, but is %.15g.",
-                          number.real);
+            return shape_refuse(API_SERIALIZATION, place, "must be a whole number, but is %.15g.",
+                                number.real);
         if (fabs(number.real) <= 9007199254740992.0) {
             number.is_whole = true;
             number.whole = (int64_t)number.real;
         }
     }
     if (!number.is_whole || number.whole < min || number.whole > max)
-        return refuse(API_SERIALIZATION, place, "must be a whole number of %d bits, but is %.20g.",
-                      max > INT32_MAX ? 64 : 32, number.real);
+        return shape_refuse(API_SERIALIZATION, place,
+                            "must be a whole number of %d bits, but is %.20g.",
+                            max > INT32_MAX ? 64 : 32, number.real);
     *ret = number.whole;
     return NULL;
 }
 
-static struct error *decode_double(struct decoder *decoder, const struct place *place, double *ret)
+static struct error *decode_double(struct decoder *decoder, const struct shape_place *place,
+                                   double *ret)
 {
-    struct json_number number;
+    struct json_number number = {0};
 
     TRY(read_number(decoder, place, "a number", &number));
     if (!isfinite(number.real))
-        return refuse(API_SERIALIZATION, place, "must be a number that fits 64 bits.");
+        return shape_refuse(API_SERIALIZATION, place, "must be a number that fits 64 bits.");
     *ret = number.real;
     return NULL;
 }
@@ -345,24 +178,25 @@ static struct error *decode_double(struct decoder *decoder, const struct place *
 /* Seconds since the epoch, as far as a double tells milliseconds apart (API-007). */
 #define TIMESTAMP_SECONDS_MAX 253402300799.0 /* the end of the year 9999 */
 
-static struct error *decode_timestamp(struct decoder *decoder, const struct place *place, int64_t *ret)
+static struct error *decode_timestamp(struct decoder *decoder, const struct shape_place *place,
+                                      int64_t *ret)
 {
-    struct json_number number;
+    struct json_number number = {0};
 
     TRY(read_number(decoder, place, "a number of seconds since 1970", &number));
     if (!(fabs(number.real) <= TIMESTAMP_SECONDS_MAX))
-        return refuse(API_SERIALIZATION, place, "must be a time in seconds, but is %.15g.",
-                      number.real);
+        return shape_refuse(API_SERIALIZATION, place, "must be a time in seconds, but is %.15g.",
+                            number.real);
     *ret = llround(number.real * 1000.0);
     return NULL;
 }
 
-static struct error *decode_timestamp_iso(struct decoder *decoder, const struct place *place,
+static struct error *decode_timestamp_iso(struct decoder *decoder, const struct shape_place *place,
                                           int64_t *ret)
 {
     const char *rest;
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     struct tm tm = {0};
     int64_t ms = 0, offset_s = 0;
 
@@ -387,20 +221,21 @@ static struct error *decode_timestamp_iso(struct decoder *decoder, const struct 
         rest = NULL;
     }
     if (!rest || *rest)
-        return refuse(API_SERIALIZATION, place, "must be a time like 2026-11-20T08:30:00Z.");
+        return shape_refuse(API_SERIALIZATION, place, "must be a time like 2026-11-20T08:30:00Z.");
     *ret = ((int64_t)timegm(&tm) - offset_s) * 1000 + ms;
     return NULL;
 }
 
-/* --- what holds others ------------------------------------------------------------------------- */
+/* --- what holds others -------------------------------------------------------------------------
+ */
 
 static struct error *decode_list(struct decoder *decoder, const struct shape *shape,
                                  const struct shape_rule *rule, unsigned flags,
-                                 const struct place *place, struct any_list *list)
+                                 const struct shape_place *place, struct any_list *list)
 {
     struct json_reader *reader = &decoder->reader;
     size_t stride = item_stride(shape);
-    struct place here = {.up = place};
+    struct shape_place here = {.up = place};
     size_t count;
     char *item;
 
@@ -408,14 +243,15 @@ static struct error *decode_list(struct decoder *decoder, const struct shape *sh
         return wrong_type(decoder, place, "a list");
     if (!json_read_begin(reader, '[') || !json_read_count_items(reader, &count))
         return broken(decoder);
-    TRY(check_bounds(decoder, rule, place, &of_list, (double)count, NULL));
-    TRY(check_bounds(decoder, shape->rule, place, &of_list, (double)count, NULL));
+    TRY(shape_check_bounds(decoder->refusal, rule, place, &shape_of_list, (double)count, NULL));
+    TRY(shape_check_bounds(decoder->refusal, shape->rule, place, &shape_of_list, (double)count,
+                           NULL));
     TRY(take(decoder, count * stride, &list->items));
     list->is_set = true;
     list->count = count;
     for (item = list->items; json_read_item(reader); item += stride, here.index++) {
         if (json_read_kind(reader) == JSON_KIND_NULL)
-            return refuse(decoder->refusal, &here, "must not be null.");
+            return shape_refuse(decoder->refusal, &here, "must not be null.");
         TRY(decode_value(decoder, shape->of, NULL, flags, &here, item));
     }
     return reader->problem ? broken(decoder) : NULL;
@@ -446,7 +282,7 @@ static const char *find_twice(const struct any_list *map, size_t stride)
 
 static struct error *decode_map(struct decoder *decoder, const struct shape *shape,
                                 const struct shape_rule *rule, unsigned flags,
-                                const struct place *place, struct any_list *map)
+                                const struct shape_place *place, struct any_list *map)
 {
     struct json_reader *reader = &decoder->reader;
     size_t stride = item_stride(shape), count = 0, len;
@@ -461,13 +297,14 @@ static struct error *decode_map(struct decoder *decoder, const struct shape *sha
     for (ahead = *reader; json_read_member(&ahead, decoder->arena, &name, &len); count++)
         if (!json_read_skip(&ahead, NULL, NULL))
             break;
-    TRY(check_bounds(decoder, rule, place, &of_list, (double)count, NULL));
-    TRY(check_bounds(decoder, shape->rule, place, &of_list, (double)count, NULL));
+    TRY(shape_check_bounds(decoder->refusal, rule, place, &shape_of_list, (double)count, NULL));
+    TRY(shape_check_bounds(decoder->refusal, shape->rule, place, &shape_of_list, (double)count,
+                           NULL));
     TRY(take(decoder, count * stride, &map->items));
     map->is_set = true;
     entry = map->items;
     while (json_read_member(reader, decoder->arena, &name, &len)) {
-        struct place here = {.up = place, .name = name, .len = len};
+        struct shape_place here = {.up = place, .name = name, .len = len};
         char *key = arena_dup_n(decoder->arena, name, len);
 
         if (json_read_kind(reader) == JSON_KIND_NULL) { /* null is absent (API-004) */
@@ -475,7 +312,7 @@ static struct error *decode_map(struct decoder *decoder, const struct shape *sha
                 break;
             continue;
         }
-        TRY(check_string(decoder, shape->key->rule, &here, key));
+        TRY(shape_check_string(decoder->refusal, shape->key->rule, &here, key));
         memcpy(entry, &key, sizeof(key));
         TRY(decode_value(decoder, shape->of, NULL, flags, &here, entry + shape->value_offset));
         entry += stride;
@@ -484,7 +321,7 @@ static struct error *decode_map(struct decoder *decoder, const struct shape *sha
     if (reader->problem)
         return broken(decoder);
     twice = find_twice(map, stride);
-    return twice ? refuse(API_SERIALIZATION, place, "has '%s' twice.", twice) : NULL;
+    return twice ? shape_refuse(API_SERIALIZATION, place, "has '%s' twice.", twice) : NULL;
 }
 
 static int name_cmp(const char *name, size_t len, const char *other)
@@ -514,7 +351,7 @@ static int find_member(const struct shape *shape, const char *name, size_t len)
 }
 
 static struct error *decode_member(struct decoder *decoder, const struct shape_member *member,
-                                   const struct place *place, char *base)
+                                   const struct shape_place *place, char *base)
 {
     char *at = base + member->offset;
     void *inner = NULL;
@@ -532,7 +369,7 @@ static struct error *decode_member(struct decoder *decoder, const struct shape_m
 }
 
 static struct error *decode_structure(struct decoder *decoder, const struct shape *shape,
-                                      const struct place *place, char *base)
+                                      const struct shape_place *place, char *base)
 {
     struct json_reader *reader = &decoder->reader;
     uint64_t seen = 0; /* the generator sees to it that 64 bits are enough */
@@ -544,14 +381,14 @@ static struct error *decode_structure(struct decoder *decoder, const struct shap
     if (!json_read_begin(reader, '{'))
         return broken(decoder);
     while (json_read_member(reader, decoder->arena, &name, &len)) {
-        struct place here = {.up = place, .name = name, .len = len};
+        struct shape_place here = {.up = place, .name = name, .len = len};
         int index = find_member(shape, name, len);
 
         if (index < 0 && decoder->is_strict)
-            return refuse(API_SERIALIZATION, &here, "is not a member of %s.", shape->name);
+            return shape_refuse(API_SERIALIZATION, &here, "is not a member of %s.", shape->name);
         if (index >= 0) {
             if (seen >> index & 1)
-                return refuse(API_SERIALIZATION, &here, "is given twice.");
+                return shape_refuse(API_SERIALIZATION, &here, "is given twice.");
             seen |= (uint64_t)1 << index;
         }
         if (index < 0 || json_read_kind(reader) == JSON_KIND_NULL) { /* absent (API-004) */
@@ -565,17 +402,17 @@ static struct error *decode_structure(struct decoder *decoder, const struct shap
         return broken(decoder);
     for (size_t i = 0; i < shape->member_count; i++) {
         const struct shape_member *member = &shape->members[i];
-        struct place here = {.up = place, .name = member->name, .len = strlen(member->name)};
+        struct shape_place here = {.up = place, .name = member->name, .len = strlen(member->name)};
 
         if ((member->flags & SHAPE_REQUIRED) && !is_present(member, base))
-            return refuse(decoder->refusal, &here, "is required.");
+            return shape_refuse(decoder->refusal, &here, "is required.");
     }
     return NULL;
 }
 
 static struct error *decode_value(struct decoder *decoder, const struct shape *shape,
                                   const struct shape_rule *rule, unsigned flags,
-                                  const struct place *place, void *ret)
+                                  const struct shape_place *place, void *ret)
 {
     int64_t whole = 0;
     double real = 0;
@@ -595,21 +432,25 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
         return decode_document(decoder, place, ret);
     case SHAPE_INTEGER:
         TRY(whole_number(decoder, place, INT32_MIN, INT32_MAX, &whole));
-        TRY(check_bounds(decoder, rule, place, &of_value, (double)whole, NULL));
-        TRY(check_bounds(decoder, shape->rule, place, &of_value, (double)whole, NULL));
+        TRY(shape_check_bounds(decoder->refusal, rule, place, &shape_of_value, (double)whole,
+                               NULL));
+        TRY(shape_check_bounds(decoder->refusal, shape->rule, place, &shape_of_value, (double)whole,
+                               NULL));
         *(int32_t *)ret = (int32_t)whole;
         return NULL;
     case SHAPE_LONG:
     case SHAPE_TIMESTAMP_MS:
         TRY(whole_number(decoder, place, INT64_MIN, INT64_MAX, &whole));
-        TRY(check_bounds(decoder, rule, place, &of_value, (double)whole, NULL));
-        TRY(check_bounds(decoder, shape->rule, place, &of_value, (double)whole, NULL));
+        TRY(shape_check_bounds(decoder->refusal, rule, place, &shape_of_value, (double)whole,
+                               NULL));
+        TRY(shape_check_bounds(decoder->refusal, shape->rule, place, &shape_of_value, (double)whole,
+                               NULL));
         *(int64_t *)ret = whole;
         return NULL;
     case SHAPE_DOUBLE:
         TRY(decode_double(decoder, place, &real));
-        TRY(check_bounds(decoder, rule, place, &of_value, real, NULL));
-        TRY(check_bounds(decoder, shape->rule, place, &of_value, real, NULL));
+        TRY(shape_check_bounds(decoder->refusal, rule, place, &shape_of_value, real, NULL));
+        TRY(shape_check_bounds(decoder->refusal, shape->rule, place, &shape_of_value, real, NULL));
         *(double *)ret = real;
         return NULL;
     case SHAPE_BOOLEAN:
@@ -624,7 +465,8 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
     return NULL;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 struct error *shape_decode_text(const struct shape *shape, unsigned flags, struct arena *arena,
                                 const char *text, size_t len, void *ret)
@@ -652,13 +494,13 @@ struct opening {
 
 static struct error *read_type(struct decoder *decoder, struct opening *opening)
 {
-    size_t len;
-    char *type;
+    size_t len = 0;
+    char *type = NULL;
 
     TRY(read_string(decoder, NULL, &type, &len));
     opening->found.type_name = type;
     for (size_t i = 1; i < opening->count; i++)
-        if (!strcmp(opening->messages[i].type, type)) {
+        if (str_eq(opening->messages[i].type, type)) {
             opening->found.type = (unsigned)i;
             decoder->refusal = opening->messages[i].shape->refusal;
         }

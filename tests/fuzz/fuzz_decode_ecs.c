@@ -1,5 +1,5 @@
-/* Values of the ECS API: a line that names the shape (any other text chooses one by chance), then the JSON. What is
- * taken can be written, and reads back as the same. */
+/* Values of the ECS API: a line that names the shape (any other text chooses one by chance), then
+ * the JSON. What is taken can be written, and reads back as the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The JSON reader beside jansson: they agree on what is JSON, but for what ours limits on purpose. */
+/* The JSON reader beside jansson: they agree on what is JSON, but for what ours limits on purpose.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

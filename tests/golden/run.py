@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The generator against what it is known to make, and against models it has to refuse.
 
-usage: run.py [--update]     --update writes tests/golden/expected anew; read the difference before committing it
+usage: run.py [--update]
+
+--update writes tests/golden/expected anew; read the difference before committing it.
 """
 
 import copy
@@ -29,8 +31,9 @@ TALK = os.path.join(HERE, "talk.json")
 
 def generate(outdir):
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    for tool, arguments in (("gen_api.py", [SHOP]), ("gen_api.py", [TALK]), ("gen_errors.py", [SHOP])):
-        subprocess.run([sys.executable, os.path.join(TOOLS, tool), *arguments, outdir], check=True, env=env)
+    for tool, source in (("gen_api.py", SHOP), ("gen_api.py", TALK), ("gen_errors.py", SHOP)):
+        subprocess.run([sys.executable, os.path.join(TOOLS, tool), source, outdir], check=True,
+                       env=env)
 
 
 def known():
@@ -52,8 +55,8 @@ class Generator(unittest.TestCase):
             for name in sorted(os.listdir(outdir)):
                 made, wanted = read(outdir, name), read(EXPECTED, name)
                 if made != wanted:
-                    self.fail("".join(difflib.unified_diff(wanted.splitlines(True), made.splitlines(True),
-                                                           "expected/" + name, "made")))
+                    self.fail("".join(difflib.unified_diff(
+                        wanted.splitlines(True), made.splitlines(True), "expected/" + name, "made")))
 
     def test_what_it_makes_fits_a_reader(self):
         for name in known():
@@ -75,7 +78,8 @@ class Models(unittest.TestCase):
     def test_layout(self):
         for name in ("ecs.json", "agent.json"):
             text = read(os.path.join(ROOT, "api"), name)
-            self.assertEqual(model.dump(json.loads(text)) + "\n", text, "run tools/model.py api/" + name)
+            self.assertEqual(model.dump(json.loads(text)) + "\n", text,
+                             "run tools/model.py api/" + name)
 
     def test_unknown_shape(self):
         self.refused(lambda m: m["shapes"]["Lines"].update(of="Nothing"), "Lines uses Nothing")
@@ -103,14 +107,16 @@ class Models(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def test_snake(self):
-        for wire, c in (("enableECSManagedTags", "enable_ecs_managed_tags"), ("ec2InstanceId", "ec2_instance_id"),
+        for wire, c in (("enableECSManagedTags", "enable_ecs_managed_tags"),
+                        ("ec2InstanceId", "ec2_instance_id"),
                         ("sizeInGiB", "size_in_gib"), ("IPv4Addresses", "ipv4_addresses"),
                         ("EBSKMSKeyId", "ebskms_key_id"), ("FSxWindows", "fsx_windows"),
                         ("vCpuCount", "vcpu_count"), ("s3BucketName", "s3_bucket_name")):
             self.assertEqual(model.snake(wire), c)
 
     def test_constants(self):
-        for wire, c in (("json-file", "JSON_FILE"), ("X86_64", "X86_64"), ("awsvpcTrunking", "AWSVPC_TRUNKING"),
+        for wire, c in (("json-file", "JSON_FILE"), ("X86_64", "X86_64"),
+                        ("awsvpcTrunking", "AWSVPC_TRUNKING"),
                         ("WINDOWS_SERVER_2019_FULL", "WINDOWS_SERVER_2019_FULL"), ("EC2", "EC2")):
             self.assertEqual(model.constant(wire), c)
 

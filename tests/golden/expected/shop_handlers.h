@@ -1,4 +1,4 @@
-/* Made by tools/gen_api.py from api/shop.json. What handlers may do is in wire/call.h. */
+/* Made by tools/gen_api.py from api/shop.json. What handlers may do: wire/call.h. */
 #ifndef BERTH_GEN_SHOP_HANDLERS_H
 #define BERTH_GEN_SHOP_HANDLERS_H
 

@@ -57,8 +57,8 @@ static const struct shape_message up_messages[] = {
     [UP_MESSAGE_HELLO_REQUEST] = {"HelloRequest", &talk_shapes[TALK_SHAPE_UP_HELLO_REQUEST]},
 };
 
-struct error *up_decode_message(struct arena *arena, const char *text, size_t len,
-        struct up_message *ret)
+struct error *up_decode_message(struct arena *arena, const char *text,
+        size_t len, struct up_message *ret)
 {
     struct shape_envelope envelope;
 
@@ -79,8 +79,8 @@ static const struct shape_message down_messages[] = {
     [DOWN_MESSAGE_BYE] = {"Bye", &talk_shapes[TALK_SHAPE_DOWN_BYE]},
 };
 
-struct error *down_decode_message(struct arena *arena, const char *text, size_t len,
-        struct down_message *ret)
+struct error *down_decode_message(struct arena *arena, const char *text,
+        size_t len, struct down_message *ret)
 {
     struct shape_envelope envelope;
 

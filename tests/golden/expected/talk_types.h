@@ -38,8 +38,8 @@ struct up_message {
         struct up_hello_request *hello_request;
     };
 };
-MUST_USE struct error *up_decode_message(struct arena *arena, const char *text, size_t len,
-        struct up_message *ret);
+MUST_USE struct error *up_decode_message(struct arena *arena, const char *text,
+        size_t len, struct up_message *ret);
 /* Each appends a whole frame: {"type":...,"message":{...}}. */
 void up_frame_hello_request(struct buf *buf, const struct up_hello_request *message);
 
@@ -55,8 +55,8 @@ struct down_message {
         struct down_bye *bye;
     };
 };
-MUST_USE struct error *down_decode_message(struct arena *arena, const char *text, size_t len,
-        struct down_message *ret);
+MUST_USE struct error *down_decode_message(struct arena *arena, const char *text,
+        size_t len, struct down_message *ret);
 /* Each appends a whole frame: {"type":...,"message":{...}}. */
 void down_frame_bye(struct buf *buf, const struct down_bye *message);
 

@@ -1,11 +1,11 @@
-/* What the official agent and a server said to each other, recorded (tests/data/agent-wire): every message
- * decodes, and what is encoded from it says the same again.
+/* What the official agent and a server said to each other, recorded (tests/data/agent-wire): every
+ * message decodes, and what is encoded from it says the same again.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,20 +15,19 @@
 #include "gen/agent_shapes.h"
 #include "gen/ecs_shapes.h"
 
-static const char *const files[] = {"a175", "edge", "edge2", "inact", "inv", "sec",
+static const char *const files[] = {"a175", "edge", "edge2", "inact", "inv",  "sec",
                                     "tm",   "vpc",  "w2b",   "wire",  "wire2"};
 
 /* Sent on purpose by the recording server: types nobody knows, and messages that lack their ids. */
 static bool is_meant_to_fail(const char *type, const json_t *message)
 {
-    return !strcmp(type, "PayloadMessage") &&
-           (!json_object_get(message, "clusterArn") ||
-            !json_object_get(message, "containerInstanceArn") ||
-            !json_object_get(message, "messageId"));
+    return !strcmp(type, "PayloadMessage") && (!json_object_get(message, "clusterArn") ||
+                                               !json_object_get(message, "containerInstanceArn") ||
+                                               !json_object_get(message, "messageId"));
 }
 
-/* Equal, where numbers are equal whatever their form and times to the millisecond; and what the model
- * always writes may be there in addition. */
+/* Equal, where numbers are equal whatever their form and times to the millisecond; and what the
+ * model always writes may be there in addition. */
 static bool says_the_same(const json_t *was, const json_t *is, char *path, size_t len)
 {
     const char *name;
@@ -47,8 +46,7 @@ static bool says_the_same(const json_t *was, const json_t *is, char *path, size_
         return true;
     }
     if (json_is_object(was) && json_is_object(is)) {
-        json_object_foreach((json_t *)(uintptr_t)was, name, value)
-        {
+        json_object_foreach ((json_t *)(uintptr_t)was, name, value) {
             const json_t *other = json_object_get(is, name);
 
             snprintf(path + len, 256 - len, ".%s", name);
@@ -208,8 +206,8 @@ static void every_recorded_message_is_understood(void **state)
         free(text);
         fclose(file);
     }
-    printf("%u envelopes (%u of unknown type, %u refused), %u calls\n", replay.envelopes, replay.unknown,
-           replay.refused, replay.calls);
+    printf("%u envelopes (%u of unknown type, %u refused), %u calls\n", replay.envelopes,
+           replay.unknown, replay.refused, replay.calls);
     assert_true(replay.envelopes > 150);
     assert_true(replay.calls > 60);
     assert_int_equal(replay.unknown, 1); /* BogusMessage */

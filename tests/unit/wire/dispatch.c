@@ -1,4 +1,5 @@
-/* Dispatch: both kinds of handlers, answers that wait, deadlines, callers that leave, shutting down. */
+/* Dispatch: both kinds of handlers, answers that wait, deadlines, callers that leave, shutting
+ * down. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,9 +116,10 @@ static void a_now_handler_answers_when_durable(void **state)
     assert_int_equal(stats.open, 1);
     test_release(&world->service);
     settle(world);
-    expect(world, 200, "{\"cluster\":{\"clusterName\":\"c1\",\"registeredContainerInstancesCount\":0,"
-                       "\"runningTasksCount\":0,\"pendingTasksCount\":0,\"activeServicesCount\":0,"
-                       "\"statistics\":[],\"tags\":[]}}");
+    expect(world, 200,
+           "{\"cluster\":{\"clusterName\":\"c1\",\"registeredContainerInstancesCount\":0,"
+           "\"runningTasksCount\":0,\"pendingTasksCount\":0,\"activeServicesCount\":0,"
+           "\"statistics\":[],\"tags\":[]}}");
     assert_int_equal(strlen(world->request_id), 36);
     assert_string_equal(world->service.account, "123456789012");
     assert_int_equal(world->service.begun, 1);
@@ -146,12 +148,14 @@ static void unknown_and_unbuilt_operations_are_refused(void **state)
     (void)state;
     call(world, "FlyToMoon", "{}");
     settle(world);
-    expect(world, 400, "{\"__type\":\"UnknownOperationException\",\"message\":\"There is no operation "
-                       "FlyToMoon.\"}");
+    expect(world, 400,
+           "{\"__type\":\"UnknownOperationException\",\"message\":\"There is no operation "
+           "FlyToMoon.\"}");
     call(world, "RunTask", "{}");
     settle(world);
-    expect(world, 400, "{\"__type\":\"UnsupportedFeatureException\",\"message\":\"berth does not have "
-                       "RunTask yet.\"}");
+    expect(world, 400,
+           "{\"__type\":\"UnsupportedFeatureException\",\"message\":\"berth does not have "
+           "RunTask yet.\"}");
     call(world, "CreateCluster", "{");
     settle(world);
     assert_int_equal(world->code, API_SERIALIZATION);
@@ -210,7 +214,8 @@ static void undeclared_errors_are_mapped(void **state)
         call(world, "CreateCluster", "{}");
         settle(world);
         if (world->code != cases[i].seen)
-            fail_msg("%s is seen as %s", api_error_name(cases[i].said), api_error_name(world->code));
+            fail_msg("%s is seen as %s", api_error_name(cases[i].said),
+                     api_error_name(world->code));
         world_free(world);
     }
 }
@@ -239,8 +244,9 @@ static void a_flow_may_be_refused_at_once(void **state)
     (void)state;
     call(world, "StopTask", "{\"task\":\"unknown\"}");
     settle(world);
-    expect(world, 400, "{\"__type\":\"InvalidParameterException\",\"message\":\"The referenced task was "
-                       "not found.\"}");
+    expect(world, 400,
+           "{\"__type\":\"InvalidParameterException\",\"message\":\"The referenced task was "
+           "not found.\"}");
     world_free(world);
 }
 

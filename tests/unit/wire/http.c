@@ -89,10 +89,16 @@ static void exchange_done(struct http_exchange *ex)
 /* API-010 */
 static void a_success_is_a_200(void **state)
 {
-    const struct http_header headers[] = {{"x-amz-target", "Test_20261120.CreateCluster"},
-                                          {"content-type", "application/x-amz-json-1.1; charset=utf-8"}};
-    const struct http_request req = {
-        .method = "POST", .path = "/", .query = "", .headers = headers, .header_count = 2, .body = "{}", .body_len = 2};
+    const struct http_header headers[] = {
+        {"x-amz-target", "Test_20261120.CreateCluster"},
+        {"content-type", "application/x-amz-json-1.1; charset=utf-8"}};
+    const struct http_request req = {.method = "POST",
+                                     .path = "/",
+                                     .query = "",
+                                     .headers = headers,
+                                     .header_count = 2,
+                                     .body = "{}",
+                                     .body_len = 2};
     struct http_exchange ex = {0};
 
     (void)state;
@@ -113,14 +119,17 @@ static void refusals_say_their_code_twice(void **state)
         int status;
     } cases[] = {
         {"no target", "POST", "/", NULL, "{}", "UnknownOperationException", 400},
-        {"another service", "POST", "/", "Other.CreateCluster", "{}", "UnknownOperationException", 400},
+        {"another service", "POST", "/", "Other.CreateCluster", "{}", "UnknownOperationException",
+         400},
         {"a prefix of the service", "POST", "/", "Test_2026.CreateCluster", "{}",
          "UnknownOperationException", 400},
         {"no operation", "POST", "/", "Test_20261120.", "{}", "UnknownOperationException", 400},
-        {"a GET", "GET", "/", "Test_20261120.CreateCluster", "{}", "UnknownOperationException", 400},
+        {"a GET", "GET", "/", "Test_20261120.CreateCluster", "{}", "UnknownOperationException",
+         400},
         {"another path", "POST", "/x", "Test_20261120.CreateCluster", "{}",
          "UnknownOperationException", 400},
-        {"bad JSON", "POST", "/", "Test_20261120.CreateCluster", "{", "SerializationException", 400},
+        {"bad JSON", "POST", "/", "Test_20261120.CreateCluster", "{", "SerializationException",
+         400},
     };
 
     (void)state;
@@ -154,8 +163,13 @@ static void refusals_say_their_code_twice(void **state)
 static void nobody_is_answered_who_left(void **state)
 {
     const struct http_header header = {"x-amz-target", "Test_20261120.CreateCluster"};
-    const struct http_request req = {
-        .method = "POST", .path = "/", .query = "", .headers = &header, .header_count = 1, .body = "{}", .body_len = 2};
+    const struct http_request req = {.method = "POST",
+                                     .path = "/",
+                                     .query = "",
+                                     .headers = &header,
+                                     .header_count = 1,
+                                     .body = "{}",
+                                     .body_len = 2};
     struct http_exchange ex = {0};
 
     (void)state;
@@ -172,19 +186,21 @@ static const struct {
 } browsers[] = {
     {"a program", "127.0.0.1:4566", NULL, NULL, false, false, true},
     {"a program by any name, signed", "berth.example.com:4566", NULL, NULL, false, false, true},
-    {"the console on its own origin", "127.0.0.1:4566", "http://127.0.0.1:4566", "same-origin", false,
-     false, true},
-    {"the same over TLS", "ecs.example.com", "https://ecs.example.com", "same-origin", false, true, true},
+    {"the console on its own origin", "127.0.0.1:4566", "http://127.0.0.1:4566", "same-origin",
+     false, false, true},
+    {"the same over TLS", "ecs.example.com", "https://ecs.example.com", "same-origin", false, true,
+     true},
     {"typed into the address bar", "127.0.0.1:4566", NULL, "none", false, false, true},
     {"a form POST of a foreign page", "127.0.0.1:4566", "https://evil.example", "cross-site", false,
      false, false},
-    {"the same from an old browser", "127.0.0.1:4566", "https://evil.example", NULL, false, false, false},
-    {"a navigation from a foreign page", "127.0.0.1:4566", NULL, "cross-site", false, false, false},
-    {"a page of another port of this machine", "localhost:4566", "http://localhost:3000", "same-site",
-     false, false, false},
-    {"a sandboxed frame or a file", "127.0.0.1:4566", "null", NULL, false, false, false},
-    {"the right name, another scheme", "127.0.0.1:4566", "https://127.0.0.1:4566", NULL, false, false,
+    {"the same from an old browser", "127.0.0.1:4566", "https://evil.example", NULL, false, false,
      false},
+    {"a navigation from a foreign page", "127.0.0.1:4566", NULL, "cross-site", false, false, false},
+    {"a page of another port of this machine", "localhost:4566", "http://localhost:3000",
+     "same-site", false, false, false},
+    {"a sandboxed frame or a file", "127.0.0.1:4566", "null", NULL, false, false, false},
+    {"the right name, another scheme", "127.0.0.1:4566", "https://127.0.0.1:4566", NULL, false,
+     false, false},
     {"auth off: loopback by address", "127.0.0.1:4566", NULL, NULL, true, false, true},
     {"auth off: loopback by another address", "127.1.2.3:4566", NULL, NULL, true, false, true},
     {"auth off: loopback by name", "LocalHost:4566", NULL, NULL, true, false, true},
@@ -193,7 +209,8 @@ static const struct {
     {"auth off: a name pointed at us", "evil.example:4566", NULL, NULL, true, false, false},
     {"auth off: the same, same-origin to itself", "evil.example:4566", "http://evil.example:4566",
      "same-origin", true, false, false},
-    {"auth off: a name that starts like ours", "127.0.0.1.evil.example", NULL, NULL, true, false, false},
+    {"auth off: a name that starts like ours", "127.0.0.1.evil.example", NULL, NULL, true, false,
+     false},
     {"auth off: a name that ends like ours", "evil-localhost", NULL, NULL, true, false, false},
     {"auth off: no port but text", "localhost:evil", NULL, NULL, true, false, false},
     {"auth off: no Host", NULL, NULL, NULL, true, false, false},

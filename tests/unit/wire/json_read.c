@@ -1,9 +1,10 @@
-/* The JSON reader, against texts that are known good or bad and against jansson on texts made by chance. */
+/* The JSON reader, against texts that are known good or bad and against jansson on texts made by
+ * chance. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,10 +26,25 @@ static bool is_json(const char *text, size_t len)
 static void takes_what_is_json(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", " [ 1 , 2 ] ", "{\"a\":{\"b\":[{},[],\"\",null,true,false]}}", "0", "-0", "-1.5e+10",
-        "1E5", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"", "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"",
-        "\t\r\n{ \"a\" : 1 }\n", "null", "[[[[[[[[1]]]]]]]]", "{\"\":0}", "12345678901234567890",
-        "\"\x7f\"", "\"0123456789 abcdefghijklmnopqrstuvwxyz\"",
+        "{}",
+        "[]",
+        " [ 1 , 2 ] ",
+        "{\"a\":{\"b\":[{},[],\"\",null,true,false]}}",
+        "0",
+        "-0",
+        "-1.5e+10",
+        "1E5",
+        "\"\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "\t\r\n{ \"a\" : 1 }\n",
+        "null",
+        "[[[[[[[[1]]]]]]]]",
+        "{\"\":0}",
+        "12345678901234567890",
+        "\"\x7f\"",
+        "\"0123456789 abcdefghijklmnopqrstuvwxyz\"",
     };
 
     (void)state;
@@ -40,12 +56,63 @@ static void takes_what_is_json(void **state)
 static void refuses_what_is_not(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "{", "[", "}", "{]", "[}", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}",
-        "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "01", "1.", ".5", "-", "+1",
-        "1e", "1e+", "0x10", "NaN", "Infinity", "nul", "nulll", "True", "truefalse", "\"", "\"a",
-        "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u123g\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
-        "\"\\udc00\"", "\"\n\"", "\"\x01\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-        "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "{} {}", "[]]", "\xef\xbb\xbf{}", "/* */ {}", "'a'", "\"\\",
+        "",
+        " ",
+        "{",
+        "[",
+        "}",
+        "{]",
+        "[}",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{1:1}",
+        "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+        "01",
+        "1.",
+        ".5",
+        "-",
+        "+1",
+        "1e",
+        "1e+",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "nul",
+        "nulll",
+        "True",
+        "truefalse",
+        "\"",
+        "\"a",
+        "\"\\\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u123g\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"\n\"",
+        "\"\x01\"",
+        "\"\x80\"",
+        "\"\xc0\x80\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf4\x90\x80\x80\"",
+        "\"\xe2\x82\"",
+        "{} {}",
+        "[]]",
+        "\xef\xbb\xbf{}",
+        "/* */ {}",
+        "'a'",
+        "\"\\",
         "\"\\\xc3\xa4\"",
     };
 
@@ -112,9 +179,13 @@ static void reads_strings(void **state)
         const char *text, *value;
     } strings[] = {
         {"\"\"", ""},
-        {"\"plain text longer than a word of the machine\"", "plain text longer than a word of the machine"},
+        {"\"plain text longer than a word of the machine\"",
+         "plain text longer than a word of the machine"},
         {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t"},
-        {"\"a\\u00e4b\\u20acc\\ud83d\\ude00d\"", "a\xc3\xa4" "b\xe2\x82\xac" "c\xf0\x9f\x98\x80" "d"},
+        {"\"a\\u00e4b\\u20acc\\ud83d\\ude00d\"", "a\xc3\xa4"
+                                                 "b\xe2\x82\xac"
+                                                 "c\xf0\x9f\x98\x80"
+                                                 "d"},
         {"\"\xc3\xa4 and \\n\"", "\xc3\xa4 and \n"},
     };
 
@@ -151,12 +222,13 @@ static void counts_items_without_losing_its_place(void **state)
     assert_true(json_read_end(&reader));
 }
 
-/* Texts of JSON's characters by chance, and good ones with a few bytes changed: jansson's opinion counts, but
- * for what this reader limits on purpose. */
+/* Texts of JSON's characters by chance, and good ones with a few bytes changed: jansson's opinion
+ * counts, but for what this reader limits on purpose. */
 static void agrees_with_jansson(void **state)
 {
     static const char alphabet[] = "{}[]\",:0123456789.eE+-truefalsn\\u \n\xc3\xa4\xe2\x82\xac";
-    static const char good[] = "{\"a\": [1, -2.5e3, \"x\\u00e4\\ud83d\\ude00\\n\", null, true], \"b\": {}}";
+    static const char good[] =
+        "{\"a\": [1, -2.5e3, \"x\\u00e4\\ud83d\\ude00\\n\", null, true], \"b\": {}}";
     struct rng rng = rng_seeded(20261120);
     unsigned agreed = 0;
 
@@ -181,10 +253,11 @@ static void agrees_with_jansson(void **state)
         ours = is_json(text, len);
         json = json_loadb(text, len, JSON_DECODE_ANY, &err);
         if (!json && (strstr(err.text, "too big") || strstr(err.text, "overflow")))
-            continue; /* integers beyond 64 bits are numbers here, and too large where they are used */
+            continue; /* integers beyond 64 bits are numbers here, and too large where they are used
+                       */
         if (ours != (json != NULL))
-            fail_msg("round %d: '%.*s' is %staken, jansson: %s", round, (int)len, text, ours ? "" : "not ",
-                     json ? "taken" : err.text);
+            fail_msg("round %d: '%.*s' is %staken, jansson: %s", round, (int)len, text,
+                     ours ? "" : "not ", json ? "taken" : err.text);
         agreed += json != NULL;
         json_decref(json);
     }
@@ -238,8 +311,10 @@ static void what_is_written_reads_the_same(void **state)
         arena_done(&arena);
     }
     buf_clear(&buf);
-    json_text_add_string(&buf, "a\xff" "b\xc3");
-    assert_string_equal(buf.data, "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"");
+    json_text_add_string(&buf, "a\xff"
+                               "b\xc3");
+    assert_string_equal(buf.data, "\"a\xef\xbf\xbd"
+                                  "b\xef\xbf\xbd\"");
     buf_done(&buf);
 }
 

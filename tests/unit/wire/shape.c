@@ -1,4 +1,5 @@
-/* Decoding and encoding by the model: absent, null, unknown, wrong types, bounds, patterns, limits. */
+/* Decoding and encoding by the model: absent, null, unknown, wrong types, bounds, patterns, limits.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,8 +41,8 @@ static const struct {
      "not JSON"},
     {"API-003: bytes that are not UTF-8", ECS_SHAPE_CREATE_CLUSTER_REQUEST,
      "{\"clusterName\":\"\xc3\x28\"}", API_SERIALIZATION, "not JSON"},
-    {"API-003: an embedded NUL", ECS_SHAPE_CREATE_CLUSTER_REQUEST, "{\"clusterName\":\"a\\u0000b\"}",
-     API_SERIALIZATION, "not JSON"},
+    {"API-003: an embedded NUL", ECS_SHAPE_CREATE_CLUSTER_REQUEST,
+     "{\"clusterName\":\"a\\u0000b\"}", API_SERIALIZATION, "not JSON"},
     {"API-006: a fraction for an Integer", ECS_SHAPE_RUN_TASK_REQUEST,
      "{\"taskDefinition\":\"a\",\"count\":1.5}", API_SERIALIZATION, "count must be a whole number"},
     {"API-006: more than 32 bits for an Integer", ECS_SHAPE_RUN_TASK_REQUEST,
@@ -49,8 +50,8 @@ static const struct {
      "count must be a whole number of 32 bits"},
     {"API-007: an ISO string for a time", ECS_SHAPE_SUBMIT_TASK_STATE_CHANGE_REQUEST,
      "{\"pullStartedAt\":\"2026-11-20T08:30:00Z\"}", API_SERIALIZATION, "pullStartedAt must be"},
-    {"API-030: a required member is missing", ECS_SHAPE_RUN_TASK_REQUEST, "{}", API_INVALID_PARAMETER,
-     "taskDefinition is required."},
+    {"API-030: a required member is missing", ECS_SHAPE_RUN_TASK_REQUEST, "{}",
+     API_INVALID_PARAMETER, "taskDefinition is required."},
     {"API-030: a required member is null", ECS_SHAPE_RUN_TASK_REQUEST, "{\"taskDefinition\":null}",
      API_INVALID_PARAMETER, "taskDefinition is required."},
     {"API-030: missing inside a list, with its place", ECS_SHAPE_RUN_TASK_REQUEST,
@@ -128,16 +129,23 @@ static const struct {
      "{\"service\":\"s\",\"enableExecuteCommand\":null,\"networkConfiguration\":null}"},
     {"API-006: a whole number written with a fraction", ECS_SHAPE_RUN_TASK_REQUEST,
      "{\"taskDefinition\":\"a\",\"count\":1e0}"},
-    {"API-034: a cluster may be anything here, resolving it is the handler's", ECS_SHAPE_RUN_TASK_REQUEST,
+    {"API-034: a cluster may be anything here, resolving it is the handler's",
+     ECS_SHAPE_RUN_TASK_REQUEST,
      "{\"taskDefinition\":\"a\",\"cluster\":\"arn:aws:ecs:x:1:cluster/c\"}"},
     {"API-039: letters of any script, spaces and the signs", ECS_SHAPE_TAG,
-     "{\"key\":\"Gr\xc3\xb6\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac _.:/=+-@\",\"value\":\"\"}"},
+     "{\"key\":\"Gr\xc3\xb6\xc3\x9f"
+     "e \xe6\x97\xa5\xe6\x9c\xac _.:/=+-@\",\"value\":\"\"}"},
     {"API-039: length counts characters, not bytes", ECS_SHAPE_TAG,
-     "{\"key\":\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-     "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
-     "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
-     "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
-     "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+     "{\"key\":"
+     "\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+     "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
+     "\xa4\xc3"
+     "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+     "\xc3\xa4"
+     "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
+     "\xa4\xc3"
+     "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+     "\xc3\xa4"
      "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\"}"},
 };
 
@@ -309,13 +317,15 @@ static void writes_what_is_always_there(void **state)
 
     (void)state;
     ecs_encode_create_cluster_response(&buf, &out);
-    assert_string_equal(buf.data, "{\"cluster\":{\"clusterName\":\"c\",\"registeredContainerInstancesCount\":0,"
-                                  "\"runningTasksCount\":0,\"pendingTasksCount\":0,"
-                                  "\"activeServicesCount\":0,\"statistics\":[],\"tags\":[]}}");
+    assert_string_equal(
+        buf.data, "{\"cluster\":{\"clusterName\":\"c\",\"registeredContainerInstancesCount\":0,"
+                  "\"runningTasksCount\":0,\"pendingTasksCount\":0,"
+                  "\"activeServicesCount\":0,\"statistics\":[],\"tags\":[]}}");
     buf_clear(&buf);
     ecs_encode_container_definition(&buf, &container);
-    assert_string_equal(buf.data, "{\"name\":\"c\",\"cpu\":0,\"portMappings\":[],\"environment\":[],"
-                                  "\"mountPoints\":[],\"volumesFrom\":[]}");
+    assert_string_equal(buf.data,
+                        "{\"name\":\"c\",\"cpu\":0,\"portMappings\":[],\"environment\":[],"
+                        "\"mountPoints\":[],\"volumesFrom\":[]}");
     buf_clear(&buf);
     ecs_encode_list_clusters_response(&buf, &none);
     assert_string_equal(buf.data, "{\"clusterArns\":[]}");
@@ -338,11 +348,10 @@ static void writes_every_kind_of_member(void **state)
     SET(&task.containers.items[1], exit_code, 0);
     ecs_encode_task(&buf, &task);
     assert_string_equal(
-        buf.data,
-        "{\"attachments\":[],\"containers\":[{\"name\":\"x\",\"networkInterfaces\":[]},"
-        "{\"exitCode\":0,\"networkInterfaces\":[]}],\"createdAt\":1557119253.821,"
-        "\"enableExecuteCommand\":true,\"healthStatus\":\"HEALTHY\",\"tags\":[],"
-        "\"taskArn\":\"a\\\"\\n\",\"version\":3}");
+        buf.data, "{\"attachments\":[],\"containers\":[{\"name\":\"x\",\"networkInterfaces\":[]},"
+                  "{\"exitCode\":0,\"networkInterfaces\":[]}],\"createdAt\":1557119253.821,"
+                  "\"enableExecuteCommand\":true,\"healthStatus\":\"HEALTHY\",\"tags\":[],"
+                  "\"taskArn\":\"a\\\"\\n\",\"version\":3}");
     buf_done(&buf);
     arena_done(&arena);
 }
