@@ -66,8 +66,8 @@ static struct error *part_in_cluster(struct call *call, const struct kind *kind,
     len = (size_t)(slash - arn.rest);
     if (strlen(cluster) != len || memcmp(cluster, arn.rest, len) != 0)
         return error_new(API_INVALID_PARAMETER,
-                         "Identifier is for cluster %.*s. Your cluster is %s", (int)len, arn.rest,
-                         cluster);
+                         "Identifier is for cluster %.*s. Your cluster is %s",
+                         (int)(len > 255 ? 255 : len), arn.rest, cluster);
     *ret_part = slash + 1;
     return NULL;
 }
