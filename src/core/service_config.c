@@ -1,9 +1,7 @@
 #include "core/service_config.h"
 
-#include <string.h>
-
 #include "base/str.h"
-#include "gen/ecs_shapes.h"
+#include "core/stored_json.h"
 
 enum controller_type service_config_controller(const struct ecs_create_service_request *config)
 {
@@ -77,17 +75,11 @@ void service_config_fill_defaults(struct arena *arena, struct ecs_create_service
 struct error *service_config_read(struct arena *arena, const struct service *service,
                                   struct ecs_create_service_request *ret)
 {
-    const char *text = service->document ? service->document : "{}";
     struct ecs_deployment_configuration *deployment;
-    struct error *err;
 
     *ret = (struct ecs_create_service_request){0};
-    err = shape_decode_text(&ecs_shapes[ECS_SHAPE_CREATE_SERVICE_REQUEST], 0, arena, text,
-                            strlen(text), ret);
-    if (err) {
-        err->code = API_SERVER;
-        return error_wrap(err, "stored service %s", service->name);
-    }
+    TRY(stored_json_read(arena, ECS_SHAPE_CREATE_SERVICE_REQUEST, service->document,
+                         "configuration", service->name, ret));
     ret->deployment_controller = ARENA_NEW(arena, struct ecs_deployment_controller);
     ecs_deployment_controller_type_parse(controller_type_name(service->controller),
                                          &ret->deployment_controller->type);

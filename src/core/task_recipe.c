@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/stored_json.h"
 #include "core/task_size.h"
-#include "gen/ecs_shapes.h"
 
 int32_t task_recipe_gpu_count(const struct ecs_resource_requirements *requirements)
 {
@@ -71,15 +71,9 @@ struct error *task_recipe_read(struct arena *arena, const struct task_definition
                                struct task_recipe *ret)
 {
     struct ecs_task_definition *document = ARENA_NEW(arena, struct ecs_task_definition);
-    const char *text = definition->document ? definition->document : "{}";
-    struct error *err = shape_decode_text(&ecs_shapes[ECS_SHAPE_TASK_DEFINITION], 0, arena, text,
-                                          strlen(text), document);
 
-    if (err) {
-        err->code = API_SERVER;
-        return error_wrap(err, "stored task definition %s:%d", definition->family,
-                          (int)definition->revision);
-    }
+    TRY(stored_json_read(arena, ECS_SHAPE_TASK_DEFINITION, definition->document, "document",
+                         definition->family, document));
     *ret = (struct task_recipe){
         .definition = definition,
         .document = document,

@@ -1,6 +1,4 @@
 /* DeleteService and DescribeServices (API-155, API-156, SC-185 to SC-187). */
-#include <string.h>
-
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/service_deploy.h"

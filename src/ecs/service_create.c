@@ -1,6 +1,4 @@
 /* CreateService (API-131 to API-146, API-042, API-043, SC-144 to SC-173). */
-#include <string.h>
-
 #include "core/service.h"
 #include "ecs/auth.h"
 #include "ecs/client_token.h"

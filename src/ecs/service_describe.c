@@ -1,12 +1,10 @@
 #include "ecs/service_describe.h"
 
-#include <string.h>
-
 #include "core/service.h"
 #include "core/service_config.h"
+#include "core/stored_json.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
-#include "gen/ecs_shapes.h"
 
 #define SERVICE_LINKED_ROLE "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
 
@@ -71,10 +69,10 @@ static struct error *read_revision(struct call *call, const struct service *serv
            : NULL;
 
     *ret = (struct ecs_service_revision){0};
-    if (!revision || !revision->document)
+    if (!revision)
         return NULL;
-    return shape_decode_text(&ecs_shapes[ECS_SHAPE_SERVICE_REVISION], 0, call->arena,
-                             revision->document, strlen(revision->document), ret);
+    return stored_json_read(call->arena, ECS_SHAPE_SERVICE_REVISION, revision->document,
+                            "service revision", service->name, ret);
 }
 
 static const char *definition_arn(struct call *call, const struct deployment *deployment)

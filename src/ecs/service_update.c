@@ -1,6 +1,4 @@
 /* UpdateService (API-147 to API-154, SC-175 to SC-188, SC-240). */
-#include <string.h>
-
 #include "core/service.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"

@@ -1,8 +1,6 @@
 /* StopTask and DescribeTasks (API-125, API-126, API-049, API-050). */
 #include "core/task.h"
 
-#include <string.h>
-
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/task_describe.h"

@@ -1,9 +1,7 @@
 #include "ecs/task_capacity.h"
 
-#include <string.h>
-
 #include "base/str.h"
-#include "gen/ecs_shapes.h"
+#include "core/stored_json.h"
 
 static bool is_associated(const struct cluster *cluster, const char *provider)
 {
@@ -64,9 +62,8 @@ struct error *task_capacity_resolve(struct arena *arena, const struct cluster *c
         return refuse_strategy();
     }
     if (asked == ECS_LAUNCH_TYPE_UNSET && cluster->default_strategy) {
-        TRY(shape_decode_text(&ecs_shapes[ECS_SHAPE_CAPACITY_PROVIDER_STRATEGY], 0, arena,
-                              cluster->default_strategy, strlen(cluster->default_strategy),
-                              &by_default));
+        TRY(stored_json_read(arena, ECS_SHAPE_CAPACITY_PROVIDER_STRATEGY, cluster->default_strategy,
+                             "default strategy", cluster->name, &by_default));
         if (by_default.count > 0)
             return refuse_strategy();
     }

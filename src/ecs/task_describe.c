@@ -1,10 +1,8 @@
 #include "ecs/task_describe.h"
 
-#include <string.h>
-
+#include "core/stored_json.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
-#include "gen/ecs_shapes.h"
 
 #define ATTRIBUTE_ZONE         "ecs.availability-zone"
 #define ATTRIBUTE_ARCHITECTURE "ecs.cpu-architecture"
@@ -88,11 +86,9 @@ static struct error *describe_overrides(struct arena *arena, const struct task *
 {
     struct ecs_task_override *asked = ARENA_NEW(arena, struct ecs_task_override);
     struct ecs_task_override *shown = ARENA_NEW(arena, struct ecs_task_override);
-    const char *text = task->rare->overrides;
 
-    if (text)
-        TRY(shape_decode_text(&ecs_shapes[ECS_SHAPE_TASK_OVERRIDE], 0, arena, text, strlen(text),
-                              asked));
+    TRY(stored_json_read(arena, ECS_SHAPE_TASK_OVERRIDE, task->rare->overrides, "overrides",
+                         task->group, asked));
     *shown = *asked;
     SET_LIST(arena, &shown->container_overrides, task->containers_count);
     for (size_t i = 0; i < task->containers_count; i++) {
@@ -263,11 +259,10 @@ static void describe_times(const struct task *task, struct ecs_task *ret)
 static struct error *describe_attachments(struct arena *arena, const struct task *task,
                                           struct ecs_attachments *ret)
 {
-    const char *text = task->rare->attachments;
-
-    if (!text)
+    if (!task->rare->attachments)
         return NULL;
-    return shape_decode_text(&ecs_shapes[ECS_SHAPE_ATTACHMENTS], 0, arena, text, strlen(text), ret);
+    return stored_json_read(arena, ECS_SHAPE_ATTACHMENTS, task->rare->attachments, "attachments",
+                            task->group, ret);
 }
 
 struct error *task_describe(struct task_describer *describer, const struct task *task,

@@ -1,6 +1,4 @@
 /* ListTasks (API-127): a walk of the narrowest list that holds what is asked for. */
-#include <string.h>
-
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"

@@ -1,6 +1,5 @@
 #include "ecs/task_placement.h"
 
-#include <string.h>
 #include <strings.h>
 
 #include "base/str.h"

@@ -1,6 +1,4 @@
 /* StartTask: the caller chooses where (API-124, SC-022, API-052). */
-#include <string.h>
-
 #include "control/launch.h"
 #include "ecs/names.h"
 #include "ecs/task_launch.h"
