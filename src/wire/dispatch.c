@@ -23,7 +23,7 @@ struct dispatch_call {
     struct error *err; /* owned; the refusal, if there is one */
     struct flow *flow; /* lent; ends with flow_end() */
     struct timer deadline;
-    dispatch_answer_fn *answer; /* NULL: answered, or the caller is gone */
+    dispatch_answer_fn *answer; /* NULL: answered */
     void *answer_data;
 };
 
@@ -282,7 +282,7 @@ void flow_end(struct flow *flow, struct error *err)
 
     timer_stop(&dc->deadline);
     dc->flow = NULL;
-    if (!dc->answer) { /* answered at the deadline, or nobody is left to answer */
+    if (!dc->answer) { /* answered at the deadline */
         error_free(err);
         flow->methods->free(flow);
         call_free(dc);
@@ -393,7 +393,6 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch,
 
 void dispatch_gone(struct dispatch_call *dc)
 {
-    dc->answer = NULL;
     cancel(dc, FLOW_CALLER_GONE);
 }
 

@@ -111,7 +111,7 @@ struct dispatch_call;
 struct dispatch_call *dispatch_call(struct dispatch *dispatch,
                                     const struct dispatch_request *request,
                                     dispatch_answer_fn *answer, void *data);
-/* The caller went away: its flow is cancelled, the answer callback does not run. */
+/* The caller went away: its flow is cancelled. The answer still comes. */
 void dispatch_gone(struct dispatch_call *call);
 
 /* {"__type":CODE,"message":TEXT} (API-017, API-019). */

@@ -287,7 +287,7 @@ static void a_flow_hears_that_its_caller_is_gone(void **state)
     assert_int_equal(world->service.cancelled, FLOW_CALLER_GONE);
     test_flow_go(&world->service);
     settle(world);
-    assert_int_equal(world->answers, 0);
+    assert_int_equal(world->answers, 1); /* whoever waits for it is answered, gone or not */
     assert_int_equal(world->service.flows_freed, 1);
     world_free(world);
 }
@@ -301,8 +301,23 @@ static void a_now_handlers_caller_may_leave_before_the_answer(void **state)
     dispatch_gone(call(world, "CreateCluster", "{}"));
     test_release(&world->service);
     settle(world);
-    assert_int_equal(world->answers, 0);
+    assert_int_equal(world->answers, 1);
     assert_int_equal(world->service.finished, 1);
+    world_free(world);
+}
+
+static void who_is_not_admitted_gets_to_no_handler(void **state)
+{
+    struct world *world = world_new();
+
+    (void)state;
+    world->service.is_shut = true;
+    call(world, "CreateCluster", "{}");
+    settle(world);
+    assert_int_equal(world->answers, 1);
+    assert_int_equal(world->code, API_ACCESS_DENIED);
+    assert_int_equal(world->service.handled, 0);
+    assert_int_equal(world->service.begun, 0);
     world_free(world);
 }
 
@@ -377,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_late_flow_is_answered_at_its_deadline),
         cmocka_unit_test(a_flow_hears_that_its_caller_is_gone),
         cmocka_unit_test(a_now_handlers_caller_may_leave_before_the_answer),
+        cmocka_unit_test(who_is_not_admitted_gets_to_no_handler),
         cmocka_unit_test(closing_waits_for_the_last_call),
         cmocka_unit_test(closing_an_idle_dispatcher_is_quick),
         cmocka_unit_test(large_bodies_are_refused),

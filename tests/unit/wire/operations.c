@@ -6,6 +6,14 @@
 
 /* The host: a transaction is a mark in call->txn, durable in the next turn. */
 
+static struct error *admit(struct call *call, void *data)
+{
+    struct test_service *service = data;
+
+    (void)call;
+    return service->is_shut ? error_new(API_ACCESS_DENIED, "nobody today") : NULL;
+}
+
 static void begin(struct call *call, void *data)
 {
     struct test_service *service = data;
@@ -38,7 +46,7 @@ static void finish(struct call *call, void (*done)(const struct error *err, void
 
 struct call_host test_host(struct test_service *service)
 {
-    return (struct call_host){.begin = begin, .finish = finish, .data = service};
+    return (struct call_host){.admit = admit, .begin = begin, .finish = finish, .data = service};
 }
 
 void test_release(struct test_service *service)

@@ -11,6 +11,7 @@ struct test_service {
     struct loop *loop;
     int begun, finished, handled;
     enum api_error refuse_with; /* the `now` handler refuses; API_ERROR_COUNT: it does not */
+    bool is_shut;               /* the host admits nobody */
     bool is_store_broken;       /* the host loses what was staged */
     bool is_held;               /* the host waits: test_release() lets go */
     void (*done)(const struct error *err, void *arg);
