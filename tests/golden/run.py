@@ -76,7 +76,7 @@ class Models(unittest.TestCase):
         self.assertIn(says, str(caught.exception))
 
     def test_layout(self):
-        for name in ("ecs.json", "agent.json"):
+        for name in ("ecs.json", "agent.json", "berth.json"):
             text = read(os.path.join(ROOT, "api"), name)
             self.assertEqual(model.dump(json.loads(text)) + "\n", text,
                              "run tools/model.py api/" + name)
