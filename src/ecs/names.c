@@ -53,7 +53,7 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
 static struct error *part_in_cluster(struct call *call, const struct kind *kind,
                                      const char *cluster, const char *text, const char **ret_part)
 {
-    struct arn arn;
+    struct arn arn = {0};
     const char *slash;
     size_t len;
 

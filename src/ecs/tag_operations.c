@@ -64,7 +64,7 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
 {
     struct state *state = ecs_of(call)->state;
     const struct scope *scope = call_scope(call);
-    const char *cluster;
+    const char *cluster = NULL;
     const char *name;
     struct id id;
 
