@@ -334,7 +334,8 @@ static bool must_look_for_ports(const struct engine_container *container)
 static void on_start_failed(struct engine_container *container,
                             const struct docker_failure *failure)
 {
-    if (failure->fault == DOCKER_NOT_FOUND) {
+    /* Docker also says 404 of things that the container was to use. */
+    if (failure->fault == DOCKER_NOT_FOUND && strstr(failure->message, docker_handle(container))) {
         engine_container_vanished(container);
     } else if (is_answer(failure)) {
         engine_container_end(container, -1,

@@ -70,11 +70,11 @@ void engine_container_end(struct engine_container *container, int exit_code, cha
 {
     struct engine_task *task = container->task;
 
-    engine_task_wake(task);
     if (container->known == ENGINE_STOPPED) {
         free(reason);
         return;
     }
+    engine_task_wake(task);
     if (!container->finished_at_ms)
         container->finished_at_ms = engine_now_ms(task->engine);
     container->known = container->desired = ENGINE_STOPPED;
