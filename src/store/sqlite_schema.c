@@ -40,7 +40,7 @@ static struct error *read_number(sqlite3 *db, const char *sql, int *ret)
 static struct error *run_steps(sqlite3 *db)
 {
     CLEANUP(str_freep) char *sql = NULL;
-    int application, version, tables;
+    int application = 0, version = 0, tables = 0;
 
     TRY(read_number(db, "PRAGMA application_id", &application));
     TRY(read_number(db, "PRAGMA user_version", &version));
