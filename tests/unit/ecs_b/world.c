@@ -243,6 +243,23 @@ void world_refuse(struct world *world, const char *why, const char *operation, c
     error_free(err);
 }
 
+const json_t *world_try(struct world *world, const char *operation, const char *request)
+{
+    json_t *answer = NULL;
+    bool is_staged;
+    CLEANUP(error_freep)
+    struct error *err = call_operation(world, operation, request, &is_staged, &answer);
+
+    if (err && is_staged)
+        fail_msg("%s %s: refused after the first staged write: %s", operation, request,
+                 err->message);
+    if (err && err->code == API_SERVER)
+        fail_msg("%s %s: a fault of ours: %s", operation, request, err->message);
+    if (answer)
+        json_array_append_new(world->answers, answer);
+    return answer;
+}
+
 /* ---- answers ---- */
 
 static const json_t *find(const json_t *value, const char *path)

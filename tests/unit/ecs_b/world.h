@@ -42,6 +42,10 @@ const json_t *world_do(struct world *world, const char *operation, const char *r
 void world_refuse(struct world *world, const char *why, const char *operation, const char *request,
                   const char *code, const char *message);
 
+/* Either; the answer, or NULL if it was refused, with an error the operation declares and nothing
+ * staged. */
+const json_t *world_try(struct world *world, const char *operation, const char *request);
+
 /* A value as text: world_at(answer, "tasks.0.containers.1.cpu"); NULL if it is not there. Objects
  * and lists come as compact JSON. */
 const char *world_at(struct world *world, const json_t *answer, const char *path);
