@@ -429,6 +429,7 @@ static void export_proxy(const struct agent_config *config)
 static struct error *open_store(struct agent *agent)
 {
     CLEANUP(str_freep) char *path = NULL;
+    struct error *err;
 
     if (!agent->config->is_checkpointed) {
         log_warning("ECS_CHECKPOINT is off: tasks are forgotten when the agent ends");
@@ -436,7 +437,9 @@ static struct error *open_store(struct agent *agent)
     }
     TRY(agent_make_dir(agent->config->data_dir));
     path = str_printf("%s/" STORE_FILE, agent->config->data_dir);
-    return agent_store_open(path, &agent->store);
+    err = agent_store_open(path, &agent->store);
+    return err ? error_wrap(err, "the agent's state cannot be opened; another agent may use it")
+               : NULL;
 }
 
 static struct error *open_all(struct agent *agent, bool leaves_sigint)
