@@ -1,7 +1,8 @@
 /* control.h - the moving part of the control plane: reconcilers, agent sessions, fleet snapshots.
  *
- * Level-triggered: each reconciler compares wanted with observed for one key and acts, so a full pass
- * after a restart, or running twice, is harmless. It is woken by the change feed and by due times.
+ * Level-triggered: each reconciler compares wanted with observed for one key and acts, so a full
+ * pass after a restart, or running twice, is harmless. It is woken by the change feed and by due
+ * times.
  */
 #ifndef BERTH_CONTROL_CONTROL_H
 #define BERTH_CONTROL_CONTROL_H
@@ -14,34 +15,41 @@ struct control;
 
 struct control_options {
     int64_t instance_lost_after_ms; /* architecture.md, Lost hosts; <= 0: never */
-    int64_t task_retention_ms;      /* stopped tasks and gone instances stay describable so long; 0: one hour */
+    int64_t task_retention_ms; /* stopped tasks and gone instances stay describable so long; 0: one
+                                  hour */
 };
 
 MUST_USE struct error *control_new(struct loop *loop, struct state *state,
-                                   const struct control_options *options, struct control **ret_control);
-void control_close(struct control *control, loop_fn *closed, void *data); /* ends the agents' sessions */
+                                   const struct control_options *options,
+                                   struct control **ret_control);
+void control_close(struct control *control, loop_fn *closed,
+                   void *data); /* ends the agents' sessions */
 
-/* The snapshot of a cluster, current with memory (transactions of this very turn included). Never NULL. */
-struct fleet *control_fleet(struct control *control, const struct scope *scope, const char *cluster);
+/* The snapshot of a cluster, current with memory (transactions of this very turn included). Never
+ * NULL. */
+struct fleet *control_fleet(struct control *control, const struct scope *scope,
+                            const char *cluster);
 
 /* Who an upgrade or frame is signed by; made by the caller after SigV4. */
 struct agent_identity {
     const struct scope *scope;
-    const char *access_key_id;  /* NULL with --auth off */
-    const char *agent_cluster;  /* NULL: an account key, any instance */
-    struct id agent_instance;   /* zero: not bound yet */
+    const char *access_key_id;     /* NULL with --auth off */
+    const char *agent_cluster;     /* NULL: an account key, any instance */
+    struct id agent_instance;      /* zero: not bound yet */
     const char *secret_access_key; /* to check TCS frames with; NULL with --auth off */
 };
-/* Takes over a WebSocket upgrade for /acs/ws or /tcs/ws (AP-201 to AP-206, AP-501): accepts, or refuses in
- * the agent's error form. */
-void control_upgrade(struct control *control, struct http_exchange *ex, const struct http_request *req,
-                     const struct agent_identity *identity);
+/* Takes over a WebSocket upgrade for /acs/ws or /tcs/ws (AP-201 to AP-206, AP-501): accepts, or
+ * refuses in the agent's error form. */
+void control_upgrade(struct control *control, struct http_exchange *ex,
+                     const struct http_request *req, const struct agent_identity *identity);
 
 /* Closes the sessions of an instance that was deregistered (AP-217). */
-void control_disconnect_instance(struct control *control, const struct container_instance *instance);
+void control_disconnect_instance(struct control *control,
+                                 const struct container_instance *instance);
 
 struct control_stats {
-    uint64_t acs_sessions, tcs_sessions, payloads_sent, acks_received, reconciles, placements, placement_refusals;
+    uint64_t acs_sessions, tcs_sessions, payloads_sent, acks_received, reconciles, placements,
+        placement_refusals;
 };
 void control_stats(const struct control *control, struct control_stats *ret);
 

@@ -85,8 +85,7 @@ static struct placement_strategy strategy_of(const struct ecs_placement_strategy
     return (struct placement_strategy){STRATEGY_RANDOM, NULL};
 }
 
-static void fill_strategies(struct arena *arena, const struct launch_rules *rules,
-                            struct demand *ret)
+void launch_strategies(struct arena *arena, const struct launch_rules *rules, struct demand *ret)
 {
     size_t count = rules->strategies ? rules->strategies->count : 0;
     struct placement_strategy *strategies;
@@ -111,7 +110,7 @@ void launch_demand(struct arena *arena, const struct task_recipe *recipe, const 
     fill_attributes(arena, recipe->definition, rules->launch_type, ret);
     if (!rules->ignores_constraints)
         fill_constraints(arena, recipe, rules->constraints, ret);
-    fill_strategies(arena, rules, ret);
+    launch_strategies(arena, rules, ret);
 }
 
 void launch_demand_done(struct demand *demand)

@@ -27,6 +27,8 @@ struct launch_rules {
  * lent by recipe, rules and arena. */
 void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
                    const struct launch_rules *rules, struct demand *ret);
+/* The strategies alone, as scale-in needs them. */
+void launch_strategies(struct arena *arena, const struct launch_rules *rules, struct demand *ret);
 void launch_demand_done(struct demand *demand); /* fits CLEANUP */
 
 #endif

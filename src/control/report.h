@@ -1,8 +1,8 @@
 /* report.h - what an agent reports about a task, applied to the record (AP-121 to AP-132).
  *
- * Idempotent and never backwards: a report that was applied before, comes late or is about a stage already
- * passed changes nothing and is no error (AP-129). A report also acknowledges the payload (AP-225).
- * Who may report for the task is the caller's check.
+ * Idempotent and never backwards: a report that was applied before, comes late or is about a stage
+ * already passed changes nothing and is no error (AP-129). A report also acknowledges the payload
+ * (AP-225). Who may report for the task is the caller's check.
  */
 #ifndef BERTH_CONTROL_REPORT_H
 #define BERTH_CONTROL_REPORT_H
@@ -14,7 +14,8 @@
 #include "state/state.h"
 
 enum report_status { REPORT_NONE, REPORT_PENDING, REPORT_RUNNING, REPORT_STOPPED };
-/* "PENDING", "RUNNING", "STOPPED", or absent; PULLED, CREATED and other names of the agent's count as PENDING. */
+/* "PENDING", "RUNNING", "STOPPED", or absent; PULLED, CREATED and other names of the agent's count
+ * as PENDING. */
 enum report_status report_status_parse(const char *text);
 
 struct report_binding {
@@ -26,7 +27,7 @@ struct report_binding {
 
 struct container_report {
     const char *name;
-    const char *runtime_id;   /* NULL: not said, as all below */
+    const char *runtime_id; /* NULL: not said, as all below */
     const char *image_digest;
     const char *reason;
     enum report_status status;
@@ -45,9 +46,10 @@ struct task_report {
     size_t container_count;
 };
 
-/* Stop code and reason are ours to decide (AP-126): a stop already asked for keeps its own; a task that ran ends
- * as EssentialContainerExited, one that never did as TaskFailedToStart. Fails with
- * API_INVALID_PARAMETER, changing nothing, for what no retry can mend (a container that is not of the task). */
+/* Stop code and reason are ours to decide (AP-126): a stop already asked for keeps its own; a task
+ * that ran ends as EssentialContainerExited, one that never did as TaskFailedToStart. Containers
+ * that are not of the task are the agent's own (AP-123) and passed over. Never fails so far; an
+ * API_INVALID_PARAMETER would make the agent forget the report (AP-128). */
 MUST_USE struct error *report_apply(struct txn *txn, const struct task *task,
                                     const struct task_report *report);
 

@@ -1,0 +1,97 @@
+#include "control/control.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "control/parts.h"
+
+static void on_staged(const struct change *change, void *data)
+{
+    struct control *control = data;
+
+    fleets_staged(control->fleets, change);
+}
+
+static void on_durable(const struct change *change, void *data)
+{
+    struct control *control = data;
+
+    sessions_durable(control->sessions, change);
+    task_lives_durable(control->tasks, change);
+    services_durable(control->services, change);
+}
+
+static void on_reset(void *data)
+{
+    struct control *control = data;
+
+    fleets_reset(control->fleets);
+    sessions_reset(control->sessions);
+    task_lives_reset(control->tasks);
+    services_reset(control->services);
+}
+
+struct error *control_new(struct loop *loop, struct state *state,
+                          const struct control_options *options, struct control **ret_control)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+
+    control->loop = loop;
+    control->state = state;
+    control->options = *options;
+    control->started_mono_ms = clock_mono_ms(state_clock(state));
+    control->signatures = sigv4_cache_new();
+    control->fleets = fleets_new(state);
+    control->sessions = sessions_new(control);
+    control->tasks = task_lives_new(control);
+    control->services = services_new(control);
+    state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
+    *ret_control = control;
+    return NULL;
+}
+
+static void on_sessions_closed(void *data)
+{
+    struct control *control = data;
+    loop_fn *closed = control->closed;
+    void *closed_data = control->closed_data;
+
+    state_unobserve(control->state, control);
+    services_free(control->services);
+    task_lives_free(control->tasks);
+    sessions_free(control->sessions);
+    fleets_free(control->fleets);
+    sigv4_cache_free(control->signatures);
+    free(control);
+    if (closed)
+        closed(closed_data);
+}
+
+void control_close(struct control *control, loop_fn *closed, void *data)
+{
+    control->is_closing = true;
+    control->closed = closed;
+    control->closed_data = data;
+    sessions_close(control->sessions, on_sessions_closed, control);
+}
+
+struct fleet *control_fleet(struct control *control, const struct scope *scope, const char *cluster)
+{
+    return fleets_get(control->fleets, scope, cluster);
+}
+
+void control_upgrade(struct control *control, struct http_exchange *ex,
+                     const struct http_request *req, const struct agent_identity *identity)
+{
+    sessions_upgrade(control->sessions, ex, req, identity);
+}
+
+void control_disconnect_instance(struct control *control, const struct container_instance *instance)
+{
+    sessions_end(control->sessions, instance);
+}
+
+void control_stats(const struct control *control, struct control_stats *ret)
+{
+    *ret = control->stats;
+}

@@ -1,0 +1,35 @@
+#include "control/query.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static char *decode(struct arena *arena, const char *text, size_t len)
+{
+    char *out = arena_dup_n(arena, text, len);
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '%' && i + 2 < len + 0 && hex_decode(text + i + 1, 1, out + n))
+            i += 2;
+        else
+            out[n] = text[i] == '+' ? ' ' : text[i];
+        n++;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+char *query_value(struct arena *arena, const char *query, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    while (*query) {
+        const char *end = strchrnul(query, '&');
+
+        if (strncmp(query, name, name_len) == 0 && query[name_len] == '=')
+            return decode(arena, query + name_len + 1, (size_t)(end - query) - name_len - 1);
+        query = *end ? end + 1 : end;
+    }
+    return NULL;
+}

@@ -1,0 +1,10 @@
+/* query.h - the parameters in the query of an agent's upgrade request. */
+#ifndef BERTH_CONTROL_QUERY_H
+#define BERTH_CONTROL_QUERY_H
+
+#include "base/arena.h"
+
+/* The decoded value ('+' is a space); NULL if the parameter is not there. */
+char *query_value(struct arena *arena, const char *query, const char *name);
+
+#endif
