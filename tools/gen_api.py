@@ -394,7 +394,6 @@ def members_lines(api, name, checks):
         flags = [flag for flag, on in (
             ("SHAPE_REQUIRED", wire in shape.get("required", [])),
             ("SHAPE_ALWAYS", wire in shape.get("always", [])),
-            ("SHAPE_LENIENT", facts.get("lenient")),
         ) if on]
         struct = "struct " + c_name
         has = "offsetof(%s, has_%s)" % (struct, c_member) if api.has_flag(of) else "0"
@@ -465,6 +464,7 @@ def codec_source(api):
     for name in api.shapes:
         body += shape_lines(api, name, checks)
     body += ["};", ""]
+    answers = {operation["output"] for operation in api.operations.values()}
     for name, shape in api.shapes.items():
         at = "&%s[%s]" % (api.table(), api.index(name))
         if api.is_enum(name):
@@ -493,7 +493,8 @@ def codec_source(api):
                 % api.function("decode", name),
                 "%sstruct %s *ret)" % (" " * 8, c_name),
                 "{",
-                "    return shape_decode(%s, 0, arena, json, ret);" % at,
+                "    return shape_decode(%s, %s, arena, json, ret);"
+                % (at, "SHAPE_LENIENT" if name in answers else "0"),
                 "}",
                 "",
                 "void %s(struct buf *buf, const struct %s *value)"

@@ -87,7 +87,6 @@ struct shape_rule {
 enum {
     SHAPE_REQUIRED = 1, /* absent is refused */
     SHAPE_ALWAYS = 2,   /* absent is written as 0, false, [] or {} (API-013, API-014) */
-    SHAPE_LENIENT = 4,  /* an unknown enum value reads as absent: for what newer peers send */
 };
 
 struct shape;
@@ -121,7 +120,10 @@ struct shape {
 /* Memory that the lists and structures of one message may take. */
 #define SHAPE_DECODED_BYTES_MAX (32u * 1024 * 1024)
 
-enum { SHAPE_STRICT = 1 }; /* refuse unknown members, for tests (API-004) */
+enum {
+    SHAPE_STRICT = 1,  /* refuse unknown members, for tests (API-004) */
+    SHAPE_LENIENT = 2, /* an unknown value of an enum is absent: for answers of newer servers */
+};
 
 /* Fills the zeroed C value at `ret` (a struct, as a rule) from JSON text. What is not JSON is
  * API_SERIALIZATION, as are members given twice. */

@@ -15,7 +15,7 @@ struct decoder {
     struct json_reader reader;
     struct arena *arena;
     enum api_error refusal;
-    bool is_strict;
+    bool is_strict, is_lenient;
     size_t bytes_left;
 };
 
@@ -61,8 +61,8 @@ static struct error *take(struct decoder *decoder, size_t size, void **ret)
  */
 
 static struct error *decode_value(struct decoder *decoder, const struct shape *shape,
-                                  const struct shape_rule *rule, unsigned flags,
-                                  const struct shape_place *place, void *ret);
+                                  const struct shape_rule *rule, const struct shape_place *place,
+                                  void *ret);
 
 /* Strings are not counted against the memory of a message: they take no more than its text. */
 static struct error *read_string(struct decoder *decoder, const struct shape_place *place,
@@ -93,7 +93,7 @@ static struct error *unknown_value(struct decoder *decoder, const struct shape *
                         text);
 }
 
-static struct error *decode_enum(struct decoder *decoder, const struct shape *shape, unsigned flags,
+static struct error *decode_enum(struct decoder *decoder, const struct shape *shape,
                                  const struct shape_place *place, void *ret)
 {
     unsigned value = 0;
@@ -101,7 +101,7 @@ static struct error *decode_enum(struct decoder *decoder, const struct shape *sh
     char *text = NULL;
 
     TRY(read_string(decoder, place, &text, &len));
-    if (!shape_enum_parse(shape, text, &value) && !(flags & SHAPE_LENIENT))
+    if (!shape_enum_parse(shape, text, &value) && !decoder->is_lenient)
         return unknown_value(decoder, shape, place, text);
     memcpy(ret, &value, sizeof(value));
     return NULL;
@@ -230,8 +230,8 @@ static struct error *decode_timestamp_iso(struct decoder *decoder, const struct 
  */
 
 static struct error *decode_list(struct decoder *decoder, const struct shape *shape,
-                                 const struct shape_rule *rule, unsigned flags,
-                                 const struct shape_place *place, struct any_list *list)
+                                 const struct shape_rule *rule, const struct shape_place *place,
+                                 struct any_list *list)
 {
     struct json_reader *reader = &decoder->reader;
     size_t stride = item_stride(shape);
@@ -252,7 +252,7 @@ static struct error *decode_list(struct decoder *decoder, const struct shape *sh
     for (item = list->items; json_read_item(reader); item += stride, here.index++) {
         if (json_read_kind(reader) == JSON_KIND_NULL)
             return shape_refuse(decoder->refusal, &here, "must not be null.");
-        TRY(decode_value(decoder, shape->of, NULL, flags, &here, item));
+        TRY(decode_value(decoder, shape->of, NULL, &here, item));
     }
     return reader->problem ? broken(decoder) : NULL;
 }
@@ -281,8 +281,8 @@ static const char *find_twice(const struct any_list *map, size_t stride)
 }
 
 static struct error *decode_map(struct decoder *decoder, const struct shape *shape,
-                                const struct shape_rule *rule, unsigned flags,
-                                const struct shape_place *place, struct any_list *map)
+                                const struct shape_rule *rule, const struct shape_place *place,
+                                struct any_list *map)
 {
     struct json_reader *reader = &decoder->reader;
     size_t stride = item_stride(shape), count = 0, len;
@@ -314,7 +314,7 @@ static struct error *decode_map(struct decoder *decoder, const struct shape *sha
         }
         TRY(shape_check_string(decoder->refusal, shape->key->rule, &here, key));
         memcpy(entry, &key, sizeof(key));
-        TRY(decode_value(decoder, shape->of, NULL, flags, &here, entry + shape->value_offset));
+        TRY(decode_value(decoder, shape->of, NULL, &here, entry + shape->value_offset));
         entry += stride;
         map->count++;
     }
@@ -358,11 +358,11 @@ static struct error *decode_member(struct decoder *decoder, const struct shape_m
 
     if (member->shape->type == SHAPE_STRUCTURE) {
         TRY(take(decoder, member->shape->size, &inner));
-        TRY(decode_value(decoder, member->shape, NULL, 0, place, inner));
+        TRY(decode_value(decoder, member->shape, NULL, place, inner));
         memcpy(at, &inner, sizeof(inner));
         return NULL;
     }
-    TRY(decode_value(decoder, member->shape, member->rule, member->flags, place, at));
+    TRY(decode_value(decoder, member->shape, member->rule, place, at));
     if (member->shape->type >= SHAPE_INTEGER)
         *(bool *)(base + member->has_offset) = true;
     return NULL;
@@ -411,8 +411,8 @@ static struct error *decode_structure(struct decoder *decoder, const struct shap
 }
 
 static struct error *decode_value(struct decoder *decoder, const struct shape *shape,
-                                  const struct shape_rule *rule, unsigned flags,
-                                  const struct shape_place *place, void *ret)
+                                  const struct shape_rule *rule, const struct shape_place *place,
+                                  void *ret)
 {
     int64_t whole = 0;
     double real = 0;
@@ -421,13 +421,13 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
     case SHAPE_STRUCTURE:
         return decode_structure(decoder, shape, place, ret);
     case SHAPE_LIST:
-        return decode_list(decoder, shape, rule, flags, place, ret);
+        return decode_list(decoder, shape, rule, place, ret);
     case SHAPE_MAP:
-        return decode_map(decoder, shape, rule, flags, place, ret);
+        return decode_map(decoder, shape, rule, place, ret);
     case SHAPE_STRING:
         return decode_string(decoder, shape, rule, place, ret);
     case SHAPE_ENUM:
-        return decode_enum(decoder, shape, flags, place, ret);
+        return decode_enum(decoder, shape, place, ret);
     case SHAPE_DOCUMENT:
         return decode_document(decoder, place, ret);
     case SHAPE_INTEGER:
@@ -476,10 +476,11 @@ struct error *shape_decode_text(const struct shape *shape, unsigned flags, struc
         .arena = arena,
         .refusal = shape->refusal,
         .is_strict = flags & SHAPE_STRICT,
+        .is_lenient = flags & SHAPE_LENIENT,
         .bytes_left = SHAPE_DECODED_BYTES_MAX,
     };
 
-    TRY(decode_value(&decoder, shape, NULL, 0, NULL, ret));
+    TRY(decode_value(&decoder, shape, NULL, NULL, ret));
     return json_read_end(&decoder.reader) ? NULL : broken(&decoder);
 }
 
@@ -516,7 +517,7 @@ static struct error *read_message(struct decoder *decoder, struct opening *openi
         return NULL;
     }
     opening->found.message = arena_alloc(decoder->arena, shape->size);
-    return decode_value(decoder, shape, NULL, 0, NULL, opening->found.message);
+    return decode_value(decoder, shape, NULL, NULL, opening->found.message);
 }
 
 static struct error *read_envelope(struct decoder *decoder, struct opening *opening)

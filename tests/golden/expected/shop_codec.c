@@ -143,7 +143,7 @@ void shop_encode_order_request(struct buf *buf, const struct shop_order_request 
 struct error *shop_decode_order_response(struct arena *arena, const struct json_t *json,
         struct shop_order_response *ret)
 {
-    return shape_decode(&shop_shapes[SHOP_SHAPE_ORDER_RESPONSE], 0, arena, json, ret);
+    return shape_decode(&shop_shapes[SHOP_SHAPE_ORDER_RESPONSE], SHAPE_LENIENT, arena, json, ret);
 }
 
 void shop_encode_order_response(struct buf *buf, const struct shop_order_response *value)

@@ -356,6 +356,23 @@ static void writes_every_kind_of_member(void **state)
     arena_done(&arena);
 }
 
+/* A newer server's answer does not stop an older agent. */
+static void answers_may_have_values_of_the_future(void **state)
+{
+    static const char text[] = "{\"containerInstance\":{\"containerInstanceArn\":\"a\","
+                               "\"agentUpdateStatus\":\"TELEPORTED\"}}";
+    struct arena arena = {0};
+    struct ecs_register_container_instance_response out = {0};
+    json_t *json = json_loads(text, 0, NULL);
+
+    (void)state;
+    assert_null(ecs_decode_register_container_instance_response(&arena, json, &out));
+    assert_string_equal(out.container_instance->container_instance_arn, "a");
+    assert_int_equal(out.container_instance->agent_update_status, ECS_AGENT_UPDATE_STATUS_UNSET);
+    json_decref(json);
+    arena_done(&arena);
+}
+
 static void enums_have_names(void **state)
 {
     enum ecs_launch_type type = ECS_LAUNCH_TYPE_UNSET;
@@ -485,6 +502,7 @@ int main(void)
         cmocka_unit_test(refuses_what_would_take_too_much_memory),
         cmocka_unit_test(writes_what_is_always_there),
         cmocka_unit_test(writes_every_kind_of_member),
+        cmocka_unit_test(answers_may_have_values_of_the_future),
         cmocka_unit_test(enums_have_names),
         cmocka_unit_test(writes_metadata_times_as_go_does),
         cmocka_unit_test(envelopes_say_what_they_carry),
