@@ -51,6 +51,7 @@ static void on_open(void *data)
     acs->has_connected = true; /* AP-214: no longer asks for all credentials */
     acs_credentials_sweep(acs->options.credentials, is_task_alive, acs);
     submit_hurry(acs->options.submit);
+    acs->options.on_open(acs->options.data);
 }
 
 static void on_close(void *data)

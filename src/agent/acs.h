@@ -29,6 +29,7 @@ struct acs_options {
     struct acs_credentials *credentials;
     const char *cluster, *instance_arn;
     const char *docker_version;       /* "20.10.24+dfsg1" */
+    void (*on_open)(void *data);      /* connected, every time */
     void (*on_heartbeat)(void *data); /* the server asks for the instance's health (AP-511) */
     void (*on_inactive)(void *data);  /* AP-217 */
     void *data;

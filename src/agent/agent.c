@@ -277,6 +277,13 @@ static void register_host(struct agent *agent)
     agent->registration = register_start(&options);
 }
 
+static void on_acs_open(void *data)
+{
+    struct agent *agent = data;
+
+    tcs_hurry(agent->tcs);
+}
+
 static void on_heartbeat(void *data)
 {
     struct agent *agent = data;
@@ -314,6 +321,7 @@ static struct error *new_acs(struct agent *agent)
         .cluster = agent->cluster,
         .instance_arn = agent->instance_arn,
         .docker_version = agent->host.docker_version,
+        .on_open = on_acs_open,
         .on_heartbeat = on_heartbeat,
         .on_inactive = on_inactive,
         .data = agent,

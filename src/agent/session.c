@@ -42,6 +42,8 @@ struct session {
     bool was_open; /* the connection of `ws` opened */
     int64_t opened_at_ms, settled_after_ms;
     int64_t pause_ms; /* asked for while closing; 0: none */
+    bool is_paused;   /* WAITING because it was asked to */
+    bool has_complained;
     struct timer retry, silence, expiry;
     loop_fn *closed; /* NULL: not asked to close */
     void *closed_data;
@@ -93,7 +95,10 @@ static void end(struct session *session)
 
 static void on_retry(void *data)
 {
-    discover(data);
+    struct session *session = data;
+
+    session->is_paused = false;
+    discover(session);
 }
 
 static void wait(struct session *session, int64_t wait_ms)
@@ -107,8 +112,11 @@ static void wait_after_error(struct session *session, struct error *err)
     int64_t wait_ms = backoff_next_ms(&session->backoff, session->options.rng);
     CLEANUP(str_freep) char *wait_text = str_printf("%lldms", (long long)wait_ms);
 
-    log_warning("session not open, trying again", "name", session->options.name, "in", wait_text,
-                "error", err->message);
+    /* The first failure in a row is news. */
+    log_event(session->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+              "session not open, trying until it is", "name", session->options.name, "in",
+              wait_text, "error", err->message, (char *)0);
+    session->has_complained = true;
     error_free(err); /* said above */
     wait(session, wait_ms);
 }
@@ -150,6 +158,7 @@ static void on_open(struct ws_client *ws, void *data)
         return; /* asked to close meanwhile */
     set_state(session, OPEN);
     session->was_open = true;
+    session->has_complained = false;
     session->opened_at_ms = clock_mono_ms(session->options.clock);
     session->settled_after_ms = up_to_twice(session, SESSION_SETTLED_MS);
     watch_silence(session);
@@ -226,6 +235,7 @@ static void go_on_after_refusal(struct session *session, struct error *err, int 
     log_error("this instance is deregistered; containers keep running", "session",
               session->options.name, "error", err->message);
     error_free(err); /* said above */
+    session->is_paused = true;
     wait(session, SESSION_INACTIVE_MS);
     if (session->options.on_inactive)
         session->options.on_inactive(session->options.data);
@@ -275,8 +285,8 @@ static struct error *open_connection(struct session *session, struct arena *aren
     free(session->url);
     session->url = str_printf("%s%sws?%s", endpoint, slash, options->query(arena, options->data));
     TRY(config_keys_get(options->keys, clock_mono_ms(options->clock), &keys));
-    sigv4_sign(arena, &keys, options->config->region, API_CLIENT_SERVICE, "GET", session->url,
-               NULL, 0, "", 0, clock_wall_ms(options->clock), &headers, &ws.header_count);
+    sigv4_sign(arena, &keys, options->config->region, API_CLIENT_SERVICE, "GET", session->url, NULL,
+               0, "", 0, clock_wall_ms(options->clock), &headers, &ws.header_count);
     ws.url = session->url;
     ws.headers = headers;
     return ws_client_open(options->loop, &ws, &session->ws);
@@ -329,10 +339,17 @@ void session_pause(struct session *session, int64_t pause_ms)
 {
     if (session->closed)
         return;
+    session->is_paused = true;
     if (leave(session, "paused"))
         session->pause_ms = pause_ms;
     else
         wait(session, pause_ms);
+}
+
+void session_hurry(struct session *session)
+{
+    if (session->state == WAITING && !session->is_paused)
+        timer_start(&session->retry, session->options.loop, 0, on_retry, session);
 }
 
 bool session_is_open(const struct session *session)

@@ -64,6 +64,9 @@ void session_close(struct session *session, loop_fn *closed, void *data);
 bool session_is_open(const struct session *session);
 void session_send(struct session *session, const char *text, size_t len); /* nothing unless open */
 const char *session_url(const struct session *session); /* of the last connection; NULL: none yet */
+/* The server is there: a session that waits for its next try makes it now. Not one that was paused.
+ */
+void session_hurry(struct session *session);
 /* Ends the connection, if any, and stays away for so long. */
 void session_pause(struct session *session, int64_t pause_ms);
 

@@ -41,6 +41,7 @@ struct submit {
     size_t entry_count;
     struct entry_queue queue;
     unsigned calls;
+    bool has_complained;
 };
 
 static const struct backoff repeated = {
@@ -168,10 +169,14 @@ static void on_answer(struct error *err, const struct json_t *json, void *data)
     submit->calls--;
     entry->state = IDLE;
     if (err && err->code != API_INVALID_PARAMETER) {
-        log_warning("report not taken, trying again", "task", entry->task_arn, "error",
-                    err->message);
+        /* The first failure since a report was taken is news. */
+        log_event(submit->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+                  "report not taken, trying until it is", "task", entry->task_arn, "error",
+                  err->message, (char *)0);
+        submit->has_complained = true;
         wait(entry);
     } else {
+        submit->has_complained = false;
         if (err)
             log_error("report refused and dropped", "task", entry->task_arn, "error", err->message);
         go_on(entry);

@@ -326,6 +326,11 @@ void tcs_check_runtime(struct tcs *tcs)
         tcs->check = docker_get_version(tcs->options.docker, on_checked, tcs);
 }
 
+void tcs_hurry(struct tcs *tcs)
+{
+    session_hurry(tcs->session);
+}
+
 void tcs_pause(struct tcs *tcs, int64_t pause_ms)
 {
     session_pause(tcs->session, pause_ms);

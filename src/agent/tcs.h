@@ -38,6 +38,8 @@ void tcs_close(struct tcs *tcs, loop_fn *closed, void *data);
 void tcs_health_changed(struct tcs *tcs, const char *task_arn);
 /* Asks Docker whether it is there; the answer goes out with the next round (AP-511). */
 void tcs_check_runtime(struct tcs *tcs);
+/* The control plane answers on the other channel. */
+void tcs_hurry(struct tcs *tcs);
 /* The instance was deregistered (AP-217). */
 void tcs_pause(struct tcs *tcs, int64_t pause_ms);
 

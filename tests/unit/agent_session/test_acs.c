@@ -25,12 +25,17 @@ struct fixture {
     struct submit *submit;
     struct acs_credentials *credentials;
     struct acs *acs;
-    int heartbeats, ended;
+    int heartbeats, opened, ended;
 };
 
 static void on_heartbeat(void *data)
 {
     ((struct fixture *)data)->heartbeats++;
+}
+
+static void on_open(void *data)
+{
+    ((struct fixture *)data)->opened++;
 }
 
 static void on_inactive(void *data)
@@ -59,6 +64,7 @@ static void start_acs(struct fixture *f)
         .cluster = "default",
         .instance_arn = WORLD_INSTANCE,
         .docker_version = "20.10.24+dfsg1",
+        .on_open = on_open,
         .on_heartbeat = on_heartbeat,
         .on_inactive = on_inactive,
         .data = f,
@@ -469,6 +475,7 @@ static void test_heartbeat_asks_for_the_health_of_the_instance(void **state)
     assert_string_equal(world_frame(0, 0),
                         "{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h\"}}");
     assert_int_equal(f->heartbeats, 1);
+    assert_int_equal(f->opened, 1);
     finish(f);
 }
 

@@ -454,6 +454,20 @@ static void test_reconnects_by_its_own_rule(void **state) /* AP-502 */
     world_socket_refuse(1, 500, "no");
     world_advance(f->world, 2410);
     assert_int_equal(world_sockets(), 3);
+    world_socket_refuse(2, 500, "no");
+    world_run(f->world);
+    assert_int_equal(world_sockets(), 3);
+    tcs_hurry(f->tcs); /* the server is there after all */
+    world_run(f->world);
+    assert_int_equal(world_sockets(), 4);
+    tcs_hurry(f->tcs); /* connecting already */
+    tcs_pause(f->tcs, 10000);
+    world_run(f->world);
+    tcs_hurry(f->tcs); /* a pause is a pause */
+    world_advance(f->world, 9999);
+    assert_int_equal(world_sockets(), 4);
+    world_advance(f->world, 1);
+    assert_int_equal(world_sockets(), 5);
     tcs_health_changed(f->tcs, TASK);
     finish(f); /* with a flush asked for */
 }
