@@ -21,8 +21,8 @@ static const char *endpoint(const struct endpoints *endpoints)
 /* AP-202 */
 static char *query(struct arena *arena, void *data)
 {
-    const struct acs *acs = data;
-    const struct session_param params[] = {
+    const struct agent_acs *acs = data;
+    const struct agent_session_param params[] = {
         {"agentHash", api_client_hash},
         {"agentVersion", api_client_version},
         {"clusterArn", acs->options.cluster},
@@ -33,12 +33,12 @@ static char *query(struct arena *arena, void *data)
         {"seqNum", "1"},
     };
 
-    return session_query(arena, params, ARRAY_LEN(params));
+    return agent_session_query(arena, params, ARRAY_LEN(params));
 }
 
 static bool is_task_alive(const char *task_arn, void *data)
 {
-    struct acs *acs = data;
+    struct agent_acs *acs = data;
     struct engine_task_view task;
 
     return engine_view(acs->options.engine, task_arn, &task) && task.known != ENGINE_STOPPED;
@@ -46,7 +46,7 @@ static bool is_task_alive(const char *task_arn, void *data)
 
 static void on_open(void *data)
 {
-    struct acs *acs = data;
+    struct agent_acs *acs = data;
 
     acs->has_connected = true; /* AP-214: no longer asks for all credentials */
     acs_credentials_sweep(acs->options.credentials, is_task_alive, acs);
@@ -61,12 +61,12 @@ static void on_close(void *data)
 
 static void on_inactive(void *data)
 {
-    struct acs *acs = data;
+    struct agent_acs *acs = data;
 
     acs->options.on_inactive(acs->options.data);
 }
 
-static struct error *load_manifest_number(struct acs *acs)
+static struct error *load_manifest_number(struct agent_acs *acs)
 {
     CLEANUP(str_freep) char *text = NULL;
 
@@ -76,10 +76,10 @@ static struct error *load_manifest_number(struct acs *acs)
     return NULL;
 }
 
-struct error *acs_new(const struct acs_options *options, struct acs **ret_acs)
+struct error *agent_acs_new(const struct agent_acs_options *options, struct agent_acs **ret_acs)
 {
-    struct acs *acs = xcalloc(1, sizeof(*acs));
-    struct session_options session = options->session;
+    struct agent_acs *acs = xcalloc(1, sizeof(*acs));
+    struct agent_session_options session = options->session;
     struct error *err;
 
     acs->options = *options;
@@ -93,23 +93,23 @@ struct error *acs_new(const struct acs_options *options, struct acs **ret_acs)
     session.endpoint = endpoint;
     session.query = query;
     session.on_open = on_open;
-    session.on_message = acs_on_message;
+    session.on_message = agent_acs_on_message;
     session.on_close = on_close;
     session.on_inactive = on_inactive;
     session.data = acs;
-    acs->session = session_new(&session);
+    acs->session = agent_session_new(&session);
     *ret_acs = acs;
     return NULL;
 }
 
-void acs_start(struct acs *acs)
+void agent_acs_start(struct agent_acs *acs)
 {
-    session_start(acs->session);
+    agent_session_start(acs->session);
 }
 
 static void on_session_closed(void *data)
 {
-    struct acs *acs = data;
+    struct agent_acs *acs = data;
     loop_fn *closed = acs->closed;
     void *closed_data = acs->closed_data;
 
@@ -118,14 +118,14 @@ static void on_session_closed(void *data)
     closed(closed_data);
 }
 
-void acs_close(struct acs *acs, loop_fn *closed, void *data)
+void agent_acs_close(struct agent_acs *acs, loop_fn *closed, void *data)
 {
     acs->closed = closed;
     acs->closed_data = data;
-    session_close(acs->session, on_session_closed, acs);
+    agent_session_close(acs->session, on_session_closed, acs);
 }
 
-bool acs_is_open(const struct acs *acs)
+bool agent_acs_is_open(const struct agent_acs *acs)
 {
-    return session_is_open(acs->session);
+    return agent_session_is_open(acs->session);
 }

@@ -19,10 +19,10 @@
 #define ACS_TASKS_MAX        10000 /* of one message */
 #define ACS_STORE_MANIFEST   "task-manifest-seq-num"
 
-struct acs;
+struct agent_acs;
 
-struct acs_options {
-    struct session_options session; /* what both sessions share; acs fills in the rest */
+struct agent_acs_options {
+    struct agent_session_options session; /* what both sessions share; acs fills in the rest */
     struct engine *engine;
     struct agent_store *store;
     struct submit *submit;
@@ -35,9 +35,10 @@ struct acs_options {
     void *data;
 };
 
-MUST_USE struct error *acs_new(const struct acs_options *options, struct acs **ret_acs);
-void acs_start(struct acs *acs);
-void acs_close(struct acs *acs, loop_fn *closed, void *data);
-bool acs_is_open(const struct acs *acs);
+MUST_USE struct error *agent_acs_new(const struct agent_acs_options *options,
+                                     struct agent_acs **ret_acs);
+void agent_acs_start(struct agent_acs *acs);
+void agent_acs_close(struct agent_acs *acs, loop_fn *closed, void *data);
+bool agent_acs_is_open(const struct agent_acs *acs);
 
 #endif

@@ -36,7 +36,7 @@ static void compare_task(const struct engine_task_view *task, void *data)
     };
 }
 
-static void send_candidates(struct acs *acs, const struct comparison *comparison)
+static void send_candidates(struct agent_acs *acs, const struct comparison *comparison)
 {
     struct acs_task_stop_verification_message message = {
         .message_id = comparison->manifest->message_id,
@@ -45,20 +45,21 @@ static void send_candidates(struct acs *acs, const struct comparison *comparison
     struct buf body = {0};
 
     acs_encode_task_stop_verification_message(&body, &message);
-    acs_send(acs, "TaskStopVerificationMessage", &body);
+    agent_acs_send(acs, "TaskStopVerificationMessage", &body);
     buf_done(&body);
 }
 
 /* The number is on disk before the manifest is acknowledged: an older one stays refused after a
  * restart. */
-static struct error *save_number(struct acs *acs)
+static struct error *save_number(struct agent_acs *acs)
 {
     CLEANUP(str_freep) char *text = str_printf("%lld", (long long)acs->manifest_number);
 
     return agent_store_set(acs->options.store, ACS_STORE_MANIFEST, text);
 }
 
-static struct error *take_manifest(struct acs *acs, struct arena *arena, const json_t *message)
+static struct error *take_manifest(struct agent_acs *acs, struct arena *arena,
+                                   const json_t *message)
 {
     struct acs_task_manifest_message in = {0};
     struct comparison comparison = {.arena = arena, .manifest = &in};
@@ -66,12 +67,12 @@ static struct error *take_manifest(struct acs *acs, struct arena *arena, const j
     TRY(acs_decode_task_manifest_message(arena, message, &in));
     if (!in.cluster_arn || !in.container_instance_arn)
         return error_new(API_CLIENT, "manifest %s without cluster or instance", in.message_id);
-    if (!acs_advance(acs, in.timeline))
+    if (!agent_acs_advance(acs, in.timeline))
         return error_new(API_CLIENT, "manifest %s is not newer than the last", in.message_id);
     TRY(save_number(acs));
     free(acs->manifest_id);
     acs->manifest_id = str_dup(in.message_id);
-    acs_send_ack(acs, in.cluster_arn, in.container_instance_arn, in.message_id);
+    agent_acs_send_ack(acs, in.cluster_arn, in.container_instance_arn, in.message_id);
     engine_each(acs->options.engine, compare_task, &comparison);
     if (comparison.count)
         send_candidates(acs, &comparison);
@@ -86,7 +87,7 @@ static void ignore(const char *what, struct error *err)
     error_free(err); /* said above */
 }
 
-void acs_on_manifest(struct acs *acs, const struct json_t *message)
+void agent_acs_on_manifest(struct agent_acs *acs, const struct json_t *message)
 {
     struct arena arena = {0};
 
@@ -94,7 +95,7 @@ void acs_on_manifest(struct acs *acs, const struct json_t *message)
     arena_done(&arena);
 }
 
-static void stop_task(struct acs *acs, const char *task_arn)
+static void stop_task(struct agent_acs *acs, const char *task_arn)
 {
     struct acs_task task = {.arn = task_arn, .desired_status = "STOPPED"};
     struct engine_task_view known;
@@ -109,7 +110,8 @@ static void stop_task(struct acs *acs, const char *task_arn)
     error_free(err); /* said above; the next manifest names it again */
 }
 
-static struct error *take_verification(struct acs *acs, struct arena *arena, const json_t *message)
+static struct error *take_verification(struct agent_acs *acs, struct arena *arena,
+                                       const json_t *message)
 {
     struct acs_task_stop_verification_ack in = {0};
 
@@ -123,7 +125,7 @@ static struct error *take_verification(struct acs *acs, struct arena *arena, con
     return NULL;
 }
 
-void acs_on_stop_verification(struct acs *acs, const struct json_t *message)
+void agent_acs_on_stop_verification(struct agent_acs *acs, const struct json_t *message)
 {
     struct arena arena = {0};
 

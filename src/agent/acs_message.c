@@ -5,7 +5,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 
-void acs_send(struct acs *acs, const char *type, const struct buf *body)
+void agent_acs_send(struct agent_acs *acs, const char *type, const struct buf *body)
 {
     struct buf frame = {0};
 
@@ -14,34 +14,35 @@ void acs_send(struct acs *acs, const char *type, const struct buf *body)
     buf_add_str(&frame, ",\"message\":");
     buf_add(&frame, body->data, body->len);
     buf_add_char(&frame, '}');
-    session_send(acs->session, frame.data, frame.len);
+    agent_session_send(acs->session, frame.data, frame.len);
     buf_done(&frame);
 }
 
-void acs_send_ack(struct acs *acs, const char *cluster, const char *instance,
-                  const char *message_id)
+void agent_acs_send_ack(struct agent_acs *acs, const char *cluster, const char *instance,
+                        const char *message_id)
 {
     struct acs_ack_request ack = {cluster, instance, message_id};
     struct buf body = {0};
 
     acs_encode_ack_request(&body, &ack);
-    acs_send(acs, "AckRequest", &body);
+    agent_acs_send(acs, "AckRequest", &body);
     buf_done(&body);
 }
 
-static void send_nack(struct acs *acs, const char *cluster, const char *instance,
+static void send_nack(struct agent_acs *acs, const char *cluster, const char *instance,
                       const char *message_id, const char *reason)
 {
     struct acs_nack_request nack = {cluster, instance, message_id, reason};
     struct buf body = {0};
 
     acs_encode_nack_request(&body, &nack);
-    acs_send(acs, "NackRequest", &body);
+    agent_acs_send(acs, "NackRequest", &body);
     buf_done(&body);
 }
 
-void acs_keep_credentials(struct acs *acs, const char *message_id, const char *task_arn,
-                          const char *role_type, const struct acs_role_credentials *credentials)
+void agent_acs_keep_credentials(struct agent_acs *acs, const char *message_id, const char *task_arn,
+                                const char *role_type,
+                                const struct acs_role_credentials *credentials)
 {
     struct acs_iam_role_credentials_ack_request ack = {
         .message_id = message_id,
@@ -55,11 +56,11 @@ void acs_keep_credentials(struct acs *acs, const char *message_id, const char *t
         return;
     }
     acs_encode_iam_role_credentials_ack_request(&body, &ack);
-    acs_send(acs, "IAMRoleCredentialsAckRequest", &body);
+    agent_acs_send(acs, "IAMRoleCredentialsAckRequest", &body);
     buf_done(&body);
 }
 
-bool acs_advance(struct acs *acs, int64_t number)
+bool agent_acs_advance(struct agent_acs *acs, int64_t number)
 {
     if (number <= acs->manifest_number)
         return false;
@@ -67,20 +68,21 @@ bool acs_advance(struct acs *acs, int64_t number)
     return true;
 }
 
-static void on_heartbeat(struct acs *acs, const json_t *message)
+static void on_heartbeat(struct agent_acs *acs, const json_t *message)
 {
     struct acs_heartbeat_ack_request ack = {
         json_string_value(json_object_get(message, "messageId"))};
     struct buf body = {0};
 
     acs_encode_heartbeat_ack_request(&body, &ack);
-    acs_send(acs, "HeartbeatAckRequest", &body);
+    agent_acs_send(acs, "HeartbeatAckRequest", &body);
     buf_done(&body);
     acs->options.on_heartbeat(acs->options.data);
 }
 
 /* Rotation: the same id with new values (AP-232). */
-static struct error *take_credentials(struct acs *acs, struct arena *arena, const json_t *message)
+static struct error *take_credentials(struct agent_acs *acs, struct arena *arena,
+                                      const json_t *message)
 {
     struct acs_iam_role_credentials_message in = {0};
     struct engine_task_view task;
@@ -88,7 +90,7 @@ static struct error *take_credentials(struct acs *acs, struct arena *arena, cons
     TRY(acs_decode_iam_role_credentials_message(arena, message, &in));
     if (!engine_view(acs->options.engine, in.task_arn, &task))
         return error_new(API_CLIENT, "credentials for unknown task %s", in.task_arn);
-    acs_keep_credentials(acs, in.message_id, in.task_arn, in.role_type, in.role_credentials);
+    agent_acs_keep_credentials(acs, in.message_id, in.task_arn, in.role_type, in.role_credentials);
     return NULL;
 }
 
@@ -99,7 +101,7 @@ static void ignore(const char *what, struct error *err)
     error_free(err); /* said above; the server sends again what it must have acknowledged */
 }
 
-static void on_credentials(struct acs *acs, const json_t *message)
+static void on_credentials(struct agent_acs *acs, const json_t *message)
 {
     struct arena arena = {0};
 
@@ -109,7 +111,8 @@ static void on_credentials(struct acs *acs, const json_t *message)
 
 /* The interface data a task needs is in the task itself (AP-251), so there is nothing to wait for.
  */
-static struct error *take_interfaces(struct acs *acs, struct arena *arena, const json_t *message)
+static struct error *take_interfaces(struct agent_acs *acs, struct arena *arena,
+                                     const json_t *message)
 {
     struct acs_attach_task_network_interfaces_message in = {0};
 
@@ -118,11 +121,11 @@ static struct error *take_interfaces(struct acs *acs, struct arena *arena, const
         in.wait_timeout_ms <= 0 || !in.elastic_network_interfaces.count)
         return error_new(API_CLIENT, "interfaces of task %s: ids, time-out or interface missing",
                          in.task_arn);
-    acs_send_ack(acs, in.cluster_arn, in.container_instance_arn, in.message_id);
+    agent_acs_send_ack(acs, in.cluster_arn, in.container_instance_arn, in.message_id);
     return NULL;
 }
 
-static void on_task_interfaces(struct acs *acs, const json_t *message)
+static void on_task_interfaces(struct agent_acs *acs, const json_t *message)
 {
     struct arena arena = {0};
 
@@ -131,7 +134,7 @@ static void on_task_interfaces(struct acs *acs, const json_t *message)
 }
 
 /* AP-261: this agent is updated by its package, not by the control plane. */
-static void on_update(struct acs *acs, const json_t *message)
+static void on_update(struct agent_acs *acs, const json_t *message)
 {
     struct acs_stage_update_message in = {0};
     struct arena arena = {0};
@@ -145,7 +148,7 @@ static void on_update(struct acs *acs, const json_t *message)
 }
 
 /* AP-218: said, and nothing done about. */
-static void on_notice(struct acs *acs, const json_t *message)
+static void on_notice(struct agent_acs *acs, const json_t *message)
 {
     (void)acs;
     log_warning("the control plane says", "message",
@@ -154,12 +157,12 @@ static void on_notice(struct acs *acs, const json_t *message)
 
 static const struct {
     const char *type;
-    void (*handle)(struct acs *acs, const json_t *message);
+    void (*handle)(struct agent_acs *acs, const json_t *message);
 } handlers[] = {
     {"HeartbeatMessage", on_heartbeat},
-    {"PayloadMessage", acs_on_payload},
-    {"TaskManifestMessage", acs_on_manifest},
-    {"TaskStopVerificationAck", acs_on_stop_verification},
+    {"PayloadMessage", agent_acs_on_payload},
+    {"TaskManifestMessage", agent_acs_on_manifest},
+    {"TaskStopVerificationAck", agent_acs_on_stop_verification},
     {"IAMRoleCredentialsMessage", on_credentials},
     {"AttachTaskNetworkInterfacesMessage", on_task_interfaces},
     {"StageUpdateMessage", on_update},
@@ -174,7 +177,7 @@ static const struct {
     {"InactiveInstanceException", on_notice},
 };
 
-bool acs_on_message(const char *type, const struct json_t *message, void *data)
+bool agent_acs_on_message(const char *type, const struct json_t *message, void *data)
 {
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
         if (str_eq(handlers[i].type, type)) {

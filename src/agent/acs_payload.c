@@ -22,18 +22,19 @@ static bool read_payload(const json_t *message, struct payload *ret)
 }
 
 /* Credentials are there before the task that needs them (AP-226). */
-static void keep_credentials(struct acs *acs, const struct payload *payload,
+static void keep_credentials(struct agent_acs *acs, const struct payload *payload,
                              const struct acs_task *task)
 {
     if (task->execution_role_credentials)
-        acs_keep_credentials(acs, payload->id, task->arn, ROLE_EXECUTION,
-                             task->execution_role_credentials);
+        agent_acs_keep_credentials(acs, payload->id, task->arn, ROLE_EXECUTION,
+                                   task->execution_role_credentials);
     if (task->role_credentials)
-        acs_keep_credentials(acs, payload->id, task->arn, ROLE_APPLICATION, task->role_credentials);
+        agent_acs_keep_credentials(acs, payload->id, task->arn, ROLE_APPLICATION,
+                                   task->role_credentials);
 }
 
 /* A task that cannot be read is reported STOPPED, unless the engine has it from before (AP-225). */
-static void refuse(struct acs *acs, const json_t *item, const struct error *err)
+static void refuse(struct agent_acs *acs, const json_t *item, const struct error *err)
 {
     const char *arn = json_string_value(json_object_get(item, "arn"));
     CLEANUP(str_freep) char *reason = NULL;
@@ -46,7 +47,7 @@ static void refuse(struct acs *acs, const json_t *item, const struct error *err)
 }
 
 /* False if the task is not taken. */
-static bool take_task(struct acs *acs, const struct payload *payload, const json_t *item,
+static bool take_task(struct agent_acs *acs, const struct payload *payload, const json_t *item,
                       bool stops)
 {
     struct acs_task task = {0};
@@ -69,7 +70,7 @@ static bool take_task(struct acs *acs, const struct payload *payload, const json
     return is_taken;
 }
 
-void acs_on_payload(struct acs *acs, const struct json_t *message)
+void agent_acs_on_payload(struct agent_acs *acs, const struct json_t *message)
 {
     const json_t *number = json_object_get(message, "seqNum");
     bool is_whole = true;
@@ -80,12 +81,12 @@ void acs_on_payload(struct acs *acs, const struct json_t *message)
         return;
     }
     if (json_is_integer(number))
-        acs_advance(acs,
-                    json_integer_value(number)); /* one that is not newer is harmless (AP-223) */
+        agent_acs_advance(
+            acs, json_integer_value(number)); /* one that is not newer is harmless (AP-223) */
     /* Stops go before starts, whose place they may free (AP-222). */
     for (int stops = 1; stops >= 0; stops--)
         for (size_t i = 0; i < json_array_size(payload.tasks); i++)
             is_whole &= take_task(acs, &payload, json_array_get(payload.tasks, i), stops);
     if (is_whole)
-        acs_send_ack(acs, payload.cluster, payload.instance, payload.id);
+        agent_acs_send_ack(acs, payload.cluster, payload.instance, payload.id);
 }

@@ -47,8 +47,8 @@ struct agent {
     struct timer retry;
     struct registration *registration; /* REGISTER */
     struct discover *discover;         /* from here on: WORK */
-    struct acs *acs;
-    struct tcs *tcs;
+    struct agent_acs *acs;
+    struct agent_tcs *tcs;
     struct introspection *introspection;
 
     bool is_stopping;
@@ -101,8 +101,8 @@ static void on_part_closed(void *data)
 static void close_work(struct agent *agent)
 {
     agent->to_close += 3;
-    acs_close(agent->acs, on_part_closed, agent);
-    tcs_close(agent->tcs, on_part_closed, agent);
+    agent_acs_close(agent->acs, on_part_closed, agent);
+    agent_tcs_close(agent->tcs, on_part_closed, agent);
     introspection_close(agent->introspection, on_part_closed, agent);
 }
 
@@ -212,7 +212,7 @@ static void on_health(const char *task_arn, void *data)
     struct agent *agent = data;
 
     if (agent->tcs)
-        tcs_health_changed(agent->tcs, task_arn);
+        agent_tcs_health_changed(agent->tcs, task_arn);
 }
 
 static void on_recovered(struct error *err, void *data)
@@ -281,26 +281,26 @@ static void on_acs_open(void *data)
 {
     struct agent *agent = data;
 
-    tcs_hurry(agent->tcs);
+    agent_tcs_hurry(agent->tcs);
 }
 
 static void on_heartbeat(void *data)
 {
     struct agent *agent = data;
 
-    tcs_check_runtime(agent->tcs);
+    agent_tcs_check_runtime(agent->tcs);
 }
 
 static void on_inactive(void *data)
 {
     struct agent *agent = data;
 
-    tcs_pause(agent->tcs, SESSION_INACTIVE_MS);
+    agent_tcs_pause(agent->tcs, SESSION_INACTIVE_MS);
 }
 
-static struct session_options session_of(struct agent *agent)
+static struct agent_session_options session_of(struct agent *agent)
 {
-    return (struct session_options){
+    return (struct agent_session_options){
         .loop = agent->loop,
         .clock = &clock_system,
         .rng = &agent->rng,
@@ -312,7 +312,7 @@ static struct session_options session_of(struct agent *agent)
 
 static struct error *new_acs(struct agent *agent)
 {
-    struct acs_options options = {
+    struct agent_acs_options options = {
         .session = session_of(agent),
         .engine = agent->engine,
         .store = agent->store,
@@ -327,12 +327,12 @@ static struct error *new_acs(struct agent *agent)
         .data = agent,
     };
 
-    return acs_new(&options, &agent->acs);
+    return agent_acs_new(&options, &agent->acs);
 }
 
 static void new_tcs(struct agent *agent)
 {
-    struct tcs_options options = {
+    struct agent_tcs_options options = {
         .session = session_of(agent),
         .engine = agent->engine,
         .docker = agent->docker,
@@ -341,7 +341,7 @@ static void new_tcs(struct agent *agent)
         .docker_version = agent->host.docker_version,
     };
 
-    agent->tcs = tcs_new(&options);
+    agent->tcs = agent_tcs_new(&options);
 }
 
 static void new_introspection(struct agent *agent)
@@ -365,8 +365,8 @@ static struct error *work(struct agent *agent)
     new_tcs(agent);
     new_introspection(agent);
     submit_start(agent->submit, agent->engine, agent->cluster);
-    acs_start(agent->acs);
-    tcs_start(agent->tcs);
+    agent_acs_start(agent->acs);
+    agent_tcs_start(agent->tcs);
     malloc_trim(0); /* what starting took is given back */
     return NULL;
 }

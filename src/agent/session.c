@@ -33,8 +33,8 @@ static const struct {
     [ENDED] = {"ended", 0},
 };
 
-struct session {
-    struct session_options options;
+struct agent_session {
+    struct agent_session_options options;
     struct backoff backoff;
     enum state state;
     struct ws_client *ws; /* CONNECTING, OPEN, CLOSING; frees itself after on_closed */
@@ -49,23 +49,23 @@ struct session {
     void *closed_data;
 };
 
-static void discover(struct session *session);
+static void discover(struct agent_session *session);
 
-static void set_state(struct session *session, enum state to)
+static void set_state(struct agent_session *session, enum state to)
 {
     assert(states[session->state].next & BIT(to));
     session->state = to;
     log_debug("session", "name", session->options.name, "state", states[to].name);
 }
 
-static int64_t up_to_twice(struct session *session, int64_t ms)
+static int64_t up_to_twice(struct agent_session *session, int64_t ms)
 {
     return ms + (int64_t)rng_below(session->options.rng, (uint64_t)ms + 1);
 }
 
-struct session *session_new(const struct session_options *options)
+struct agent_session *agent_session_new(const struct agent_session_options *options)
 {
-    struct session *session = xcalloc(1, sizeof(*session));
+    struct agent_session *session = xcalloc(1, sizeof(*session));
 
     session->options = *options;
     session->backoff = options->backoff;
@@ -74,7 +74,7 @@ struct session *session_new(const struct session_options *options)
 
 static void on_ended(void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
     loop_fn *closed = session->closed;
     void *closed_data = session->closed_data;
 
@@ -84,7 +84,7 @@ static void on_ended(void *data)
 }
 
 /* Nothing refers to the session from outside any more but the deferred call. */
-static void end(struct session *session)
+static void end(struct agent_session *session)
 {
     timer_stop(&session->retry);
     timer_stop(&session->silence);
@@ -95,19 +95,19 @@ static void end(struct session *session)
 
 static void on_retry(void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
 
     session->is_paused = false;
     discover(session);
 }
 
-static void wait(struct session *session, int64_t wait_ms)
+static void wait(struct agent_session *session, int64_t wait_ms)
 {
     set_state(session, WAITING);
     timer_start(&session->retry, session->options.loop, wait_ms, on_retry, session);
 }
 
-static void wait_after_error(struct session *session, struct error *err)
+static void wait_after_error(struct agent_session *session, struct error *err)
 {
     int64_t wait_ms = backoff_next_ms(&session->backoff, session->options.rng);
     CLEANUP(str_freep) char *wait_text = str_printf("%lldms", (long long)wait_ms);
@@ -122,7 +122,7 @@ static void wait_after_error(struct session *session, struct error *err)
 }
 
 /* Says goodbye; on_closed() goes on. */
-static void close_connection(struct session *session, const char *reason)
+static void close_connection(struct agent_session *session, const char *reason)
 {
     timer_stop(&session->silence);
     timer_stop(&session->expiry);
@@ -132,7 +132,7 @@ static void close_connection(struct session *session, const char *reason)
 
 static void on_silence(void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
 
     log_warning("session silent, connecting anew", "name", session->options.name);
     close_connection(session, "no message");
@@ -143,7 +143,7 @@ static void on_expiry(void *data)
     close_connection(data, EXPIRED_TEXT);
 }
 
-static void watch_silence(struct session *session)
+static void watch_silence(struct agent_session *session)
 {
     timer_start(&session->silence, session->options.loop, up_to_twice(session, SESSION_SILENCE_MS),
                 on_silence, session);
@@ -151,7 +151,7 @@ static void watch_silence(struct session *session)
 
 static void on_open(struct ws_client *ws, void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
 
     (void)ws;
     if (session->state != CONNECTING)
@@ -173,7 +173,7 @@ static void on_open(struct ws_client *ws, void *data)
 /* AP-211: {"type":..., "message":{...}}; what is not that is logged and ignored. */
 static void on_message(struct ws_client *ws, const char *text, size_t len, void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
     json_t *json = NULL;
     struct error *err;
     const char *type;
@@ -204,7 +204,7 @@ static bool is_regular(int close_code)
 }
 
 /* What an ended connection that was open leads to. Takes `err`. */
-static void go_on_after_open(struct session *session, struct error *err, int close_code)
+static void go_on_after_open(struct agent_session *session, struct error *err, int close_code)
 {
     int64_t lived_ms = clock_mono_ms(session->options.clock) - session->opened_at_ms;
     /* A connection that broke off without a close frame counts as 1006 (AP-216). */
@@ -224,7 +224,7 @@ static void go_on_after_open(struct session *session, struct error *err, int clo
                                               close_code, (long long)lived_ms));
 }
 
-static void go_on_after_refusal(struct session *session, struct error *err, int http_status)
+static void go_on_after_refusal(struct agent_session *session, struct error *err, int http_status)
 {
     if (!err)
         err = error_new(API_SERVER, "the upgrade was answered with status %d", http_status);
@@ -243,7 +243,7 @@ static void go_on_after_refusal(struct session *session, struct error *err, int 
 
 static void on_closed(struct error *err, int http_status, int close_code, void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
     bool was_open = session->was_open;
 
     session->ws = NULL;
@@ -267,10 +267,10 @@ static void on_closed(struct error *err, int http_status, int close_code, void *
 }
 
 /* Upgrades are signed as a GET with an empty body over host and date (AP-021). */
-static struct error *open_connection(struct session *session, struct arena *arena,
+static struct error *open_connection(struct agent_session *session, struct arena *arena,
                                      const char *endpoint)
 {
-    const struct session_options *options = &session->options;
+    const struct agent_session_options *options = &session->options;
     const char *slash = str_ends_with(endpoint, "/") ? "" : "/";
     struct ws_client_options ws = {.ca_file = options->config->ca_file,
                                    .is_insecure = options->config->is_insecure,
@@ -294,7 +294,7 @@ static struct error *open_connection(struct session *session, struct arena *aren
 
 static void on_discovered(struct error *err, const struct endpoints *endpoints, void *data)
 {
-    struct session *session = data;
+    struct agent_session *session = data;
     struct arena arena = {0};
 
     if (!err)
@@ -306,19 +306,19 @@ static void on_discovered(struct error *err, const struct endpoints *endpoints, 
         set_state(session, CONNECTING);
 }
 
-static void discover(struct session *session)
+static void discover(struct agent_session *session)
 {
     set_state(session, DISCOVERING);
     discover_get(session->options.discover, on_discovered, session);
 }
 
-void session_start(struct session *session)
+void agent_session_start(struct agent_session *session)
 {
     discover(session);
 }
 
 /* Leaves whatever is under way; true if a connection has to close first. */
-static bool leave(struct session *session, const char *reason)
+static bool leave(struct agent_session *session, const char *reason)
 {
     timer_stop(&session->retry);
     discover_cancel(session->options.discover, session);
@@ -327,7 +327,7 @@ static bool leave(struct session *session, const char *reason)
     return session->state == CLOSING;
 }
 
-void session_close(struct session *session, loop_fn *closed, void *data)
+void agent_session_close(struct agent_session *session, loop_fn *closed, void *data)
 {
     session->closed = closed;
     session->closed_data = data;
@@ -335,7 +335,7 @@ void session_close(struct session *session, loop_fn *closed, void *data)
         end(session);
 }
 
-void session_pause(struct session *session, int64_t pause_ms)
+void agent_session_pause(struct agent_session *session, int64_t pause_ms)
 {
     if (session->closed)
         return;
@@ -346,24 +346,24 @@ void session_pause(struct session *session, int64_t pause_ms)
         wait(session, pause_ms);
 }
 
-void session_hurry(struct session *session)
+void agent_session_hurry(struct agent_session *session)
 {
     if (session->state == WAITING && !session->is_paused)
         timer_start(&session->retry, session->options.loop, 0, on_retry, session);
 }
 
-bool session_is_open(const struct session *session)
+bool agent_session_is_open(const struct agent_session *session)
 {
     return session->state == OPEN;
 }
 
-void session_send(struct session *session, const char *text, size_t len)
+void agent_session_send(struct agent_session *session, const char *text, size_t len)
 {
     if (session->state == OPEN)
         ws_client_send(session->ws, text, len);
 }
 
-const char *session_url(const struct session *session)
+const char *agent_session_url(const struct agent_session *session)
 {
     return session->url;
 }
@@ -378,7 +378,8 @@ static void add_encoded(struct buf *buf, const char *text)
     }
 }
 
-char *session_query(struct arena *arena, const struct session_param *params, size_t count)
+char *agent_session_query(struct arena *arena, const struct agent_session_param *params,
+                          size_t count)
 {
     CLEANUP(buf_done) struct buf query = {0};
 

@@ -29,11 +29,11 @@
 #define SESSION_SETTLED_MS     60000 /* and up to as much again: then the back-off starts over */
 #define SESSION_SHORT_MS       1000
 
-struct session_param {
+struct agent_session_param {
     const char *name, *value;
 };
 
-struct session_options {
+struct agent_session_options {
     const char *name; /* "acs" or "tcs": for the log */
     struct loop *loop;
     const struct clock *clock;
@@ -54,23 +54,26 @@ struct session_options {
     void *data;
 };
 
-struct session;
+struct agent_session;
 
-struct session *session_new(const struct session_options *options);
-void session_start(struct session *session);
+struct agent_session *agent_session_new(const struct agent_session_options *options);
+void agent_session_start(struct agent_session *session);
 /* Closes for good; `closed` runs once, later. */
-void session_close(struct session *session, loop_fn *closed, void *data);
+void agent_session_close(struct agent_session *session, loop_fn *closed, void *data);
 
-bool session_is_open(const struct session *session);
-void session_send(struct session *session, const char *text, size_t len); /* nothing unless open */
-const char *session_url(const struct session *session); /* of the last connection; NULL: none yet */
+bool agent_session_is_open(const struct agent_session *session);
+void agent_session_send(struct agent_session *session, const char *text,
+                        size_t len); /* nothing unless open */
+const char *
+agent_session_url(const struct agent_session *session); /* of the last connection; NULL: none yet */
 /* The server is there: a session that waits for its next try makes it now. Not one that was paused.
  */
-void session_hurry(struct session *session);
+void agent_session_hurry(struct agent_session *session);
 /* Ends the connection, if any, and stays away for so long. */
-void session_pause(struct session *session, int64_t pause_ms);
+void agent_session_pause(struct agent_session *session, int64_t pause_ms);
 
 /* "a=1&b=x%2Fy" of `params`, which are sorted by name. */
-char *session_query(struct arena *arena, const struct session_param *params, size_t count);
+char *agent_session_query(struct arena *arena, const struct agent_session_param *params,
+                          size_t count);
 
 #endif

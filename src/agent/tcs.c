@@ -15,9 +15,9 @@
 static const struct backoff repeated = {
     .first_ms = 1000, .most_ms = 60000, .growth_percent = 200, .jitter_percent = 20};
 
-struct tcs {
-    struct tcs_options options;
-    struct session *session;
+struct agent_tcs {
+    struct agent_tcs_options options;
+    struct agent_session *session;
     struct tcs_sampler *sampler; /* NULL: ECS_DISABLE_METRICS */
     struct timer tick;
     unsigned kept_rounds; /* not delivered */
@@ -36,7 +36,7 @@ struct tcs {
     void *closed_data;
 };
 
-static int64_t now_ms(const struct tcs *tcs)
+static int64_t now_ms(const struct agent_tcs *tcs)
 {
     return clock_wall_ms(tcs->options.session.clock);
 }
@@ -49,8 +49,8 @@ static const char *endpoint(const struct endpoints *endpoints)
 /* AP-501: the names differ from those of ACS. */
 static char *query(struct arena *arena, void *data)
 {
-    const struct tcs *tcs = data;
-    const struct session_param params[] = {
+    const struct agent_tcs *tcs = data;
+    const struct agent_session_param params[] = {
         {"agentHash", api_client_hash},
         {"agentVersion", api_client_version},
         {"cluster", tcs->options.cluster},
@@ -58,14 +58,14 @@ static char *query(struct arena *arena, void *data)
         {"dockerVersion", tcs->options.docker_version},
     };
 
-    return session_query(arena, params, ARRAY_LEN(params));
+    return agent_session_query(arena, params, ARRAY_LEN(params));
 }
 
 /* Signs a frame over the URL of the connection and sends it (AP-503). */
 static void send_frame(const char *type, const struct buf *body, void *data)
 {
-    struct tcs *tcs = data;
-    const struct session_options *options = &tcs->options.session;
+    struct agent_tcs *tcs = data;
+    const struct agent_session_options *options = &tcs->options.session;
     struct buf json = {0}, frame = {0};
     struct arena arena = {0};
     struct sigv4_keys keys;
@@ -82,14 +82,14 @@ static void send_frame(const char *type, const struct buf *body, void *data)
     buf_add(&json, body->data, body->len);
     buf_add_char(&json, '}');
     sigv4_sign_frame(&arena, &keys, options->config->region, API_CLIENT_SERVICE,
-                     session_url(tcs->session), json.data, json.len, now_ms(tcs), &frame);
-    session_send(tcs->session, frame.data, frame.len);
+                     agent_session_url(tcs->session), json.data, json.len, now_ms(tcs), &frame);
+    agent_session_send(tcs->session, frame.data, frame.len);
     buf_done(&frame);
     buf_done(&json);
     arena_done(&arena);
 }
 
-static struct tcs_round round_of(struct tcs *tcs, const char *message_id)
+static struct tcs_round round_of(struct agent_tcs *tcs, const char *message_id)
 {
     return (struct tcs_round){.engine = tcs->options.engine,
                               .sampler = tcs->sampler,
@@ -101,9 +101,9 @@ static struct tcs_round round_of(struct tcs *tcs, const char *message_id)
                               .data = tcs};
 }
 
-typedef void publish_fn(struct tcs *tcs, const struct tcs_round *round);
+typedef void publish_fn(struct agent_tcs *tcs, const struct tcs_round *round);
 
-static void publish(struct tcs *tcs, publish_fn *fn)
+static void publish(struct agent_tcs *tcs, publish_fn *fn)
 {
     char message_id[UUID_SIZE];
     struct tcs_round round;
@@ -113,33 +113,33 @@ static void publish(struct tcs *tcs, publish_fn *fn)
     fn(tcs, &round);
 }
 
-static void publish_metrics(struct tcs *tcs, const struct tcs_round *round)
+static void publish_metrics(struct agent_tcs *tcs, const struct tcs_round *round)
 {
     tcs_publish_metrics(round);
     tcs_sampler_clear(tcs->sampler);
     tcs->kept_rounds = 0;
 }
 
-static void publish_all_health(struct tcs *tcs, const struct tcs_round *round)
+static void publish_all_health(struct agent_tcs *tcs, const struct tcs_round *round)
 {
     (void)tcs;
     tcs_publish_health(round, NULL);
 }
 
-static void publish_changes(struct tcs *tcs, const struct tcs_round *round)
+static void publish_changes(struct agent_tcs *tcs, const struct tcs_round *round)
 {
     for (size_t i = 0; i < tcs->changed_count; i++)
         tcs_publish_health(round, tcs->changed[i]);
 }
 
-static void publish_status(struct tcs *tcs, const struct tcs_round *round)
+static void publish_status(struct agent_tcs *tcs, const struct tcs_round *round)
 {
     tcs_publish_status(round, &tcs->runtime);
     tcs->has_checked = false;
 }
 
 /* Samples of a channel that is down add up, for five minutes at most (AP-512). */
-static void keep_round(struct tcs *tcs)
+static void keep_round(struct agent_tcs *tcs)
 {
     if (!tcs->sampler || ++tcs->kept_rounds < TCS_KEPT_ROUNDS_MAX)
         return;
@@ -147,9 +147,9 @@ static void keep_round(struct tcs *tcs)
     tcs->kept_rounds = 0;
 }
 
-static void publish_round(struct tcs *tcs)
+static void publish_round(struct agent_tcs *tcs)
 {
-    if (!session_is_open(tcs->session)) {
+    if (!agent_session_is_open(tcs->session)) {
         keep_round(tcs);
         return;
     }
@@ -162,7 +162,7 @@ static void publish_round(struct tcs *tcs)
 
 static void on_tick(void *data)
 {
-    struct tcs *tcs = data;
+    struct agent_tcs *tcs = data;
 
     timer_start(&tcs->tick, tcs->options.session.loop, TCS_PERIOD_MS, on_tick, tcs);
     publish_round(tcs);
@@ -198,11 +198,11 @@ static bool on_message(const char *type, const struct json_t *message, void *dat
     return false;
 }
 
-struct tcs *tcs_new(const struct tcs_options *options)
+struct agent_tcs *agent_tcs_new(const struct agent_tcs_options *options)
 {
     const struct agent_config *config = options->session.config;
-    struct session_options session = options->session;
-    struct tcs *tcs = xcalloc(1, sizeof(*tcs));
+    struct agent_session_options session = options->session;
+    struct agent_tcs *tcs = xcalloc(1, sizeof(*tcs));
 
     tcs->options = *options;
     session.name = "tcs";
@@ -213,7 +213,7 @@ struct tcs *tcs_new(const struct tcs_options *options)
     session.on_message = on_message;
     session.on_close = on_close;
     session.data = tcs;
-    tcs->session = session_new(&session);
+    tcs->session = agent_session_new(&session);
     if (!config->is_metrics_disabled)
         tcs->sampler =
             tcs_sampler_new(session.loop, options->docker, options->engine,
@@ -221,15 +221,15 @@ struct tcs *tcs_new(const struct tcs_options *options)
     return tcs;
 }
 
-void tcs_start(struct tcs *tcs)
+void agent_tcs_start(struct agent_tcs *tcs)
 {
-    session_start(tcs->session);
+    agent_session_start(tcs->session);
     if (tcs->sampler)
         tcs_sampler_start(tcs->sampler);
     timer_start(&tcs->tick, tcs->options.session.loop, TCS_PERIOD_MS, on_tick, tcs);
 }
 
-static void forget_changes(struct tcs *tcs)
+static void forget_changes(struct agent_tcs *tcs)
 {
     while (tcs->changed_count)
         free(tcs->changed[--tcs->changed_count]);
@@ -238,7 +238,7 @@ static void forget_changes(struct tcs *tcs)
 
 static void on_part_closed(void *data)
 {
-    struct tcs *tcs = data;
+    struct agent_tcs *tcs = data;
     loop_fn *closed = tcs->closed;
     void *closed_data = tcs->closed_data;
 
@@ -251,13 +251,13 @@ static void on_part_closed(void *data)
 }
 
 /* Its parts: the session, the sampler, a check under way, a flush asked for. */
-void tcs_close(struct tcs *tcs, loop_fn *closed, void *data)
+void agent_tcs_close(struct agent_tcs *tcs, loop_fn *closed, void *data)
 {
     timer_stop(&tcs->tick);
     tcs->closed = closed;
     tcs->closed_data = data;
     tcs->to_close = 1u + (tcs->sampler != NULL) + (tcs->check != NULL) + tcs->is_flush_asked;
-    session_close(tcs->session, on_part_closed, tcs);
+    agent_session_close(tcs->session, on_part_closed, tcs);
     if (tcs->sampler)
         tcs_sampler_close(tcs->sampler, on_part_closed, tcs);
     if (tcs->check)
@@ -266,19 +266,19 @@ void tcs_close(struct tcs *tcs, loop_fn *closed, void *data)
 
 static void on_flush(void *data)
 {
-    struct tcs *tcs = data;
+    struct agent_tcs *tcs = data;
 
     tcs->is_flush_asked = false;
     if (tcs->closed) {
         on_part_closed(tcs);
         return;
     }
-    if (session_is_open(tcs->session))
+    if (agent_session_is_open(tcs->session))
         publish(tcs, tcs->tells_all ? publish_all_health : publish_changes);
     forget_changes(tcs); /* a channel that opens tells all */
 }
 
-void tcs_health_changed(struct tcs *tcs, const char *task_arn)
+void agent_tcs_health_changed(struct agent_tcs *tcs, const char *task_arn)
 {
     if (tcs->closed)
         return;
@@ -294,7 +294,7 @@ void tcs_health_changed(struct tcs *tcs, const char *task_arn)
     tcs->is_flush_asked = true;
 }
 
-static void set_runtime(struct tcs *tcs, const char *status, const char *reason)
+static void set_runtime(struct agent_tcs *tcs, const char *status, const char *reason)
 {
     free(tcs->runtime_reason);
     tcs->runtime_reason = str_dup(reason);
@@ -309,7 +309,7 @@ static void set_runtime(struct tcs *tcs, const char *status, const char *reason)
 static void on_checked(const struct docker_failure *failure, const struct docker_version *version,
                        void *data)
 {
-    struct tcs *tcs = data;
+    struct agent_tcs *tcs = data;
 
     (void)version;
     tcs->check = NULL;
@@ -320,18 +320,18 @@ static void on_checked(const struct docker_failure *failure, const struct docker
     set_runtime(tcs, failure ? "IMPAIRED" : "OK", failure ? failure->message : NULL);
 }
 
-void tcs_check_runtime(struct tcs *tcs)
+void agent_tcs_check_runtime(struct agent_tcs *tcs)
 {
     if (!tcs->check && !tcs->closed)
         tcs->check = docker_get_version(tcs->options.docker, on_checked, tcs);
 }
 
-void tcs_hurry(struct tcs *tcs)
+void agent_tcs_hurry(struct agent_tcs *tcs)
 {
-    session_hurry(tcs->session);
+    agent_session_hurry(tcs->session);
 }
 
-void tcs_pause(struct tcs *tcs, int64_t pause_ms)
+void agent_tcs_pause(struct agent_tcs *tcs, int64_t pause_ms)
 {
-    session_pause(tcs->session, pause_ms);
+    agent_session_pause(tcs->session, pause_ms);
 }

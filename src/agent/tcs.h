@@ -20,27 +20,27 @@
 #define TCS_TASKS_MAX       10 /* of one frame */
 #define TCS_KEPT_ROUNDS_MAX 15
 
-struct tcs;
+struct agent_tcs;
 
-struct tcs_options {
-    struct session_options session; /* what both sessions share; tcs fills in the rest */
+struct agent_tcs_options {
+    struct agent_session_options session; /* what both sessions share; tcs fills in the rest */
     struct engine *engine;
     struct docker *docker;
     const char *cluster, *instance_arn;
     const char *docker_version;
 };
 
-struct tcs *tcs_new(const struct tcs_options *options);
-void tcs_start(struct tcs *tcs);
-void tcs_close(struct tcs *tcs, loop_fn *closed, void *data);
+struct agent_tcs *agent_tcs_new(const struct agent_tcs_options *options);
+void agent_tcs_start(struct agent_tcs *tcs);
+void agent_tcs_close(struct agent_tcs *tcs, loop_fn *closed, void *data);
 
 /* A container of this task changed its health (engine_health_fn calls this). */
-void tcs_health_changed(struct tcs *tcs, const char *task_arn);
+void agent_tcs_health_changed(struct agent_tcs *tcs, const char *task_arn);
 /* Asks Docker whether it is there; the answer goes out with the next round (AP-511). */
-void tcs_check_runtime(struct tcs *tcs);
+void agent_tcs_check_runtime(struct agent_tcs *tcs);
 /* The control plane answers on the other channel. */
-void tcs_hurry(struct tcs *tcs);
+void agent_tcs_hurry(struct agent_tcs *tcs);
 /* The instance was deregistered (AP-217). */
-void tcs_pause(struct tcs *tcs, int64_t pause_ms);
+void agent_tcs_pause(struct agent_tcs *tcs, int64_t pause_ms);
 
 #endif

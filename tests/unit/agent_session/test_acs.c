@@ -24,7 +24,7 @@ struct fixture {
     struct discover *discover;
     struct submit *submit;
     struct acs_credentials *credentials;
-    struct acs *acs;
+    struct agent_acs *acs;
     int heartbeats, opened, ended;
 };
 
@@ -50,7 +50,7 @@ static void on_ended(void *data)
 
 static void start_acs(struct fixture *f)
 {
-    struct acs_options options = {
+    struct agent_acs_options options = {
         .session = {.loop = f->world->loop,
                     .clock = &f->world->clock,
                     .rng = &f->world->rng,
@@ -70,14 +70,14 @@ static void start_acs(struct fixture *f)
         .data = f,
     };
 
-    assert_null(acs_new(&options, &f->acs));
-    acs_start(f->acs);
+    assert_null(agent_acs_new(&options, &f->acs));
+    agent_acs_start(f->acs);
     world_run(f->world);
 }
 
 static void close_acs(struct fixture *f)
 {
-    acs_close(f->acs, on_ended, f);
+    agent_acs_close(f->acs, on_ended, f);
     world_run(f->world);
     assert_int_equal(f->ended, 1);
     f->ended = 0;

@@ -20,7 +20,7 @@ struct fixture {
     struct world *world;
     struct api_client *client;
     struct discover *discover;
-    struct session *session;
+    struct agent_session *session;
     int opened, closed, ended, inactive;
     bool pauses_in_close;
 };
@@ -32,7 +32,7 @@ static const char *commands(const struct endpoints *endpoints)
 
 static char *query(struct arena *arena, void *data)
 {
-    static const struct session_param params[] = {
+    static const struct agent_session_param params[] = {
         {"agentHash", "a8b3e7d3"},
         {"agentVersion", "1.105.1"},
         {"clusterArn", "default"},
@@ -44,7 +44,7 @@ static char *query(struct arena *arena, void *data)
     };
 
     (void)data;
-    return session_query(arena, params, ARRAY_LEN(params));
+    return agent_session_query(arena, params, ARRAY_LEN(params));
 }
 
 static void on_open(void *data)
@@ -78,7 +78,7 @@ static struct fixture *start(void)
 {
     static struct fixture fixture;
     struct api_client_options client;
-    struct session_options options;
+    struct agent_session_options options;
 
     fixture = (struct fixture){.world = world_new(NULL)};
     client = (struct api_client_options){fixture.world->loop, &fixture.world->clock,
@@ -86,7 +86,7 @@ static struct fixture *start(void)
     assert_null(api_client_new(&client, &fixture.client));
     fixture.discover = discover_new(fixture.client, fixture.world->loop, &fixture.world->clock,
                                     "default", WORLD_INSTANCE);
-    options = (struct session_options){
+    options = (struct agent_session_options){
         .name = "acs",
         .loop = fixture.world->loop,
         .clock = &fixture.world->clock,
@@ -103,8 +103,8 @@ static struct fixture *start(void)
         .on_inactive = on_inactive,
         .data = &fixture,
     };
-    fixture.session = session_new(&options);
-    session_start(fixture.session);
+    fixture.session = agent_session_new(&options);
+    agent_session_start(fixture.session);
     world_run(fixture.world);
     return &fixture;
 }
@@ -115,13 +115,13 @@ static struct fixture *start_open(void)
 
     world_answer(0, 200, ENDPOINTS);
     world_socket_open(0);
-    assert_true(session_is_open(f->session));
+    assert_true(agent_session_is_open(f->session));
     return f;
 }
 
 static void finish(struct fixture *f)
 {
-    session_close(f->session, on_ended, f);
+    agent_session_close(f->session, on_ended, f);
     assert_int_equal(f->ended, 0); /* never from inside the asking call */
     world_run(f->world);
     assert_int_equal(f->ended, 1);
@@ -300,13 +300,13 @@ static void test_endpoints_are_kept_twelve_hours_and_beyond(void **state) /* AP-
         world_advance(f->world, MINUTE / 2);
         if (world_calls())
             break;
-        if (!session_is_open(f->session))
+        if (!agent_session_is_open(f->session))
             world_socket_open(world_sockets() - 1);
         world_socket_receive(world_sockets() - 1, "{\"type\":\"HeartbeatMessage\",\"message\":{}}");
     }
     if (!world_calls()) { /* the next connect after the twelve hours asks */
         world_advance(f->world, MINUTE);
-        if (session_is_open(f->session))
+        if (agent_session_is_open(f->session))
             world_socket_end(world_sockets() - 1, 1000);
     }
     assert_int_equal(world_calls(), 1);
@@ -340,22 +340,22 @@ static void test_pause_in_every_state(void **state)
     struct fixture *f = start();
 
     (void)state;
-    session_pause(f->session, 10000); /* discovering */
+    agent_session_pause(f->session, 10000); /* discovering */
     world_run(f->world);
     world_answer(0, 200, ENDPOINTS); /* too late to matter */
     assert_int_equal(world_sockets(), 0);
     world_advance(f->world, 10000);
     assert_int_equal(world_sockets(), 1);
-    session_pause(f->session, 10000); /* connecting */
+    agent_session_pause(f->session, 10000); /* connecting */
     world_advance(f->world, 9000);
-    session_pause(f->session, 10000); /* waiting */
+    agent_session_pause(f->session, 10000); /* waiting */
     world_advance(f->world, 9000);
     assert_int_equal(world_sockets(), 1);
     world_advance(f->world, 1000);
     assert_int_equal(world_sockets(), 2);
     world_socket_open(1);
-    session_pause(f->session, 10000); /* open */
-    session_pause(f->session, 20000); /* closing */
+    agent_session_pause(f->session, 10000); /* open */
+    agent_session_pause(f->session, 20000); /* closing */
     world_advance(f->world, 19000);
     assert_int_equal(world_sockets(), 2);
     world_advance(f->world, 1000);
@@ -374,7 +374,7 @@ static void test_close_in_every_state(void **state)
     finish(f); /* waiting */
     finish(start_open());
     f = start_open();
-    session_pause(f->session, 1000);
+    agent_session_pause(f->session, 1000);
     finish(f); /* closing */
 }
 

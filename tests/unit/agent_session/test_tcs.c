@@ -23,7 +23,7 @@ struct fixture {
     struct world *world;
     struct api_client *client;
     struct discover *discover;
-    struct tcs *tcs;
+    struct agent_tcs *tcs;
     struct engine_container_view container;
     int ended;
 };
@@ -38,7 +38,7 @@ static struct fixture *start(const char *config)
     static struct fixture fixture;
     struct fixture *f = &fixture;
     struct api_client_options client;
-    struct tcs_options options;
+    struct agent_tcs_options options;
 
     fixture = (struct fixture){.world = world_new(config)};
     client = (struct api_client_options){f->world->loop, &f->world->clock, f->world->config,
@@ -46,7 +46,7 @@ static struct fixture *start(const char *config)
     assert_null(api_client_new(&client, &f->client));
     f->discover =
         discover_new(f->client, f->world->loop, &f->world->clock, "default", WORLD_INSTANCE);
-    options = (struct tcs_options){
+    options = (struct agent_tcs_options){
         .session = {.loop = f->world->loop,
                     .clock = &f->world->clock,
                     .rng = &f->world->rng,
@@ -58,8 +58,8 @@ static struct fixture *start(const char *config)
         .instance_arn = WORLD_INSTANCE,
         .docker_version = "20.10.24+dfsg1",
     };
-    f->tcs = tcs_new(&options);
-    tcs_start(f->tcs);
+    f->tcs = agent_tcs_new(&options);
+    agent_tcs_start(f->tcs);
     world_run(f->world);
     world_answer(0, 200, ENDPOINTS);
     return f;
@@ -67,7 +67,7 @@ static struct fixture *start(const char *config)
 
 static void finish(struct fixture *f)
 {
-    tcs_close(f->tcs, on_ended, f);
+    agent_tcs_close(f->tcs, on_ended, f);
     assert_int_equal(f->ended, 0);
     world_run(f->world);
     assert_int_equal(f->ended, 1);
@@ -378,7 +378,7 @@ static void test_health_goes_out_at_once(void **state) /* AP-510 */
     (void)state;
     run_task(f);
     f->container.health = "UNKNOWN";
-    tcs_health_changed(f->tcs, TASK); /* the channel is not open: told when it is */
+    agent_tcs_health_changed(f->tcs, TASK); /* the channel is not open: told when it is */
     world_run(f->world);
     world_socket_open(0);
     assert_int_equal(count_frames(0, "PublishHealthRequest"), 1);
@@ -386,8 +386,8 @@ static void test_health_goes_out_at_once(void **state) /* AP-510 */
     assert_int_equal(world_stats_calls(), 0);
     f->container.health = "HEALTHY";
     f->container.health_since_ms = 1795159151571;
-    tcs_health_changed(f->tcs, TASK);
-    tcs_health_changed(f->tcs, TASK);
+    agent_tcs_health_changed(f->tcs, TASK);
+    agent_tcs_health_changed(f->tcs, TASK);
     world_run(f->world);
     assert_int_equal(world_frames(0), 2); /* both at once, no tick needed */
     json = frame_json(0, 1);
@@ -413,15 +413,15 @@ static void test_runtime_status(void **state) /* AP-511 */
 
     (void)state;
     world_socket_open(0);
-    tcs_check_runtime(f->tcs);
-    tcs_check_runtime(f->tcs); /* one question is enough */
+    agent_tcs_check_runtime(f->tcs);
+    agent_tcs_check_runtime(f->tcs); /* one question is enough */
     assert_true(world_version_asked());
     world_version_answer(true);
     assert_false(world_version_asked());
     world_advance(f->world, 20000);
     assert_int_equal(count_frames(0, "PublishInstanceStatusRequest"), 1);
     world_socket_receive(0, ACK);
-    tcs_check_runtime(f->tcs);
+    agent_tcs_check_runtime(f->tcs);
     world_version_answer(false);
     world_advance(f->world, 20000);
     json = frame_json(0, world_frames(0) - 1);
@@ -437,7 +437,7 @@ static void test_runtime_status(void **state) /* AP-511 */
     world_forget_frames(0);
     world_advance(f->world, 20000); /* nothing new was checked */
     assert_int_equal(count_frames(0, "PublishInstanceStatusRequest"), 0);
-    tcs_check_runtime(f->tcs);
+    agent_tcs_check_runtime(f->tcs);
     finish(f); /* with a question under way */
 }
 
@@ -457,18 +457,18 @@ static void test_reconnects_by_its_own_rule(void **state) /* AP-502 */
     world_socket_refuse(2, 500, "no");
     world_run(f->world);
     assert_int_equal(world_sockets(), 3);
-    tcs_hurry(f->tcs); /* the server is there after all */
+    agent_tcs_hurry(f->tcs); /* the server is there after all */
     world_run(f->world);
     assert_int_equal(world_sockets(), 4);
-    tcs_hurry(f->tcs); /* connecting already */
-    tcs_pause(f->tcs, 10000);
+    agent_tcs_hurry(f->tcs); /* connecting already */
+    agent_tcs_pause(f->tcs, 10000);
     world_run(f->world);
-    tcs_hurry(f->tcs); /* a pause is a pause */
+    agent_tcs_hurry(f->tcs); /* a pause is a pause */
     world_advance(f->world, 9999);
     assert_int_equal(world_sockets(), 4);
     world_advance(f->world, 1);
     assert_int_equal(world_sockets(), 5);
-    tcs_health_changed(f->tcs, TASK);
+    agent_tcs_health_changed(f->tcs, TASK);
     finish(f); /* with a flush asked for */
 }
 
