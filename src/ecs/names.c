@@ -29,9 +29,9 @@ static struct error *refuse_identifier(const struct kind *kind)
     return error_new(API_INVALID_PARAMETER, "%s Identifier is invalid", kind->identifier);
 }
 
-/* An ARN of this kind, of the call's region and account (API-033). */
+/* What follows the kind in an ARN of the call's region and account (API-033). */
 static struct error *own_arn(struct call *call, const struct kind *kind, const char *text,
-                             struct arn *ret)
+                             const char **ret_rest)
 {
     const struct scope *scope = call_scope(call);
     struct arn arn;
@@ -45,7 +45,7 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
     if (strcmp(arn.region, scope->region) != 0)
         return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your region is %s",
                          arn.region, scope->region);
-    *ret = arn;
+    *ret_rest = arn.rest;
     return NULL;
 }
 
@@ -53,21 +53,21 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
 static struct error *part_in_cluster(struct call *call, const struct kind *kind,
                                      const char *cluster, const char *text, const char **ret_part)
 {
-    struct arn arn = {0};
+    const char *rest = "";
     const char *slash;
     size_t len;
 
-    TRY(own_arn(call, kind, text, &arn));
-    slash = strchr(arn.rest, '/');
+    TRY(own_arn(call, kind, text, &rest));
+    slash = strchr(rest, '/');
     if (!slash) {
-        *ret_part = arn.rest;
+        *ret_part = rest;
         return NULL;
     }
-    len = (size_t)(slash - arn.rest);
-    if (strlen(cluster) != len || memcmp(cluster, arn.rest, len) != 0)
+    len = (size_t)(slash - rest);
+    if (strlen(cluster) != len || memcmp(cluster, rest, len) != 0)
         return error_new(API_INVALID_PARAMETER,
                          "Identifier is for cluster %.*s. Your cluster is %s",
-                         (int)(len > 255 ? 255 : len), arn.rest, cluster);
+                         (int)(len > 255 ? 255 : len), rest, cluster);
     *ret_part = slash + 1;
     return NULL;
 }
@@ -76,15 +76,12 @@ static struct error *part_in_cluster(struct call *call, const struct kind *kind,
 
 struct error *names_cluster_name(struct call *call, const char *text, const char **ret_name)
 {
-    struct arn arn;
-
     if (str_is_empty(text)) {
         *ret_name = "default";
         return NULL;
     }
     if (arn_looks_like(text)) {
-        TRY(own_arn(call, &kind_cluster, text, &arn));
-        text = arn.rest;
+        TRY(own_arn(call, &kind_cluster, text, &text));
     }
     if (!name_is_valid(text))
         return error_new(API_INVALID_PARAMETER,
@@ -93,30 +90,32 @@ struct error *names_cluster_name(struct call *call, const char *text, const char
     return NULL;
 }
 
-struct error *names_find_any_cluster(struct call *call, const char *text,
-                                     const struct cluster **ret_cluster)
+static struct error *find_cluster(struct call *call, const char *text, bool is_inactive_fine,
+                                  const struct cluster **ret_cluster)
 {
     const struct cluster *cluster;
-    const char *name;
+    const char *name = NULL;
 
     TRY(names_cluster_name(call, text, &name));
     cluster = state_cluster(ecs_of(call)->state, call_scope(call), name);
     if (!cluster)
         return error_new(API_CLUSTER_NOT_FOUND, "Cluster not found.");
+    if (cluster->status == CLUSTER_INACTIVE && !is_inactive_fine)
+        return error_new(API_CLUSTER_NOT_FOUND, "The referenced cluster was inactive.");
     *ret_cluster = cluster;
     return NULL;
+}
+
+struct error *names_find_any_cluster(struct call *call, const char *text,
+                                     const struct cluster **ret_cluster)
+{
+    return find_cluster(call, text, true, ret_cluster);
 }
 
 struct error *names_find_cluster(struct call *call, const char *text,
                                  const struct cluster **ret_cluster)
 {
-    const struct cluster *cluster;
-
-    TRY(names_find_any_cluster(call, text, &cluster));
-    if (cluster->status == CLUSTER_INACTIVE)
-        return error_new(API_CLUSTER_NOT_FOUND, "The referenced cluster was inactive.");
-    *ret_cluster = cluster;
-    return NULL;
+    return find_cluster(call, text, false, ret_cluster);
 }
 
 /* ---- container instances and tasks ---- */
@@ -195,30 +194,32 @@ struct error *names_service_name(struct call *call, const char *cluster, const c
     return NULL;
 }
 
-struct error *names_find_service(struct call *call, const char *cluster, const char *text,
-                                 const struct service **ret_service)
+static struct error *find_service(struct call *call, const char *cluster, const char *text,
+                                  bool is_ending_fine, const struct service **ret_service)
 {
     const struct service *service;
-    const char *name;
+    const char *name = NULL;
 
     TRY(names_service_name(call, cluster, text, &name));
     service = state_service(ecs_of(call)->state, call_scope(call), cluster, name);
     if (!service)
         return error_new(API_SERVICE_NOT_FOUND, "Service not found.");
+    if (service->status != SERVICE_ACTIVE && !is_ending_fine)
+        return error_new(API_SERVICE_NOT_ACTIVE, "Service was not ACTIVE.");
     *ret_service = service;
     return NULL;
+}
+
+struct error *names_find_service(struct call *call, const char *cluster, const char *text,
+                                 const struct service **ret_service)
+{
+    return find_service(call, cluster, text, true, ret_service);
 }
 
 struct error *names_find_active_service(struct call *call, const char *cluster, const char *text,
                                         const struct service **ret_service)
 {
-    const struct service *service;
-
-    TRY(names_find_service(call, cluster, text, &service));
-    if (service->status != SERVICE_ACTIVE)
-        return error_new(API_SERVICE_NOT_ACTIVE, "Service was not ACTIVE.");
-    *ret_service = service;
-    return NULL;
+    return find_service(call, cluster, text, false, ret_service);
 }
 
 /* ---- task definitions ---- */
@@ -231,13 +232,11 @@ struct error *names_family_revision(struct call *call, const char *text, const c
     const char *colon;
     const char *family;
     int64_t revision = 0;
-    struct arn arn;
 
     if (str_is_empty(text))
         return error_new(API_INVALID_PARAMETER, "TaskDefinition can not be blank.");
     if (arn_looks_like(text)) {
-        TRY(own_arn(call, &kind_definition, text, &arn));
-        text = arn.rest;
+        TRY(own_arn(call, &kind_definition, text, &text));
     }
     colon = strchr(text, ':');
     family = colon ? arena_dup_n(call->arena, text, (size_t)(colon - text)) : text;
@@ -254,8 +253,8 @@ struct error *names_family_revision(struct call *call, const char *text, const c
 static struct error *lookup_definition(struct call *call, const char *text,
                                        const struct task_definition **ret_definition)
 {
-    const char *family;
-    int revision;
+    const char *family = NULL;
+    int revision = 0;
 
     TRY(names_family_revision(call, text, &family, &revision));
     *ret_definition =
@@ -267,7 +266,7 @@ static struct error *lookup_definition(struct call *call, const char *text,
 struct error *names_find_task_definition(struct call *call, const char *text,
                                          const struct task_definition **ret_definition)
 {
-    const struct task_definition *definition;
+    const struct task_definition *definition = NULL;
 
     TRY(lookup_definition(call, text, &definition));
     if (!definition)
@@ -279,7 +278,7 @@ struct error *names_find_task_definition(struct call *call, const char *text,
 struct error *names_find_active_task_definition(struct call *call, const char *text,
                                                 const struct task_definition **ret_definition)
 {
-    const struct task_definition *definition;
+    const struct task_definition *definition = NULL;
 
     TRY(lookup_definition(call, text, &definition));
     if (!definition)
