@@ -47,6 +47,118 @@ static void test_register(void **state)
     assert_false(world_has(world, answer, "taskDefinition.networkMode"));
 }
 
+/* Every member there is, for container instances (example 1 of TD- section 19). */
+#define FULL                                                                                       \
+    "{'family': 'full', 'taskRoleArn': 'arn:aws:iam::0:role/t', 'executionRoleArn': "              \
+    "'arn:aws:iam::0:role/e', "                                                                    \
+    "'networkMode': 'bridge', 'cpu': '1024', 'memory': '2048', 'pidMode': 'task', 'ipcMode': "     \
+    "'task', "                                                                                     \
+    "'requiresCompatibilities': ['EC2'], 'enableFaultInjection': false, 'placementConstraints': "  \
+    "[{'type': 'memberOf', "                                                                       \
+    "'expression': 'attribute:ecs.os-type == linux'}], 'runtimePlatform': {'cpuArchitecture': "    \
+    "'X86_64', "                                                                                   \
+    "'operatingSystemFamily': 'LINUX'}, 'ephemeralStorage': {'sizeInGiB': 30}, "                   \
+    "'inferenceAccelerators': [{'deviceName': "                                                    \
+    "'device_1', 'deviceType': 'eia1.medium'}], 'volumes': [{'name': 'host', 'host': "             \
+    "{'sourcePath': '/data'}}, {'name': "                                                          \
+    "'scratch', 'host': {}}, {'name': 'docker', 'dockerVolumeConfiguration': {'scope': 'shared', " \
+    "'autoprovision': true, "                                                                      \
+    "'driver': 'local', 'driverOpts': {'type': 'tmpfs'}, 'labels': {'a': 'b'}}}, {'name': 'efs', " \
+    "'efsVolumeConfiguration': {'fileSystemId': 'fs-1', 'rootDirectory': '/', "                    \
+    "'transitEncryption': 'ENABLED', "                                                             \
+    "'transitEncryptionPort': 2999, 'authorizationConfig': {'accessPointId': 'fsap-1', 'iam': "    \
+    "'ENABLED'}}}], "                                                                              \
+    "'containerDefinitions': [{'name': 'app', 'image': 'repo/app:1', 'repositoryCredentials': "    \
+    "{'credentialsParameter': "                                                                    \
+    "'arn:aws:secretsmanager:us-east-1:0:secret:x'}, 'cpu': 100, 'memory': 512, "                  \
+    "'memoryReservation': 256, 'links': "                                                          \
+    "['db:database'], 'portMappings': [{'containerPort': 80, 'hostPort': 8080, 'protocol': "       \
+    "'tcp', 'name': 'web', "                                                                       \
+    "'appProtocol': 'http'}, {'containerPortRange': '9000-9002', 'protocol': 'udp'}], "            \
+    "'essential': true, 'restartPolicy': "                                                         \
+    "{'enabled': true, 'ignoredExitCodes': [0], 'restartAttemptPeriod': 60}, 'entryPoint': "       \
+    "['sh', '-c'], 'command': "                                                                    \
+    "['run it'], 'environment': [{'name': 'EMPTY', 'value': ''}], 'environmentFiles': [{'value': " \
+    "'arn:aws:s3:::bucket/app.env', 'type': 's3'}], 'mountPoints': [{'sourceVolume': 'host', "     \
+    "'containerPath': '/data', "                                                                   \
+    "'readOnly': true}], 'volumesFrom': [{'sourceContainer': 'db', 'readOnly': false}], "          \
+    "'linuxParameters': "                                                                          \
+    "{'capabilities': {'add': ['SYS_PTRACE'], 'drop': ['MKNOD']}, 'devices': [{'hostPath': "       \
+    "'/dev/null', 'containerPath': "                                                               \
+    "'/dev/x', 'permissions': ['read', 'write']}], 'initProcessEnabled': true, "                   \
+    "'sharedMemorySize': 64, 'tmpfs': "                                                            \
+    "[{'containerPath': '/tmp', 'size': 10, 'mountOptions': ['noexec']}], 'maxSwap': 0, "          \
+    "'swappiness': 60}, 'secrets': "                                                               \
+    "[{'name': 'TOKEN', 'valueFrom': 'parameter'}], 'dependsOn': [{'containerName': 'db', "        \
+    "'condition': 'HEALTHY'}], "                                                                   \
+    "'startTimeout': 30, 'stopTimeout': 45, 'versionConsistency': 'disabled', 'hostname': 'app', " \
+    "'user': '1000:1000', "                                                                        \
+    "'workingDirectory': '/srv', 'disableNetworking': false, 'privileged': false, "                \
+    "'readonlyRootFilesystem': true, "                                                             \
+    "'dnsServers': ['10.0.0.2'], 'dnsSearchDomains': ['example.com'], 'extraHosts': "              \
+    "[{'hostname': 'h', 'ipAddress': "                                                             \
+    "'10.0.0.3'}], 'dockerSecurityOptions': ['no-new-privileges'], 'interactive': true, "          \
+    "'pseudoTerminal': true, "                                                                     \
+    "'dockerLabels': {'l': 'v'}, 'ulimits': [{'name': 'nofile', 'softLimit': 1024, 'hardLimit': "  \
+    "4096}], "                                                                                     \
+    "'logConfiguration': {'logDriver': 'splunk', 'options': {'splunk-url': 'u'}, "                 \
+    "'secretOptions': [{'name': "                                                                  \
+    "'splunk-token', 'valueFrom': 'p'}]}, 'systemControls': [{'namespace': 'net.core.somaxconn', " \
+    "'value': '1024'}], "                                                                          \
+    "'resourceRequirements': [{'type': 'InferenceAccelerator', 'value': 'device_1'}]}, {'name': "  \
+    "'db', 'image': "                                                                              \
+    "'db@sha256:00', 'healthCheck': {'command': ['CMD-SHELL', 'true'], 'interval': 10, "           \
+    "'timeout': 3, 'retries': 5, "                                                                 \
+    "'startPeriod': 1}, 'firelensConfiguration': {'type': 'fluentbit', 'options': "                \
+    "{'enable-ecs-log-metadata': "                                                                 \
+    "'true'}}}]}"
+
+/* All of `asked` is in `got`: members may be added, nothing changes. */
+static void assert_within(const json_t *asked, const json_t *got, const char *name)
+{
+    const char *member;
+    json_t *value;
+    size_t i;
+
+    if (json_is_object(asked)) {
+        json_object_foreach ((json_t *)asked, member, value)
+            assert_within(value, json_object_get(got, member), member);
+        return;
+    }
+    if (json_is_array(asked)) {
+        if (json_array_size(asked) != json_array_size(got))
+            fail_msg("%s has %zu items, of %zu", name, json_array_size(got),
+                     json_array_size(asked));
+        json_array_foreach (asked, i, value)
+            assert_within(value, json_array_get(got, i), name);
+        return;
+    }
+    if (!json_equal(asked, got))
+        fail_msg("%s did not come back", name);
+}
+
+/* TD-019, TD-002 of section 0: nothing is lost or changed, registered and described. */
+static void test_everything_comes_back(void **state)
+{
+    struct world *world = *state;
+    char *text = arena_dup(&world->arena, FULL);
+    json_t *asked, *registered, *described;
+
+    for (char *at = text; *at; at++)
+        if (*at == '\'')
+            *at = '"';
+    asked = json_loads(text, 0, NULL);
+    assert_non_null(asked);
+    registered = json_loads(world_ok(world, "RegisterTaskDefinition", "%s", FULL), 0, NULL);
+    assert_within(asked, json_object_get(registered, "taskDefinition"), "taskDefinition");
+    described = json_loads(world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'full'}"),
+                           0, NULL);
+    assert_true(json_equal(described, registered));
+    json_decref(asked);
+    json_decref(registered);
+    json_decref(described);
+}
+
 /* TD-001, TD-004, TD-276, API-090 */
 static void test_revisions(void **state)
 {
@@ -268,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_register, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_everything_comes_back, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_revisions, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_size_limit, world_setup, world_teardown),
