@@ -4,17 +4,26 @@
 
 #include "base/str.h"
 
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static char *decode(struct arena *arena, const char *text, size_t len)
 {
     char *out = arena_dup_n(arena, text, len);
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '%' && i + 2 < len + 0 && hex_decode(text + i + 1, 1, out + n))
+        if (text[i] == '%' && i + 2 < len && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+            out[n++] = (char)(digit(text[i + 1]) << 4 | digit(text[i + 2]));
             i += 2;
-        else
-            out[n] = text[i] == '+' ? ' ' : text[i];
-        n++;
+        } else {
+            out[n++] = text[i] == '+' ? ' ' : text[i];
+        }
     }
     out[n] = '\0';
     return out;
