@@ -7,7 +7,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness.docker import Docker, PrivateDocker  # noqa: E402
-from harness.program import BERTH, Agent, Server, eventually  # noqa: E402
+from harness.program import BERTH, Agent, Server, connected, eventually  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -57,9 +57,7 @@ def agent(tmp_path, server, docker, cluster, ecs):
     """An agent registered in `cluster`; its containers are removed after."""
     docker.sample_image()
     one = Agent(tmp_path, server.url, server.create_key(agentCluster=cluster), docker.host, cluster).start()
-    eventually(lambda: ecs.describe_clusters(clusters=[cluster])["clusters"][0]["registeredContainerInstancesCount"] == 1
-               and ecs.list_container_instances(cluster=cluster, filter="agentConnected == true")["containerInstanceArns"],
-               60, "the agent registers and connects; log:\n" + one.log)
+    eventually(lambda: connected(ecs, cluster), 60, "the agent registers and connects; log:\n" + one.log)
     yield one
     one.close()
     docker.remove_task_containers(cluster)

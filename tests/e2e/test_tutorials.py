@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.program import Agent, eventually
+from harness.program import Agent, connected, eventually
 
 ID = "[0-9a-f]{32}"
 
@@ -116,9 +116,9 @@ def test_an_ec2_task(aws, default_agent):
     assert {r["name"]: r["integerValue"] for r in now["remainingResources"] if r["type"] == "INTEGER"} == remaining
 
 
-def test_a_fixed_port_on_one_instance(aws, default_agent):
+def test_a_fixed_port_on_one_instance(aws, ecs, default_agent):
     """TUT-121: a second task with the same host port has no place."""
-    eventually(lambda: "arn" in aws.raw("list-container-instances", "--filter", "agentConnected == true").stdout, 60)
+    eventually(lambda: connected(ecs, "default"), 60)
     aws("register-task-definition", "--family", "ec2-tutorial", "--container-definitions", json.dumps([
         {"name": "web", "image": "berth-sample-web:1", "cpu": 100, "memory": 50, "portMappings": [{"containerPort": 80, "hostPort": 18932}]}]))
     assert len(aws("run-task", "--task-definition", "ec2-tutorial")["tasks"]) == 1
@@ -140,9 +140,9 @@ def test_errors_as_the_cli_shows_them(aws):
     assert aws.fails("update-service", "--service", "nope", "--desired-count", "1")[0] == "ServiceNotFoundException"
 
 
-def test_the_service_flow_of_a_cd_tool(aws, default_agent):
+def test_the_service_flow_of_a_cd_tool(aws, ecs, default_agent):
     """Register, create-service, update-service, describe-services, and the CLI's own waiters."""
-    eventually(lambda: "arn" in aws.raw("list-container-instances", "--filter", "agentConnected == true").stdout, 60)
+    eventually(lambda: connected(ecs, "default"), 60)
     definition = json.dumps([{"name": "web", "image": "berth-sample-web:1", "memory": 16, "portMappings": [{"containerPort": 80}],
                               "linuxParameters": {"initProcessEnabled": True}}])
     first = aws("register-task-definition", "--family", "harness", "--container-definitions", definition)["taskDefinition"]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from harness.docker import PrivateDocker
-from harness.program import Agent, Server, eventually
+from harness.program import Agent, Server, connected, eventually
 
 CLUSTER = "default"
 
@@ -29,8 +29,7 @@ class World:
         self.wait_connected()
 
     def wait_connected(self):
-        eventually(lambda: self.ecs.list_container_instances(cluster=CLUSTER, filter="agentConnected == true")["containerInstanceArns"],
-                   90, "the agent is connected; logs in " + self.directory)
+        eventually(lambda: connected(self.ecs, CLUSTER), 90, "the agent is connected; logs in " + self.directory)
 
     def definition(self, family="once", script="echo $RUN >>/runs/log", **container):
         """Each start of the container leaves a line: what ran, and how often."""

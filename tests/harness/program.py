@@ -38,6 +38,16 @@ def eventually(check, timeout=30.0, what=None, every=0.05):
         select.select([], [], [], every)
 
 
+def connected(ecs, cluster):
+    """The ARNs of a cluster's container instances whose agents are connected."""
+    try:
+        arns = ecs.list_container_instances(cluster=cluster)["containerInstanceArns"]
+    except ecs.exceptions.ClusterNotFoundException:
+        return []  # the first agent makes it
+    found = ecs.describe_container_instances(cluster=cluster, containerInstances=arns)["containerInstances"] if arns else []
+    return [one["containerInstanceArn"] for one in found if one["agentConnected"]]
+
+
 class Program:
     """One process. Its output goes to a file that a failing test can show."""
 
