@@ -79,7 +79,10 @@ static struct error *write_batch(struct sqlite_store *sqlite, const struct store
     return NULL;
 }
 
-/* SQLite's transaction makes the whole batch atomic, so only the last write of a key is written. */
+/* SQLite's transaction makes the whole batch atomic, so only the last write of a key is written.
+ * Should the disk take the WAL's bytes and fail to sync them, the batch is an error here, its
+ * frames are overwritten by the next one, and only a crash between the two can bring it back,
+ * whole. */
 static struct error *sqlite_commit(struct store *store, const struct store_txn *txns, size_t count)
 {
     struct sqlite_store *sqlite = (struct sqlite_store *)store;

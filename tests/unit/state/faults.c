@@ -2,6 +2,11 @@
  * after a restart, and nothing else is. */
 #include "world.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
 #include "base/mem.h"
 
 #define TASKS  12
@@ -167,11 +172,55 @@ static void each_write_fails_once(void **data)
     }
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A limit on the size of files stands for a full disk. It stays full for a while: each write in
+ * that time is an error, and what was acknowledged before stays readable. */
+static void a_full_disk_loses_nothing(void **data)
+{
+    char folder[] = "/tmp/berth-faults-XXXXXX";
+    struct expected expected = {0};
+    struct state_stats stats;
+    struct store *store;
+    char file[64];
+
+    (void)data;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof(file), "%s/state.db", folder);
+    must(store_open_sqlite(file, &store));
+    struct world *world = expected.world = world_new_on(store);
+    for (int i = 0; i < TASKS; i++)
+        expected.ids[i] = id_new(&world->rng, world->now_ms + i);
+    run_script(&expected);
+    assert_int_equal(expected.failed, 0);
+    limit_files(16 * 1024);
+    run_script(&expected);
+    limit_files(RLIM_INFINITY);
+    state_stats(world->state, &stats);
+    assert_true(stats.failed_batches > 1);
+    check(&expected, "full", 0);
+    run_script(&expected);
+    check(&expected, "room again", 0);
+    world_restart(world);
+    check(&expected, "after a restart", 0);
+    world_free(world);
+    unlink(file);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_write_fails_once),
+        cmocka_unit_test(a_full_disk_loses_nothing),
     };
 
+    log_configure(LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT); /* each refused batch is an error line */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
