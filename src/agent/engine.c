@@ -181,6 +181,7 @@ struct error *engine_new(struct loop *loop, const struct agent_config *config,
     TAILQ_INIT(&engine->woken);
     TAILQ_INIT(&engine->looked);
     TAILQ_INIT(&engine->dirty);
+    TAILQ_INIT(&engine->queued);
     set_default_capacity(engine);
     *ret_engine = engine;
     return NULL;

@@ -24,10 +24,20 @@ static void on_cleanup_due(void *data)
                     on_cleanup_due, task);
         return;
     }
-    if (!engine->is_linked || task->calls > 0) {
-        timer_start(&task->cleanup_timer, engine->loop, CLEANUP_RETRY_MS, on_cleanup_due, task);
+    task->is_cleanup_due = true;
+    engine_cleanup_resume(task);
+}
+
+void engine_cleanup_resume(struct engine_task *task)
+{
+    if (!task->is_cleanup_due || !task->engine->is_linked)
+        return; /* resumed when Docker is back */
+    if (task->calls > 0) {
+        timer_start(&task->cleanup_timer, task->engine->loop, CLEANUP_RETRY_MS, on_cleanup_due,
+                    task);
         return;
     }
+    task->is_cleanup_due = false;
     task->is_being_removed = true;
     remove_next(task);
 }

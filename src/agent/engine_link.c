@@ -124,8 +124,10 @@ static void compare(struct engine_container *container, const struct docker_cont
     }
 }
 
-/* What Docker did not list although it was there once. */
-static void doubt_missing(struct engine_task *task)
+/* What Docker did not list although it was there once; and, after a time without events, everything that
+ * was there: a listing may be older than the last event of the stream before, only a look at the single
+ * container waits for what Docker is doing to it. */
+static void doubt(struct engine_task *task, bool is_new_link)
 {
     for (size_t i = 0; i < task->container_count; i++) {
         struct engine_container *container = &task->containers[i];
@@ -135,12 +137,13 @@ static void doubt_missing(struct engine_task *task)
         container->tries = 0; /* Docker is there: its refusals count from here */
         container->retry_at_mono_ms = 0;
         if (was_there && container->doing == ENGINE_IDLE && container->known != ENGINE_STOPPED &&
-            container->listed != task->engine->listings)
+            (is_new_link || container->listed != task->engine->listings))
             container->is_unsure = true;
     }
     for (size_t i = 0; i < task->volume_count; i++)
         task->volumes[i].retry_at_mono_ms = 0;
     engine_task_wake(task);
+    engine_cleanup_resume(task);
 }
 
 static void relist(void *data);
@@ -149,6 +152,7 @@ static void on_listed(const struct docker_failure *failure, const struct docker_
                       size_t count, void *data)
 {
     struct engine *engine = data;
+    bool is_new_link = !engine->is_linked;
     struct engine_task *task;
 
     link_call_ended(engine, &engine->list_call);
@@ -169,7 +173,7 @@ static void on_listed(const struct docker_failure *failure, const struct docker_
         else
             add_stranger(engine, &items[i], count);
     }
-    if (!engine->is_linked)
+    if (is_new_link)
         log_info("Docker is reached");
     engine->is_linked = true;
     engine->connect_tries = 0;
@@ -177,7 +181,7 @@ static void on_listed(const struct docker_failure *failure, const struct docker_
     {
         if (!task->is_admitted && engine_strangers_adopt(engine, task))
             engine_task_admit(task);
-        doubt_missing(task);
+        doubt(task, is_new_link);
     }
     timer_start(&engine->relist_timer, engine->loop,
                 ENGINE_RELIST_MS + (int64_t)rng_below(&engine->rng, ENGINE_RELIST_JITTER_MS),

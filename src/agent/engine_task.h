@@ -28,6 +28,7 @@
 #include "base/tree.h"
 
 #define ENGINE_TASKS_MAX      10000 /* beyond it a task is not accepted: the server sends it again */
+#define ENGINE_LOOKS_MAX      32 /* inspections under way at once */
 #define ENGINE_CONTAINERS_MAX 64    /* of one task; ECS allows 10 */
 #define ENGINE_TRIES_MAX      5     /* of a stop or a look that Docker refuses */
 #define ENGINE_CONFLICT_TRIES_MAX                                                                  \
@@ -106,7 +107,7 @@ struct engine_task {
     struct engine *engine;
     RB_ENTRY(engine_task) by_arn;
     TAILQ_ENTRY(engine_task) in_order; /* of arrival */
-    TAILQ_ENTRY(engine_task) in_woken, in_looked, in_dirty;
+    TAILQ_ENTRY(engine_task) in_woken, in_looked, in_dirty, in_queued;
 
     struct arena arena; /* of spec, graph and need */
     char *arn;
@@ -115,7 +116,8 @@ struct engine_task {
     int64_t sequence;
     enum engine_status desired, known, reported;
     bool is_admitted, holds_resources;
-    bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported, is_being_removed;
+    bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
+    bool is_queued, is_cleanup_due, is_being_removed;
     char *reason;
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms;
     int64_t waiting_since_mono_ms;
@@ -163,6 +165,8 @@ struct engine {
     struct engine_task_list woken;  /* to be looked at this turn */
     struct engine_task_list looked; /* were; may have starts or reports to go out */
     struct engine_task_list dirty;  /* to be written */
+    struct engine_task_list queued; /* wait for a look to end before theirs begins */
+    unsigned looks;                 /* under way */
     size_t task_count;
     struct engine_names names;
     struct engine_ids ids;
@@ -259,6 +263,7 @@ void engine_container_retry(struct engine_container *container);
 /* engine_cleanup.c */
 
 void engine_cleanup_schedule(struct engine_task *task);
+void engine_cleanup_resume(struct engine_task *task); /* Docker is back */
 
 /* engine_link.c */
 
