@@ -42,7 +42,8 @@ def test_a_task_runs_answers_and_stops(ecs, cluster, agent, docker):
     assert task["stopCode"] == "UserInitiated"
     assert task["stoppedReason"] == "enough"
     assert "exitCode" in task["containers"][0]
-    assert not docker.containers("label=com.amazonaws.ecs.task-arn=" + arn, everything=False)
+    # Docker's list may lag a moment behind its event.
+    eventually(lambda: not docker.containers("label=com.amazonaws.ecs.task-arn=" + arn, everything=False), 2)
 
 
 @pytest.mark.parametrize("code", [0, 7])
@@ -80,7 +81,7 @@ def test_overrides_reach_the_container(ecs, cluster, agent, docker):
 def test_parameters_reach_docker(ecs, cluster, agent, docker, tmp_path):
     """TD- section 9: what Docker is asked for bridge tasks."""
     (tmp_path / "shared").mkdir()
-    (tmp_path / "shared" / "note").write_text("hi")
+    (tmp_path / "shared" / "note").write_text("hi\n")
     definition = {
         "family": "full", "networkMode": "bridge",
         "volumes": [{"name": "shared", "host": {"sourcePath": str(tmp_path / "shared")}}, {"name": "scratch"}],

@@ -80,7 +80,7 @@ def test_an_ec2_task(aws, default_agent):
 
     # TUT-223: the file form and the string form, revisions 1 and 2.
     containers = json.dumps([{"name": "sleep", "image": "berth-sample-web:1", "cpu": 10, "memory": 10, "essential": True,
-                              "command": ["sleep", "4"]}])
+                              "command": ["sleep", "15"]}])
     definition = aws("register-task-definition", "--cli-input-json", json.dumps(
         {"containerDefinitions": json.loads(containers), "family": "sleep360"}))["taskDefinition"]
     assert (definition["revision"], definition["volumes"], definition["status"]) == (1, [], "ACTIVE")

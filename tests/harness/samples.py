@@ -9,7 +9,7 @@ def web(family="web", **container):
         "family": family, "networkMode": "bridge",
         "containerDefinitions": [dict({
             "name": "web", "image": IMAGE, "cpu": 16, "memory": 32, "essential": True,
-            "portMappings": [{"containerPort": 80}],
+            "portMappings": [{"containerPort": 80}], "linuxParameters": {"initProcessEnabled": True},
             "environment": [{"name": "GREETING", "value": "hello"}]}, **container)],
     }
 

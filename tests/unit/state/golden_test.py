@@ -33,7 +33,7 @@ def compare(tools):
     with tempfile.TemporaryDirectory() as outdir:
         generate(tools, os.path.join(HERE, "model.json"), outdir)
         for name in NAMES:
-            diff = list(difflib.unified_diff(read(os.path.join(HERE, name)),
+            diff = list(difflib.unified_diff(read(os.path.join(HERE, name + ".golden")),
                                              read(os.path.join(outdir, name)), "golden", "made"))
             failures += bool(diff)
             sys.stdout.writelines(diff)
@@ -87,6 +87,8 @@ def refuse(tools):
 def main(argv):
     if argv[1:] == ["--update"]:
         generate(argv[0], os.path.join(HERE, "model.json"), HERE)
+        for name in NAMES:
+            os.replace(os.path.join(HERE, name), os.path.join(HERE, name + ".golden"))
         return 0
     return 1 if compare(argv[0]) + refuse(argv[0]) else 0
 

@@ -1,0 +1,16 @@
+/* fake_loop.h - loop.h on a virtual clock: nothing runs until the test says so, and time passes only then. */
+#ifndef BERTH_TEST_FAKE_LOOP_H
+#define BERTH_TEST_FAKE_LOOP_H
+
+#include "net/loop.h"
+
+struct loop *fake_loop_new(void);
+void fake_loop_free(struct loop *loop);
+const struct clock *fake_loop_clock(struct loop *loop);
+/* Runs everything deferred, and what that defers. */
+void fake_loop_settle(struct loop *loop);
+/* Lets time pass, timer by timer. */
+void fake_loop_pass(struct loop *loop, int64_t ms);
+size_t fake_loop_timers(const struct loop *loop);
+
+#endif

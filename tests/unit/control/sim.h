@@ -1,0 +1,131 @@
+/* sim.h - a whole control plane, its store and its agents in one process, on a virtual clock and a seed.
+ *
+ * The store outlives a crash of the server; agents and their containers outlive everything. What the API would
+ * do (RunTask, CreateService...) is done here on the records directly. What must always hold is
+ * checked after every step; world_assert_settled() is for the end.
+ */
+#ifndef BERTH_TESTS_CONTROL_SIM_H
+#define BERTH_TESTS_CONTROL_SIM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "control/control.h"
+#include "sim_net.h"
+
+#define SIM_AGENTS_MAX   8
+#define SIM_ACKED_MAX    600
+#define SIM_HOST_CPU     1024
+#define SIM_CLUSTER      "default"
+#define MINUTES          (60 * 1000)
+
+struct world;
+
+/* A task as its host has it. */
+enum sim_phase { SIM_PULLING, SIM_UP, SIM_GOING_DOWN, SIM_DOWN };
+struct sim_task {
+    struct sim_task *next;
+    struct sim_agent *agent;
+    struct id id;
+    enum sim_phase phase;
+    bool is_wanted; /* desired RUNNING */
+    bool was_up, is_quiet; /* is_quiet: a stop for a task it never had, of which it says nothing */
+    bool fails_to_start;
+    int starts;
+    int exit_code;
+    int reported; /* 0 nothing, 1 RUNNING, 2 STOPPED: what the server has confirmed */
+    struct timer step, report;
+};
+
+struct sim_agent {
+    struct world *world;
+    int number;
+    struct id instance;
+    struct ws *ws;
+    bool is_dead;      /* the host is off */
+    bool is_fresh;     /* the process started and has not connected since */
+    int64_t timeline;  /* of the newest manifest */
+    char manifest_id[64];
+    struct sim_task *tasks;
+    struct timer reconnect;
+    unsigned manifests, payloads, heartbeats, stop_orders;
+};
+
+struct sim_store; /* keeps rows over crashes */
+
+struct world {
+    uint64_t seed;
+    struct rng rng;       /* of the test and the agents */
+    struct rng state_rng; /* of the server */
+    struct clock clock;
+    struct loop *loop;
+    struct store *kept;
+    struct state *state;
+    struct control *control; /* NULL: the server is down */
+    struct control_options options;
+    const struct scope *scope;
+    struct sim_agent agents[SIM_AGENTS_MAX];
+    int agent_count;
+    bool is_calm;   /* nothing gets lost, late or doubled */
+    bool was_reset; /* the state dropped its memory since it was last asked */
+    int64_t start_fails_percent; /* tasks that fail to start */
+    struct id acked[SIM_ACKED_MAX]; /* of RunTask calls that were answered */
+    size_t acked_count;
+    struct id *durable; /* tasks that are in the store for certain */
+    size_t durable_count, durable_capacity;
+    char service_document[256];
+};
+
+struct world *world_new(uint64_t seed, int agents);
+void world_free(struct world *world);
+void world_pass(struct world *world, int64_t ms);
+void world_settle(struct world *world); /* without time passing */
+
+/* The server dies and comes back at once; agents find out and reconnect. */
+void world_restart(struct world *world);
+void world_fail_store_write(struct world *world, long nth);
+
+/* ---- the API's part ---- */
+void world_define(struct world *world, const char *family, int32_t cpu, bool has_health_check);
+/* Places and inserts up to `count`; returns how many. Those that are answered are in world->acked. */
+size_t world_run_task(struct world *world, const char *family, int revision, size_t count);
+void world_stop_task(struct world *world, const struct id *id);
+void world_create_service(struct world *world, const char *name, const char *family, int revision,
+                          int32_t desired, int32_t minimum, int32_t maximum);
+void world_update_service(struct world *world, const char *name, int revision);
+void world_scale_service(struct world *world, const char *name, int32_t desired);
+void world_delete_service(struct world *world, const char *name);
+void world_set_instance(struct world *world, int agent, enum instance_status status);
+
+const struct service *world_service(struct world *world, const char *name);
+const struct task *world_task(struct world *world, const struct id *id);
+/* How many of a service's tasks are RUNNING and wanted. */
+int world_running(struct world *world, const char *service);
+/* How many of its events have the text in them. */
+int world_events(struct world *world, const char *service, const char *text);
+
+/* ---- agents ---- */
+void agent_start(struct sim_agent *agent); /* the process: connects, asks for credentials */
+void agent_kill(struct sim_agent *agent);  /* the host: containers are gone with it */
+void agent_revive(struct sim_agent *agent);
+void agent_restart(struct sim_agent *agent);    /* the process only */
+void agent_drop(struct sim_agent *agent, int64_t away_ms); /* the network */
+struct sim_task *agent_task(struct sim_agent *agent, const struct id *id);
+int agent_running(const struct sim_agent *agent);
+/* A container of the task's exits. */
+void agent_exit_task(struct sim_agent *agent, const struct id *id, int exit_code);
+
+/* Everything that was wished for is so, and nothing else is. */
+void world_assert_settled(struct world *world);
+
+#define WORLD_CHECK(world, condition)                                                              \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            fail_msg("seed %llu: %s", (unsigned long long)(world)->seed, #condition);              \
+    } while (0)
+
+#endif
