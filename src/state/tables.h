@@ -61,6 +61,7 @@ struct service_home {
     struct treap revisions;   /* service_revision by id */
     struct treap deployments; /* service_deployment by id */
     uint32_t event_count, revision_count, deployment_count;
+    struct service_home *next_emptied; /* of the transaction that deletes the service */
 };
 
 struct family_home {

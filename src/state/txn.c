@@ -21,10 +21,12 @@ static void txn_free(struct txn *txn)
     for (size_t i = 0; i < txn->count; i++)
         if (txn->entries[i].is_removed)
             txn->entries[i].table->release(txn->entries[i].record);
-    for (size_t i = 0; i < txn->emptied_count; i++)
-        service_home_free(txn->emptied[i]);
+    while (txn->emptied) {
+        struct service_home *home = txn->emptied;
+        txn->emptied = home->next_emptied;
+        service_home_free(home);
+    }
     free(txn->entries);
-    free(txn->emptied);
     free(txn);
 }
 
@@ -125,8 +127,8 @@ void txn_empty_service(struct txn *txn, struct service_home *home)
     for (size_t i = txn->count; i-- > 0;)
         if (!txn->entries[i].is_removed && is_child_of(&txn->entries[i], home))
             forget(txn, &txn->entries[i]);
-    ARRAY_GROW(txn->emptied, txn->emptied_count, txn->emptied_capacity);
-    txn->emptied[txn->emptied_count++] = home;
+    home->next_emptied = txn->emptied;
+    txn->emptied = home;
 }
 
 static void put_entry(const struct txn *txn, const struct txn_entry *entry, struct buf *key,
@@ -173,9 +175,9 @@ static void on_durable(const struct error *err, void *data)
 /* The children of deleted services first, and in transactions of their own: they may be many. */
 static void put_emptied(struct txn *txn)
 {
-    for (size_t i = 0; i < txn->emptied_count; i++) {
-        journal_empty_service(txn->state->journal, txn->emptied[i]);
-        service_home_uncount(txn->state, txn->emptied[i]);
+    for (const struct service_home *home = txn->emptied; home; home = home->next_emptied) {
+        journal_empty_service(txn->state->journal, home);
+        service_home_uncount(txn->state, home);
     }
 }
 
@@ -186,7 +188,7 @@ void txn_commit(struct txn *txn)
     struct state *state = txn->state;
 
     assert(state->txn == txn);
-    if (txn->count == 0 && txn->emptied_count == 0) {
+    if (txn->count == 0 && !txn->emptied) {
         state->txn = NULL;
         txn_free(txn);
         return;

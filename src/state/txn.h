@@ -22,8 +22,7 @@ struct txn {
     struct scope_home *scope; /* NULL: only records of no scope */
     struct txn_entry *entries;
     size_t count, capacity;
-    struct service_home **emptied; /* of deleted services: their children go too */
-    size_t emptied_count, emptied_capacity;
+    struct service_home *emptied; /* of deleted services: their children go too */
 };
 
 void *txn_insert(struct txn *txn, const struct table *table,

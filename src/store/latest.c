@@ -21,12 +21,17 @@ static uint64_t hash(const uint8_t *bytes, size_t len)
     return x ^ x >> 32;
 }
 
-static const struct store_op **slot(const struct latest *latest, const struct store_op *op)
+static bool is_same_key(const struct store_op *a, const struct store_op *b)
+{
+    return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+/* The slot of the operation's key, or the free one it belongs in. */
+static struct latest_slot *slot_of(const struct latest *latest, const struct store_op *op)
 {
     size_t i = hash(op->key, op->key_len) & (latest->capacity - 1);
 
-    while (latest->slots[i] && (latest->slots[i]->key_len != op->key_len ||
-                                memcmp(latest->slots[i]->key, op->key, op->key_len) != 0))
+    while (latest->slots[i].op && !is_same_key(latest->slots[i].op, op))
         i = (i + 1) & (latest->capacity - 1);
     return &latest->slots[i];
 }
@@ -45,12 +50,12 @@ void latest_fill(struct latest *latest, const struct store_txn *txns, size_t cou
     latest->capacity = capacity;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < txns[i].count; j++)
-            *slot(latest, &txns[i].ops[j]) = &txns[i].ops[j];
+            slot_of(latest, &txns[i].ops[j])->op = &txns[i].ops[j];
 }
 
 bool latest_has(const struct latest *latest, const struct store_op *op)
 {
-    return *slot(latest, op) == op;
+    return slot_of(latest, op)->op == op;
 }
 
 void latest_done(struct latest *latest)

@@ -9,7 +9,9 @@
 #include "store/store.h"
 
 struct latest {
-    const struct store_op **slots; /* open addressing by the key's hash */
+    struct latest_slot {
+        const struct store_op *op; /* NULL: free */
+    } * slots;                     /* open addressing by the key's hash */
     size_t capacity;               /* a power of two */
 };
 

@@ -124,7 +124,9 @@ static struct error *scan_rows(struct sqlite_store *sqlite, sqlite3_stmt *stmt, 
         };
         if (!row.value)
             row.value = ""; /* how SQLite gives an empty blob */
-        TRY(each(&row, data));
+        struct error *err = each(&row, data);
+        if (err)
+            return err;
     }
     return rc == SQLITE_DONE ? NULL : sqlite_error(sqlite->db, "reading the store");
 }
