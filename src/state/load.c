@@ -50,7 +50,7 @@ static struct error *load_record(struct loading *loading, const struct record_ke
     if (!is_own_key(loading, key, record, row))
         return error_new(API_SERVER, "a stored %s is under another one's key",
                          record_kind_name(key->kind));
-    if (*key->account)
+    if (table != &access_key_table)
         scope = scope_home_get(loading->state, key->account, key->region);
     if (!table->attach(loading->state, scope, record))
         return error_new(API_SERVER, "a stored %s is there twice", record_kind_name(key->kind));

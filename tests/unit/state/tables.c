@@ -577,6 +577,48 @@ static void access_keys_are_of_no_scope(void **data)
     assert_int_equal(world_row_count(world), 1);
 }
 
+/* Rows that nobody wrote so */
+
+static void rows_that_make_no_sense_are_refused_and_named(void **data)
+{
+#define KEY "000000000000\0us-east-1\0cluster\0web"
+    static const struct {
+        const char *why;
+        struct store_op row;
+        const char *message; /* NULL: left alone */
+    } cases[] = {
+#define ROW(key, value) {key, value, sizeof(key), sizeof(value) - 1}
+        {"cut off", ROW(KEY, "\x0a\x05web"),
+         "reading state: stored cluster is malformed at byte 2 of 5"},
+        {"of another key", ROW(KEY, "\x0a\x03wob"), "a stored cluster is under another one's key"},
+        {"without its key", ROW(KEY, "\x10\x01"), "stored cluster is malformed"},
+        {"of no scope", ROW("\0\0cluster\0web", "\x0a\x03web"), NULL},
+        {"of a later kind", ROW("000000000000\0us-east-1\0starship\0web", "?"), NULL},
+        {"of no kind", ROW("key", ""), NULL},
+#undef ROW
+    };
+#undef KEY
+
+    (void)data;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rng rng = rng_seeded(1);
+        struct loop *loop;
+        struct store *store;
+        struct state *state = NULL;
+        struct error *err;
+
+        must(loop_new(&loop));
+        must(store_open_memory(&store));
+        must(store_commit(store, &(struct store_txn){&cases[i].row, 1}, 1));
+        err = state_open(loop, store, &clock_system, &rng, &state);
+        if (!err != !cases[i].message || (err && !strstr(err->message, cases[i].message)))
+            fail_msg("%s: %s", cases[i].why, err ? err->message : "read");
+        error_free(err);
+        state_close(state);
+        loop_free(loop);
+    }
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -595,6 +637,7 @@ int main(void)
         EACH(tokens_expire_and_are_purged),
         EACH(a_setting_is_replaced),
         EACH(access_keys_are_of_no_scope),
+        cmocka_unit_test(rows_that_make_no_sense_are_refused_and_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
