@@ -119,23 +119,35 @@ static void apply_container(struct container *container, const struct container_
 
 /* ---- the task ---- */
 
-/* An agent tells an exit code also for a container that Docker could not start. */
-static bool container_ran(const struct container *container)
+/* Docker could not make or start it. An agent may tell an exit code all the same. */
+static bool failed_to_start(const struct container *container)
 {
-    return container->has_exit_code &&
-           (!container->reason || !str_starts_with(container->reason, "Cannot"));
+    return container->reason &&
+           (!container->has_exit_code || str_starts_with(container->reason, "Cannot"));
+}
+
+/* Whether the task ended after its containers had run; if one of them failed to start, the others
+ * were stopped for its sake. */
+static bool task_ran(const struct task *task)
+{
+    bool ran = false;
+
+    if (task->started_at_ms)
+        return true;
+    for (uint32_t i = 0; i < task->containers_count; i++) {
+        if (failed_to_start(&task->containers[i]))
+            return false;
+        ran = ran || task->containers[i].has_exit_code;
+    }
+    return ran;
 }
 
 /* AP-126: how a stop nobody asked for is called. */
 static void name_the_stop(struct task *task, const struct task_report *report)
 {
-    bool ran = task->started_at_ms != 0;
-
     if (task->stop_code != STOP_CODE_NONE || task->rare->stopped_reason)
         return;
-    for (uint32_t i = 0; i < task->containers_count && !ran; i++)
-        ran = container_ran(&task->containers[i]);
-    if (ran) {
+    if (task_ran(task)) {
         task->stop_code = STOP_CODE_ESSENTIAL_CONTAINER_EXITED;
         task_set_stopped_reason(task, STOPPED_ESSENTIAL_EXITED);
     } else {

@@ -33,13 +33,13 @@ def start_agent(tmp_path, namespace, server, docker, cluster):
     docker.sample_image()
     agents = []
 
-    def start(key=None, **kwargs):
+    def start_agent_process(key=None, **kwargs):
         one = OfficialAgent(tmp_path, namespace, server.url, key or server.create_key(agentCluster=cluster), docker.host,
                             kwargs.pop("cluster", cluster), **kwargs).start()
         agents.append(one)
         return one
 
-    yield start
+    yield start_agent_process
     for one in agents:
         one.close()
     docker.remove_task_containers(cluster)
@@ -64,8 +64,24 @@ def task_of(ecs, cluster, arn):
 
 
 def wait(ecs, cluster, arn, status, timeout=60):
-    return eventually(lambda: (lambda t: t if t["lastStatus"] == status else None)(task_of(ecs, cluster, arn)), timeout,
-                      "%s is %s" % (arn, status))
+    def check():
+        task = task_of(ecs, cluster, arn)
+        assert task["lastStatus"] != "STOPPED" or status == "STOPPED", "ended: %s %s" % (
+            task.get("stoppedReason"), [c.get("reason") for c in task["containers"]])
+        return task if task["lastStatus"] == status else None
+    return eventually(check, timeout, "%s is %s" % (arn, status))
+
+
+def start(ecs, cluster, definition):
+    """A task that is RUNNING. Docker may pick a host port that another engine on this machine has just taken."""
+    for _ in range(6):
+        arn, = run(ecs, cluster, definition)
+        task = eventually(lambda: (lambda t: t if t["lastStatus"] in ("RUNNING", "STOPPED") else None)(task_of(ecs, cluster, arn)), 60)
+        if task["lastStatus"] == "RUNNING":
+            return arn, task
+        reasons = " ".join(c.get("reason", "") for c in task["containers"])
+        assert "address already in use" in reasons, (task.get("stoppedReason"), reasons)
+    raise AssertionError("no free host port")
 
 
 def instance_of(ecs, cluster):
@@ -117,8 +133,7 @@ def test_it_registers(ecs, cluster, agent, namespace):
 
 def test_two_containers_and_a_dynamic_port(ecs, cluster, agent, docker):
     """AP-122, AP-124, AP-125, AP-409"""
-    arn, = run(ecs, cluster, pair())
-    task = wait(ecs, cluster, arn, "RUNNING")
+    arn, task = start(ecs, cluster, pair())
     assert {c["lastStatus"] for c in task["containers"]} == {"RUNNING"}
     assert eventually(lambda: answers(host_port(task)), 10) == "hello\n"
     assert {c["Id"] for c in docker.containers("label=com.amazonaws.ecs.task-arn=" + arn)} == {
@@ -140,10 +155,12 @@ def test_exits_and_failures(ecs, cluster, agent):
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["stoppedReason"] == "Essential container in task exited"
 
-    arn, = run(ecs, cluster, shell("true", family="nothing", command=["/nosuch"]))
+    definition = pair("nothing")
+    definition["containerDefinitions"][0] = {"name": "web", "image": IMAGE, "memory": 32, "command": ["/nosuch"]}
+    arn, = run(ecs, cluster, definition)
     task = wait(ecs, cluster, arn, "STOPPED")
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert task["containers"][0]["reason"].startswith("CannotStartContainerError: ")
+    assert (task["stopCode"], task["stoppedReason"]) == ("TaskFailedToStart", "Task failed to start")
+    assert [c["reason"].split(":")[0] for c in task["containers"] if c["name"] == "web"] == ["CannotStartContainerError"]
 
     arn, = run(ecs, cluster, shell("true", family="imageless", image="127.0.0.1:1/berth-there-is-no-such-image:1"))
     task = wait(ecs, cluster, arn, "STOPPED", 120)
@@ -163,9 +180,8 @@ def test_health(ecs, cluster, agent):
 
 def test_its_own_kill(ecs, cluster, agent, docker):
     """AP-105, AP-542 to AP-545: state, containers and reports survive it; what ended meanwhile is told."""
-    stays, = run(ecs, cluster, pair())
+    stays, before = start(ecs, cluster, pair())
     ends, = run(ecs, cluster, shell("trap 'exit 9' TERM; sleep 1000 & wait", family="ends"))
-    before = wait(ecs, cluster, stays, "RUNNING")
     ending = wait(ecs, cluster, ends, "RUNNING")
     instance = instance_of(ecs, cluster)
     agent.kill()
@@ -187,9 +203,8 @@ def test_its_own_kill(ecs, cluster, agent, docker):
 
 def test_the_servers_kill(ecs, cluster, agent, server, docker):
     """AP-216, AP-220, AP-241: it reconnects; what was lost meanwhile is told, nothing is started twice or stopped."""
-    stays, = run(ecs, cluster, pair())
+    stays, before = start(ecs, cluster, pair())
     ends, = run(ecs, cluster, shell("trap 'exit 9' TERM; sleep 1000 & wait", family="ends"))
-    before = wait(ecs, cluster, stays, "RUNNING")
     ending = wait(ecs, cluster, ends, "RUNNING")
     server.kill()
     docker.run("kill", ending["containers"][0]["runtimeId"])
@@ -207,8 +222,7 @@ def test_the_servers_kill(ecs, cluster, agent, server, docker):
 
 def test_tasks_wait_for_an_agent_that_is_away(ecs, cluster, agent):
     """AP-545: payloads are kept while it is disconnected, and stops too."""
-    arn, = run(ecs, cluster, pair())
-    wait(ecs, cluster, arn, "RUNNING")
+    arn, _ = start(ecs, cluster, pair())
     agent.kill()
     eventually(lambda: not instance_of(ecs, cluster)["agentConnected"], 30)
     ecs.stop_task(cluster=cluster, task=arn)
@@ -236,8 +250,7 @@ def test_a_key_of_another_cluster_is_refused(ecs, cluster, server, start_agent):
 
 def test_deregistered(ecs, cluster, agent, docker, server):
     """AP-206, AP-217: refused with InactiveInstanceException, containers go on, and it does not storm."""
-    arn, = run(ecs, cluster, pair())
-    wait(ecs, cluster, arn, "RUNNING")
+    arn, _ = start(ecs, cluster, pair())
     instance = instance_of(ecs, cluster)["containerInstanceArn"]
     answer = ecs.deregister_container_instance(cluster=cluster, containerInstance=instance, force=True)["containerInstance"]
     assert answer["status"] == "INACTIVE"
