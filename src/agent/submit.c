@@ -261,7 +261,7 @@ void submit_start(struct submit *submit, struct engine *engine, const char *clus
 
 void submit_hurry(struct submit *submit)
 {
-    struct entry *entry;
+    struct entry *entry = NULL;
 
     RB_FOREACH (entry, entry_tree, &submit->entries) {
         if (entry->state == WAITING) {
