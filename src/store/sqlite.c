@@ -124,9 +124,8 @@ static struct error *scan_rows(struct sqlite_store *sqlite, sqlite3_stmt *stmt, 
         };
         if (!row.value)
             row.value = ""; /* how SQLite gives an empty blob */
-        struct error *err = each(&row, data);
-        if (err)
-            return err;
+        /* cppcheck-suppress returnDanglingLifetime ; an error holds no row */
+        TRY(each(&row, data));
     }
     return rc == SQLITE_DONE ? NULL : sqlite_error(sqlite->db, "reading the store");
 }
