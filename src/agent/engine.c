@@ -336,6 +336,7 @@ struct error *engine_want(struct engine *engine, const struct acs_task *wanted)
         return want_new(engine, wanted, is_stop);
     if (!is_stop || task->desired == ENGINE_STOPPED)
         return NULL; /* AP-223: known already, and nothing goes back */
+    task->is_stop_wanted = true;
     engine_task_stop(task);
     return engine_flush(engine);
 }

@@ -240,6 +240,7 @@ void engine_admit(struct engine *engine)
 {
     int64_t now_ms = engine_mono_ms(engine);
     struct engine_task *task;
+    bool is_closed = false; /* somebody has been passed for long enough */
 
     engine->is_admission_due = false;
     TAILQ_FOREACH(task, &engine->order, in_order)
@@ -249,10 +250,10 @@ void engine_admit(struct engine *engine)
         if (!admission_is_possible(&engine->admission, &task->need)) {
             engine_task_fail(task, "ResourceInitializationError: the task needs more CPU or memory "
                                    "than this instance has");
-        } else if (admission_fits(&engine->admission, &task->need)) {
+        } else if (!is_closed && admission_fits(&engine->admission, &task->need)) {
             engine_task_admit(task);
         } else if (now_ms - task->waiting_since_mono_ms >= ADMISSION_PASS_MS) {
-            break; /* it has been passed long enough */
+            is_closed = true;
         }
     }
 }

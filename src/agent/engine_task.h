@@ -116,6 +116,7 @@ struct engine_task {
     int64_t sequence;
     enum engine_status desired, known, reported;
     bool is_admitted, holds_resources;
+    bool is_stop_wanted; /* by the server, in this life of the agent */
     bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
     bool is_queued, is_cleanup_due, is_being_removed;
     char *reason;

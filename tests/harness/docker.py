@@ -73,7 +73,8 @@ class PrivateDocker(Docker):
                 subprocess.run(["ip", "addr", "add", subnet, "dev", name], check=True)
                 subprocess.run(["ip", "link", "set", name, "up"], check=True)
             args += ["--bridge", name]
-        for stale in ("/pid", "/docker.sock"):
+        # A containerd that died with dockerd may linger as a zombie, which dockerd takes for alive.
+        for stale in ("/pid", "/docker.sock", "/exec/containerd/containerd.pid"):
             if os.path.exists(d + stale):
                 os.unlink(d + stale)
         with open(d + "/log", "ab") as log:

@@ -1,0 +1,906 @@
+/* The task engine (src/agent/engine.h) on a fake Docker and a virtual clock. */
+#include "agent/engine.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "agent/admission.h"
+#include "agent/config.h"
+#include "agent/store.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "fake_docker.h"
+#include "fake_loop.h"
+
+#define ARN "arn:t/"
+
+static const char *const status_names[] = {"NONE", "PULLED", "CREATED", "RUNNING", "STOPPED"};
+
+struct world {
+    struct loop *loop;
+    struct docker *docker;
+    struct agent_config config;
+    struct agent_store *store;
+    struct engine *engine;
+    struct buf told; /* "RUNNING 1; STOPPED 1 [a=3]; " */
+    bool takes_reports, is_ready, is_closed;
+    char dir[64], file[96];
+};
+
+static void on_report(const struct engine_task_view *task, void *data)
+{
+    struct world *world = data;
+    CLEANUP(str_freep) char *arn = str_dup(task->arn);
+    uint64_t revision = task->revision;
+
+    buf_printf(&world->told, "%s %s", status_names[task->known], task->arn + strlen(ARN));
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct engine_container_view *container = &task->containers[i];
+
+        if (!container->is_changed)
+            continue;
+        buf_printf(&world->told, " %s", container->name);
+        if (container->known != ENGINE_STOPPED)
+            continue;
+        if (container->has_exit_code)
+            buf_printf(&world->told, "=%d", container->exit_code);
+        else
+            buf_add_str(&world->told, "=-");
+    }
+    buf_add_str(&world->told, "; ");
+    if (world->takes_reports)
+        engine_reported(world->engine, arn, revision);
+}
+
+static void on_ready(struct error *err, void *data)
+{
+    struct world *world = data;
+
+    assert_null(err);
+    world->is_ready = true;
+}
+
+static void on_closed(void *data)
+{
+    ((struct world *)data)->is_closed = true;
+}
+
+static void open_engine(struct world *world)
+{
+    assert_null(agent_store_open(world->file, &world->store));
+    assert_null(engine_new(world->loop, &world->config, world->store, world->docker, on_report,
+                           world, &world->engine));
+    engine_set_clock(world->engine, fake_loop_clock(world->loop), 1);
+    engine_set_capacity(world->engine, 2048, 1000);
+    world->is_ready = false;
+    engine_start(world->engine, on_ready, world);
+    fake_loop_settle(world->loop);
+}
+
+static void close_engine(struct world *world)
+{
+    world->is_closed = false;
+    engine_close(world->engine, on_closed, world);
+    fake_loop_settle(world->loop);
+    assert_true(world->is_closed);
+    assert_int_equal(fake_loop_timers(world->loop), 0);
+    agent_store_close(world->store);
+    world->store = NULL;
+}
+
+static struct world *new_world(void)
+{
+    struct world *world = xcalloc(1, sizeof(*world));
+
+    strcpy(world->dir, "/tmp/berth-engine-XXXXXX");
+    assert_non_null(mkdtemp(world->dir));
+    snprintf(world->file, sizeof(world->file), "%s/agent.db", world->dir);
+    world->loop = fake_loop_new();
+    world->docker = fake_docker_new(world->loop);
+    fake_docker_add_image(world->docker, "i");
+    world->takes_reports = true;
+    world->config.cluster = "default";
+    world->config.image_pull_behavior = PULL_PREFER_CACHED;
+    world->config.container_stop_timeout_ms = 30000;
+    world->config.container_start_timeout_ms = 180000;
+    world->config.container_create_timeout_ms = 240000;
+    world->config.image_pull_timeout_ms = 7200000;
+    world->config.image_pull_inactivity_ms = 60000;
+    world->config.task_cleanup_wait_ms = 3600000;
+    world->config.excludes_ipv6_bindings = true;
+    return world;
+}
+
+static void free_world(struct world *world)
+{
+    char other[128];
+
+    close_engine(world);
+    fake_docker_free(world->docker);
+    fake_loop_free(world->loop);
+    buf_done(&world->told);
+    unlink(world->file);
+    snprintf(other, sizeof(other), "%s-wal", world->file);
+    unlink(other);
+    rmdir(world->dir);
+    free(world);
+}
+
+static int set_up(void **state)
+{
+    struct world *world = new_world();
+
+    open_engine(world);
+    assert_true(world->is_ready);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    free_world(*state);
+    return 0;
+}
+
+/* A restart of the agent: everything but the file and Docker is forgotten. */
+static void restart(struct world *world)
+{
+    close_engine(world);
+    open_engine(world);
+}
+
+#define ONE(name) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true}"
+#define MORE(name, more) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true," more "}"
+#define OPTIONAL(name, more) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":false" more "}"
+#define ON(target, condition)                                                                      \
+    "\"dependsOn\":[{\"containerName\":\"" target "\",\"condition\":\"" condition "\"}]"
+#define CHECKED(name)                                                                              \
+    MORE(name, "\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":"                      \
+               "\"{\\\"Healthcheck\\\":{\\\"Test\\\":[\\\"CMD\\\"]}}\"}")
+
+static struct error *want(struct world *world, const char *name, const char *desired,
+                          const char *containers, const char *more)
+{
+    CLEANUP(str_freep) char *text = str_printf(
+        "{\"arn\":\"" ARN "%s\",\"desiredStatus\":\"%s\",\"family\":\"f\",\"version\":\"1\","
+        "\"containers\":[%s]%s}",
+        name, desired, containers, more);
+    json_t *json = json_loads(text, 0, NULL);
+    struct arena arena = {0};
+    struct acs_task task = {0};
+    struct error *err;
+
+    if (!json)
+        fail_msg("%s", text);
+    assert_null(acs_decode_task(&arena, json, &task));
+    err = engine_want(world->engine, &task);
+    json_decref(json);
+    arena_done(&arena);
+    return err;
+}
+
+static void run(struct world *world, const char *name, const char *containers)
+{
+    struct error *err = want(world, name, "RUNNING", containers, "");
+
+    if (err)
+        fail_msg("%s", err->message);
+    fake_loop_settle(world->loop);
+}
+
+static void stop(struct world *world, const char *name)
+{
+    assert_null(want(world, name, "STOPPED", "", ""));
+    fake_loop_settle(world->loop);
+}
+
+static void refuse(struct world *world, const char *name, const char *containers, const char *more)
+{
+    CLEANUP(error_freep) struct error *err = want(world, name, "RUNNING", containers, more);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, API_CLIENT);
+    fake_loop_settle(world->loop);
+}
+
+/* What was reported since the last time. */
+#define assert_told(world, expected)                                                               \
+    do {                                                                                           \
+        CLEANUP(str_freep) char *told_ = buf_take(&(world)->told);                                 \
+        assert_string_equal(told_, expected);                                                      \
+    } while (0)
+
+/* What Docker was asked since the last time. */
+#define assert_calls(world, expected)                                                              \
+    do {                                                                                           \
+        CLEANUP(str_freep) char *calls_ = fake_docker_calls((world)->docker);                      \
+        assert_string_equal(calls_, expected);                                                     \
+    } while (0)
+
+static const struct engine_container_view *view_of(struct world *world, const char *task,
+                                                   const char *container)
+{
+    CLEANUP(str_freep) char *arn = str_printf(ARN "%s", task);
+    static struct engine_task_view view;
+
+    assert_true(engine_view(world->engine, arn, &view));
+    for (size_t i = 0; i < view.container_count; i++)
+        if (strcmp(view.containers[i].name, container) == 0)
+            return &view.containers[i];
+    fail();
+    return NULL;
+}
+
+static const char *reason_of(struct world *world, const char *task)
+{
+    CLEANUP(str_freep) char *arn = str_printf(ARN "%s", task);
+    struct engine_task_view view;
+
+    assert_true(engine_view(world->engine, arn, &view));
+    return view.reason;
+}
+
+/* Latency: nothing is asked that the answers and events tell anyway. */
+static void no_needless_calls(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", ONE("a"));
+    assert_calls(world, "create -; start a");
+    assert_told(world, "RUNNING 1 a; ");
+    stop(world, "1");
+    assert_calls(world, "stop a");
+    assert_told(world, "STOPPED 1 a=137; ");
+}
+
+static void dynamic_ports_are_looked_up(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", "\"portMappings\":[{\"containerPort\":80}]"));
+    assert_calls(world, "create -; start a; inspect a");
+    assert_told(world, "RUNNING 1 a; ");
+    assert_int_equal(view_of(world, "1", "a")->bindings[0].host_port, 32768);
+    run(world, "2", MORE("b", "\"portMappings\":[{\"containerPort\":80,\"hostPort\":81}]"));
+    assert_calls(world, "create -; start b");
+    assert_int_equal(view_of(world, "2", "b")->bindings[0].host_port, 81);
+}
+
+/* AP-222, AP-223, AP-225 */
+static void what_is_wanted_moves_forward_only(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", ONE("a"));
+    run(world, "1", ONE("a"));
+    stop(world, "1");
+    stop(world, "1");
+    run(world, "1", ONE("a"));
+    assert_calls(world, "create -; start a; stop a");
+    assert_told(world, "RUNNING 1 a; STOPPED 1 a=137; ");
+    stop(world, "unknown");
+    assert_told(world, "STOPPED unknown; ");
+}
+
+static void what_is_not_understood_is_reported(void **state)
+{
+    static const struct {
+        const char *containers, *more, *reason;
+    } cases[] = {
+        {MORE("a", ON("b", "START")) "," MORE("b", ON("a", "START")), "",
+         "Task dependencies cannot be resolved, taskArn: " ARN "x"},
+        {MORE("a", ON("nobody", "START")), "",
+         "Task dependencies cannot be resolved, taskArn: " ARN "x"},
+        {MORE("a", ON("b", "HEALTHY")) "," ONE("b"), "",
+         "Task dependencies cannot be resolved, taskArn: " ARN "x"},
+        {MORE("a", "\"overrides\":{\"cpu\":1}"), "",
+         "UnrecogniedTaskError: Error loading task - Unrecognized key: cpu"},
+        {ONE("a") "," ONE("a"), "",
+         "UnrecogniedTaskError: Error loading task - two containers are named a"},
+        {ONE("a"), ",\"networkMode\":\"awsvpc\"",
+         "UnrecogniedTaskError: Error loading task - network mode awsvpc is not available on this "
+         "instance"},
+        {"", "", "UnrecogniedTaskError: Error loading task - it has no containers"},
+    };
+    struct world *world = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(str_freep) char *name = str_printf("x%zu", i);
+        CLEANUP(str_freep) char *told = str_printf("STOPPED %s; ", name);
+
+        refuse(world, name, cases[i].containers, cases[i].more);
+        assert_told(world, told);
+        assert_int_equal(strncmp(reason_of(world, name), cases[i].reason, strlen(cases[i].reason)),
+                         0);
+    }
+    engine_refuse(world->engine, ARN "y", "UnrecogniedTaskError: no");
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED y; ");
+    assert_calls(world, "");
+}
+
+/* AP-406, TD-129 */
+static void conditions(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", ON("b", "HEALTHY")) "," CHECKED("b"));
+    assert_calls(world, "create -; start b");
+    fake_docker_health(world->docker, "b", "healthy");
+    fake_loop_settle(world->loop);
+    assert_calls(world, "create -; start a");
+    assert_told(world, "RUNNING 1 a b; ");
+
+    run(world, "2", MORE("c", ON("d", "SUCCESS")) "," OPTIONAL("d", ""));
+    assert_calls(world, "create -; start d");
+    fake_docker_exit(world->docker, "d", 0, false, true);
+    fake_loop_settle(world->loop);
+    assert_calls(world, "create -; start c");
+    assert_told(world, "RUNNING 2 c d=0; ");
+
+    run(world, "3", MORE("e", ON("f", "COMPLETE")) "," OPTIONAL("f", ""));
+    fake_docker_exit(world->docker, "f", 9, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 3 e f=9; ");
+}
+
+/* AP-407, TD-134, TD-142 */
+static void conditions_that_cannot_be_met(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", ON("b", "SUCCESS")) "," OPTIONAL("b", ""));
+    fake_docker_exit(world->docker, "b", 3, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 1 a=143 b=3; ");
+    assert_string_equal(view_of(world, "1", "a")->reason,
+                        "CannotStartContainerError: dependency graph: container a cannot be "
+                        "started: b was to be successful but exited with code 3");
+
+    run(world, "2", MORE("c", ON("d", "HEALTHY")) "," CHECKED("d"));
+    fake_docker_health(world->docker, "d", "unhealthy");
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 2 c=143 d=137; ");
+
+    run(world, "3",
+        MORE("e", ON("f", "COMPLETE")) "," OPTIONAL("f", ",\"startTimeout\":20"));
+    fake_loop_pass(world->loop, 19000);
+    assert_told(world, "");
+    fake_loop_pass(world->loop, 2000);
+    assert_told(world, "STOPPED 3 e=143 f=137; ");
+}
+
+/* AP-404, AP-408 */
+static void an_essential_end_stops_the_rest_in_order(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", ON("b", "START")) "," MORE("b", ON("c", "START")) "," ONE("c") ","
+                    OPTIONAL("d", ""));
+    fake_docker_exit(world->docker, "d", 1, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a b c d; RUNNING 1 d=1; ");
+    CLEANUP(str_freep) char *calls = fake_docker_calls(world->docker);
+    fake_docker_hold(world->docker, "stop");
+    stop(world, "1");
+    assert_calls(world, "stop a");
+    fake_docker_release(world->docker);
+    fake_loop_settle(world->loop);
+    assert_calls(world, "stop b; stop c");
+    assert_told(world, "STOPPED 1 a=137 b=137 c=137; ");
+}
+
+static void a_short_life(void **state)
+{
+    struct world *world = *state;
+
+    fake_docker_hold(world->docker, "start");
+    run(world, "1", ONE("a"));
+    fake_docker_release(world->docker);
+    fake_loop_settle(world->loop);
+    fake_docker_exit(world->docker, "a", 4, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a; STOPPED 1 a=4; ");
+}
+
+/* AP-413: the flag is in Docker's description, or in an event before or after the end. */
+static void out_of_memory(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", ONE("a"));
+    fake_docker_exit(world->docker, "a", 137, true, true);
+    fake_loop_settle(world->loop);
+    assert_string_equal(view_of(world, "1", "a")->reason,
+                        "OutOfMemoryError: Container killed due to memory usage");
+    run(world, "2", ONE("b"));
+    fake_docker_exit(world->docker, "b", 1, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a; STOPPED 1 a=137; RUNNING 2 b; STOPPED 2 b=1; ");
+    fake_docker_oom_event(world->docker, "b");
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 2 b=1; ");
+    assert_non_null(view_of(world, "2", "b")->reason);
+}
+
+/* AP-411 */
+static void restart_policy(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
+                              "\"ignoredExitCodes\":[5]}"));
+    fake_loop_pass(world->loop, 61000);
+    fake_docker_exit(world->docker, "a", 1, false, true);
+    fake_loop_settle(world->loop);
+    assert_int_equal(fake_docker_find(world->docker, "a")->starts, 2);
+    assert_int_equal(view_of(world, "1", "a")->restarts, 1);
+    assert_told(world, "RUNNING 1 a; ");
+    fake_loop_pass(world->loop, 30000);
+    fake_docker_exit(world->docker, "a", 1, false, true); /* too soon after the last start */
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 1 a=1; ");
+
+    run(world, "2", MORE("b", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
+                              "\"ignoredExitCodes\":[5]}"));
+    fake_loop_pass(world->loop, 61000);
+    fake_docker_exit(world->docker, "b", 5, false, true);
+    fake_loop_settle(world->loop);
+    assert_int_equal(fake_docker_find(world->docker, "b")->starts, 1);
+}
+
+/* AP-461, AP-463 */
+static void pulls(void **state)
+{
+    struct world *world = *state;
+    const char *missing = "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}";
+
+    fake_docker_hold(world->docker, "pull");
+    run(world, "1", missing);
+    run(world, "2", missing);
+    assert_calls(world, "create -; pull pullable; create -");
+    fake_docker_release(world->docker);
+    fake_loop_settle(world->loop);
+    assert_calls(world, "create -; create -; start a; start a");
+    assert_told(world, "RUNNING 2 a; RUNNING 1 a; ");
+    assert_string_equal(view_of(world, "1", "a")->image_digest, "sha256:d");
+
+    run(world, "3", "{\"name\":\"a\",\"image\":\"gone\",\"essential\":true}");
+    assert_calls(world, "create -; pull gone; image gone");
+    assert_told(world, "STOPPED 3 a=-; ");
+    assert_string_equal(view_of(world, "3", "a")->reason,
+                        "CannotPullContainerError: Error response from daemon: pull access denied");
+}
+
+static void a_pull_is_tried_again(void **state)
+{
+    struct world *world = *state;
+
+    fake_docker_refuse(world->docker, "pull", "Get https://r/v2/: net/http: TLS handshake timeout");
+    run(world, "1", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
+    fake_loop_pass(world->loop, 9000);
+    assert_told(world, "");
+    fake_loop_pass(world->loop, 9000);
+    assert_told(world, "STOPPED 1 a=-; ");
+    assert_string_equal(view_of(world, "1", "a")->reason,
+                        "CannotPullContainerError: Get https://r/v2/: net/http: TLS handshake timeout");
+    assert_calls(world, "create -; pull pullable; image pullable; pull pullable; image pullable; "
+                        "pull pullable; image pullable; pull pullable; image pullable; "
+                        "pull pullable; image pullable");
+}
+
+static void pull_behaviours(void **state)
+{
+    struct world *world = *state;
+    const char *cached = ONE("a");
+
+    world->config.image_pull_behavior = PULL_DEFAULT;
+    run(world, "1", cached);
+    assert_calls(world, "pull i; image i; create -; start a");
+    world->config.image_pull_behavior = PULL_ALWAYS;
+    run(world, "2", cached);
+    assert_told(world, "RUNNING 1 a; STOPPED 2 a=-; ");
+    CLEANUP(str_freep) char *before = fake_docker_calls(world->docker);
+
+    world->config.image_pull_behavior = PULL_ONCE;
+    run(world, "3", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
+    run(world, "4", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
+    restart(world);
+    run(world, "5", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
+    CLEANUP(str_freep) char *calls = fake_docker_calls(world->docker);
+    assert_int_equal(strncmp(calls, "pull pullable; ", 15), 0);
+    assert_null(strstr(calls + 1, "pull pullable"));
+}
+
+static void a_stop_cancels_a_pull(void **state)
+{
+    struct world *world = *state;
+
+    fake_docker_hold(world->docker, "pull");
+    run(world, "1", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
+    stop(world, "1");
+    assert_told(world, "STOPPED 1 a=-; ");
+    fake_docker_release(world->docker);
+    fake_loop_settle(world->loop);
+}
+
+/* AP-414 */
+static void admission(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "big", MORE("a", "\"memory\":800"));
+    run(world, "head", MORE("b", "\"memory\":600"));
+    run(world, "small", MORE("c", "\"memory\":100"));
+    assert_told(world, "RUNNING big a; RUNNING small c; ");
+    fake_loop_pass(world->loop, ADMISSION_PASS_MS);
+    run(world, "late", MORE("d", "\"memory\":50"));
+    assert_told(world, ""); /* the head has been passed for long enough */
+    run(world, "never", MORE("e", "\"memory\":1001"));
+    assert_told(world, "STOPPED never e=-; ");
+    fake_docker_exit(world->docker, "a", 0, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED big a=0; RUNNING head b; RUNNING late d; ");
+    stop(world, "small");
+    run(world, "5", MORE("f", "\"cpu\":2000,\"memory\":1"));
+    run(world, "6", MORE("g", "\"cpu\":100,\"memory\":1"));
+    assert_told(world, "STOPPED small c=137; RUNNING 5 f; ");
+    stop(world, "6"); /* it never had its turn */
+    assert_told(world, "STOPPED 6 g=-; ");
+}
+
+static void ports_are_admitted(void **state)
+{
+    struct world *world = *state;
+    const char *tcp = "\"portMappings\":[{\"containerPort\":80,\"hostPort\":80}]";
+    const char *udp = "\"portMappings\":[{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"udp\"}]";
+    CLEANUP(str_freep) char *a = str_printf(MORE("a", "%s"), tcp);
+    CLEANUP(str_freep) char *b = str_printf(MORE("b", "%s"), tcp);
+    CLEANUP(str_freep) char *c = str_printf(MORE("c", "%s"), udp);
+
+    run(world, "1", a);
+    run(world, "2", b);
+    run(world, "3", c);
+    assert_told(world, "RUNNING 1 a; RUNNING 3 c; ");
+    stop(world, "1");
+    assert_told(world, "STOPPED 1 a=137; RUNNING 2 b; ");
+}
+
+/* AP-409, AP-418 */
+static void limits(void **state)
+{
+    struct world *world = *state;
+
+    fake_docker_fail(world->docker, 1, FAKE_TIMEOUT);
+    run(world, "1", ONE("a"));
+    assert_string_equal(view_of(world, "1", "a")->reason,
+                        "DockerTimeoutError: Could not transition to created; timed out after "
+                        "waiting 4m0s");
+    fake_docker_fail(world->docker, 2, FAKE_TIMEOUT);
+    run(world, "2", ONE("b"));
+    assert_string_equal(view_of(world, "2", "b")->reason,
+                        "DockerTimeoutError: Could not transition to started; timed out after "
+                        "waiting 3m0s");
+    assert_int_equal(fake_docker_find(world->docker, "b")->state, DOCKER_STATE_EXITED);
+
+    run(world, "3", ONE("c"));
+    fake_docker_refuse(world->docker, "stop", "Error response from daemon: stuck");
+    stop(world, "3");
+    fake_loop_pass(world->loop, 60000);
+    assert_string_equal(view_of(world, "3", "c")->reason,
+                        "CannotStopContainerError: Error response from daemon: stuck");
+    assert_string_equal(reason_of(world, "3"),
+                        "TaskStateError: Agent could not progress task's state to stopped");
+}
+
+/* AP-417 */
+static void clean_up(void **state)
+{
+    struct world *world = *state;
+    const char *volumes = ",\"volumes\":[{\"name\":\"v\",\"type\":\"docker\","
+                          "\"dockerVolumeConfiguration\":{\"scope\":\"task\"}}]";
+
+    world->takes_reports = false;
+    assert_null(want(world, "1", "RUNNING", ONE("a"), volumes));
+    fake_loop_settle(world->loop);
+    assert_true(fake_docker_has_volume(world->docker, "ecs-f-1-v-"));
+    stop(world, "1");
+    fake_loop_pass(world->loop, 71LL * 3600 * 1000); /* nobody takes the report */
+    assert_int_equal(fake_docker_count(world->docker), 1);
+    engine_reported(world->engine, ARN "1", 99);
+    fake_loop_pass(world->loop, 1000);
+    assert_int_equal(fake_docker_count(world->docker), 0);
+    assert_false(fake_docker_has_volume(world->docker, "ecs-f-1-v-"));
+    struct engine_task_view view;
+    assert_false(engine_view(world->engine, ARN "1", &view));
+
+    run(world, "2", ONE("b"));
+    stop(world, "2");
+    fake_loop_pass(world->loop, 73LL * 3600 * 1000); /* nobody ever will */
+    assert_int_equal(fake_docker_count(world->docker), 0);
+    restart(world);
+    assert_false(engine_view(world->engine, ARN "2", &view));
+}
+
+static void clean_up_waits_for_docker(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", ONE("a"));
+    stop(world, "1");
+    fake_docker_down(world->docker);
+    fake_loop_pass(world->loop, 2 * 3600 * 1000);
+    fake_docker_up(world->docker);
+    assert_int_equal(fake_docker_count(world->docker), 1);
+    fake_loop_pass(world->loop, 10000);
+    assert_int_equal(fake_docker_count(world->docker), 0);
+}
+
+/* AP-410, AP-413, AP-543 */
+static void docker_goes_and_comes(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", ONE("a"));
+    run(world, "2", ONE("b"));
+    run(world, "3", ONE("c"));
+    assert_told(world, "RUNNING 1 a; RUNNING 2 b; RUNNING 3 c; ");
+    fake_docker_down(world->docker);
+    fake_loop_settle(world->loop);
+    fake_docker_exit(world->docker, "a", 6, false, false);
+    fake_docker_rm(world->docker, "b");
+    stop(world, "3");
+    run(world, "4", ONE("d"));
+    fake_loop_pass(world->loop, 60000);
+    assert_told(world, "");
+    fake_docker_up(world->docker);
+    fake_loop_pass(world->loop, 10000);
+    assert_told(world, "STOPPED 1 a=6; STOPPED 2 b=-; STOPPED 3 c=137; RUNNING 4 d; ");
+    assert_string_equal(view_of(world, "2", "b")->reason,
+                        "ContainerVanishedError: No container matching saved ID found");
+}
+
+static void a_stopped_container_that_runs_again_is_stopped(void **state)
+{
+    struct world *world = *state;
+    struct fake_container *container;
+
+    run(world, "1", ONE("a"));
+    fake_docker_exit(world->docker, "a", 0, false, true);
+    fake_loop_settle(world->loop);
+    container = fake_docker_find(world->docker, "a");
+    container->state = DOCKER_STATE_RUNNING; /* by hand, and unseen */
+    restart(world);
+    fake_loop_settle(world->loop);
+    assert_int_equal(container->state, DOCKER_STATE_EXITED);
+}
+
+static void a_restart_starts_nothing_twice(void **state)
+{
+    struct world *world = *state;
+
+    run(world, "1", MORE("a", ON("b", "START")) "," ONE("b"));
+    run(world, "2", ONE("c"));
+    fake_docker_exit(world->docker, "c", 3, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a b; RUNNING 2 c; STOPPED 2 c=3; ");
+    restart(world);
+    fake_loop_settle(world->loop);
+    assert_told(world, "");
+    assert_int_equal(fake_docker_find(world->docker, "a")->starts, 1);
+    assert_int_equal(fake_docker_find(world->docker, "b")->starts, 1);
+    assert_int_equal(fake_docker_find(world->docker, "c")->starts, 1);
+    close_engine(world);
+    fake_docker_exit(world->docker, "a", 8, false, false); /* while nobody looks */
+    open_engine(world);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a=8; STOPPED 1 b=137; ");
+    stop(world, "1");
+    assert_told(world, "");
+}
+
+static void unreported_states_are_reported_after_a_restart(void **state)
+{
+    struct world *world = *state;
+
+    world->takes_reports = false;
+    run(world, "1", ONE("a") "," OPTIONAL("b", ""));
+    restart(world);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a b; RUNNING 1 a b; ");
+    world->takes_reports = true;
+    restart(world);
+    fake_docker_exit(world->docker, "b", 1, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a b; RUNNING 1 b=1; ");
+}
+
+/* A report that is taken late does not cover what changed since. */
+static void late_acknowledgement(void **state)
+{
+    struct world *world = *state;
+
+    world->takes_reports = false;
+    run(world, "1", ONE("a") "," OPTIONAL("b", ""));
+    fake_docker_exit(world->docker, "b", 1, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a b; RUNNING 1 a b=1; ");
+    engine_reported(world->engine, ARN "1", 1);
+    assert_false(view_of(world, "1", "a")->is_changed);
+    assert_true(view_of(world, "1", "b")->is_changed);
+    engine_reported(world->engine, ARN "1", 2);
+    assert_false(view_of(world, "1", "b")->is_changed);
+}
+
+/* Nothing is accepted or started that could not be written down. */
+static void a_full_disk(void **state)
+{
+    struct world *world = *state;
+    struct rlimit before, small;
+    struct stat wal;
+    char path[128];
+    CLEANUP(error_freep) struct error *err = NULL;
+
+    fake_docker_hold(world->docker, "create");
+    run(world, "1", ONE("a"));
+    snprintf(path, sizeof(path), "%s-wal", world->file);
+    assert_int_equal(stat(path, &wal), 0);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = (rlim_t)wal.st_size;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+
+    err = want(world, "2", "RUNNING", ONE("b"), "");
+    assert_non_null(err);
+    assert_int_equal(err->code, API_SERVER);
+    fake_docker_release(world->docker);
+    fake_loop_pass(world->loop, 1000);
+    assert_int_equal(fake_docker_find(world->docker, "a")->starts, 0);
+    assert_told(world, "");
+
+    setrlimit(RLIMIT_FSIZE, &before);
+    fake_loop_pass(world->loop, 10000);
+    assert_told(world, "RUNNING 1 a; ");
+    run(world, "2", ONE("b"));
+    assert_told(world, "RUNNING 2 b; ");
+}
+
+/* Every call meets every fault, one at a time: tasks end up where they should, nothing runs twice. */
+static void faults_are_survived(void **state)
+{
+    (void)state;
+    for (int fault = 0; fault < FAKE_FAULT_COUNT; fault++) {
+        bool fired = true;
+
+        for (unsigned nth = 1; fired; nth++) {
+            struct world *world = new_world();
+            struct engine_task_view view;
+            bool is_transient = fault == FAKE_LOST || fault == FAKE_LOST_ANSWER ||
+                                fault == FAKE_NONSENSE;
+
+            open_engine(world);
+            fake_docker_fail(world->docker, nth, (enum fake_fault)fault);
+            run(world, "1", MORE("a", ON("b", "START") ",\"portMappings\":[{\"containerPort\":80}]")
+                            "," ONE("b"));
+            run(world, "2", "{\"name\":\"c\",\"image\":\"pullable\",\"essential\":true}");
+            fake_loop_pass(world->loop, 60000);
+            if (is_transient) { /* nothing was refused */
+                assert_true(engine_view(world->engine, ARN "1", &view));
+                assert_int_equal(view.known, ENGINE_RUNNING);
+                assert_true(engine_view(world->engine, ARN "2", &view));
+                assert_int_equal(view.known, ENGINE_RUNNING);
+            }
+            stop(world, "1");
+            stop(world, "2");
+            fake_loop_pass(world->loop, 600000);
+            fired = fake_docker_has_failed(world->docker);
+            for (int i = 1; i <= 2; i++) {
+                char arn[16];
+
+                snprintf(arn, sizeof(arn), ARN "%d", i);
+                assert_true(engine_view(world->engine, arn, &view));
+                assert_int_equal(view.known, ENGINE_STOPPED);
+            }
+            for (const char *name = "abc"; *name; name++) {
+                const char text[2] = {*name, '\0'};
+                struct fake_container *container = fake_docker_find(world->docker, text);
+
+                if (!container)
+                    continue;
+                assert_true(container->starts <= 1);
+                assert_int_not_equal(container->state, DOCKER_STATE_RUNNING);
+            }
+            restart(world);
+            fake_loop_pass(world->loop, 2 * 3600 * 1000);
+            assert_int_equal(fake_docker_count(world->docker), 0); /* all cleaned up */
+            free_world(world);
+        }
+    }
+}
+
+/* The agent is restarted after each number of turns; the outcome is the same. */
+static void restarts_anywhere(void **state)
+{
+    (void)state;
+    for (unsigned nth = 0; nth < 12; nth++) {
+        struct world *world = new_world();
+
+        open_engine(world);
+        fake_docker_hold(world->docker, nth % 3 == 0   ? "create"
+                                        : nth % 3 == 1 ? "start"
+                                                       : "stop");
+        run(world, "1", MORE("a", ON("b", "START")) "," ONE("b"));
+        if (nth >= 6)
+            stop(world, "1");
+        restart(world);
+        fake_docker_release(world->docker);
+        fake_loop_pass(world->loop, 60000);
+        if (nth < 6) {
+            struct engine_task_view view;
+
+            assert_true(engine_view(world->engine, ARN "1", &view));
+            assert_int_equal(view.known, ENGINE_RUNNING);
+            stop(world, "1");
+            fake_loop_pass(world->loop, 60000);
+        }
+        for (const char *name = "ab"; *name; name++) {
+            const char text[2] = {*name, '\0'};
+            struct fake_container *container = fake_docker_find(world->docker, text);
+
+            if (container) {
+                assert_true(container->starts <= 1);
+                assert_int_not_equal(container->state, DOCKER_STATE_RUNNING);
+            }
+        }
+        assert_true(fake_docker_count(world->docker) <= 2);
+        free_world(world);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(no_needless_calls),
+        TEST(dynamic_ports_are_looked_up),
+        TEST(what_is_wanted_moves_forward_only),
+        TEST(what_is_not_understood_is_reported),
+        TEST(conditions),
+        TEST(conditions_that_cannot_be_met),
+        TEST(an_essential_end_stops_the_rest_in_order),
+        TEST(a_short_life),
+        TEST(out_of_memory),
+        TEST(restart_policy),
+        TEST(pulls),
+        TEST(a_pull_is_tried_again),
+        TEST(pull_behaviours),
+        TEST(a_stop_cancels_a_pull),
+        TEST(admission),
+        TEST(ports_are_admitted),
+        TEST(limits),
+        TEST(clean_up),
+        TEST(clean_up_waits_for_docker),
+        TEST(docker_goes_and_comes),
+        TEST(a_stopped_container_that_runs_again_is_stopped),
+        TEST(a_restart_starts_nothing_twice),
+        TEST(unreported_states_are_reported_after_a_restart),
+        TEST(late_acknowledgement),
+        TEST(a_full_disk),
+        cmocka_unit_test(faults_are_survived),
+        cmocka_unit_test(restarts_anywhere),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
