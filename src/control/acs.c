@@ -395,13 +395,15 @@ static bool task_of_arn(struct arena *arena, const struct session *session, cons
            id_parse(slash ? slash + 1 : arn.rest, ret);
 }
 
-/* AP-242: a candidate is confirmed unless it is wanted here. */
+/* AP-242: a candidate is confirmed unless it is wanted here, or tell_tasks() has told its stop: the
+ * official agent loses a task (TaskStateError, its containers run on) whose stop comes both ways at
+ * once. */
 static bool may_stop(const struct session *session, const struct id *id)
 {
     const struct task *task =
         state_task(session->control->state, session->scope, session->cluster, id);
 
-    return !task || desired_of(task) == TASK_STOPPED ||
+    return !task || task->last_status == TASK_STOPPED ||
            id_cmp(&task->instance, &session->instance) != 0;
 }
 

@@ -524,7 +524,8 @@ static void start_some(struct pass *pass, const struct ecs_create_service_reques
 
 /* ---- records that follow ---- */
 
-/* SC-207: an old deployment goes with its last task; until then it shows how many it still has. */
+/* SC-207: an old deployment goes when its last task is on its way out (as a service does, SC-186);
+ * until then it shows how many it still has. */
 static void follow_deployments(struct pass *pass)
 {
     const struct service *service = pass->service;
@@ -543,7 +544,7 @@ static void follow_deployments(struct pass *pass)
             }
             continue;
         }
-        if (!counts->staying && !counts->stopping) {
+        if (!counts->staying && !counts->pending && !counts->running) {
             edited = edit_service(pass);
             deployment_done(&edited->deployments[i]);
             memmove(&edited->deployments[i], &edited->deployments[i + 1],

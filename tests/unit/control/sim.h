@@ -1,8 +1,9 @@
-/* sim.h - a whole control plane, its store and its agents in one process, on a virtual clock and a seed.
+/* sim.h - a whole control plane, its store and its agents in one process, on a virtual clock and a
+ * seed.
  *
- * The store outlives a crash of the server; agents and their containers outlive everything. What the API would
- * do (RunTask, CreateService...) is done here on the records directly. What must always hold is
- * checked after every step; world_assert_settled() is for the end.
+ * The store outlives a crash of the server; agents and their containers outlive everything. What
+ * the API would do (RunTask, CreateService...) is done here on the records directly. What must
+ * always hold is checked after every step; world_assert_settled() is for the end.
  */
 #ifndef BERTH_TESTS_CONTROL_SIM_H
 #define BERTH_TESTS_CONTROL_SIM_H
@@ -17,11 +18,11 @@
 #include "control/control.h"
 #include "sim_net.h"
 
-#define SIM_AGENTS_MAX   8
-#define SIM_ACKED_MAX    600
-#define SIM_HOST_CPU     1024
-#define SIM_CLUSTER      "default"
-#define MINUTES          (60 * 1000)
+#define SIM_AGENTS_MAX 8
+#define SIM_ACKED_MAX  600
+#define SIM_HOST_CPU   1024
+#define SIM_CLUSTER    "default"
+#define MINUTES        (60 * 1000)
 
 struct world;
 
@@ -32,7 +33,7 @@ struct sim_task {
     struct sim_agent *agent;
     struct id id;
     enum sim_phase phase;
-    bool is_wanted; /* desired RUNNING */
+    bool is_wanted;        /* desired RUNNING */
     bool was_up, is_quiet; /* is_quiet: a stop for a task it never had, of which it says nothing */
     bool fails_to_start;
     int starts;
@@ -46,16 +47,15 @@ struct sim_agent {
     int number;
     struct id instance;
     struct ws *ws;
-    bool is_dead;      /* the host is off */
-    bool is_fresh;     /* the process started and has not connected since */
-    int64_t timeline;  /* of the newest manifest */
+    unsigned connection; /* its number */
+    bool is_dead;        /* the host is off */
+    bool is_fresh;       /* the process started and has not connected since */
+    int64_t timeline;    /* of the newest manifest */
     char manifest_id[64];
     struct sim_task *tasks;
     struct timer reconnect;
     unsigned manifests, payloads, heartbeats, stop_orders;
 };
-
-struct sim_store; /* keeps rows over crashes */
 
 struct world {
     uint64_t seed;
@@ -70,9 +70,8 @@ struct world {
     const struct scope *scope;
     struct sim_agent agents[SIM_AGENTS_MAX];
     int agent_count;
-    bool is_calm;   /* nothing gets lost, late or doubled */
-    bool was_reset; /* the state dropped its memory since it was last asked */
-    int64_t start_fails_percent; /* tasks that fail to start */
+    bool is_calm;                   /* nothing gets lost, late or doubled */
+    int64_t start_fails_percent;    /* tasks that fail to start */
     struct id acked[SIM_ACKED_MAX]; /* of RunTask calls that were answered */
     size_t acked_count;
     struct id *durable; /* tasks that are in the store for certain */
@@ -91,13 +90,15 @@ void world_fail_store_write(struct world *world, long nth);
 
 /* ---- the API's part ---- */
 void world_define(struct world *world, const char *family, int32_t cpu, bool has_health_check);
-/* Places and inserts up to `count`; returns how many. Those that are answered are in world->acked. */
+/* Places and inserts up to `count`; returns how many. Those that are answered are in world->acked.
+ */
 size_t world_run_task(struct world *world, const char *family, int revision, size_t count);
 void world_stop_task(struct world *world, const struct id *id);
 void world_create_service(struct world *world, const char *name, const char *family, int revision,
                           int32_t desired, int32_t minimum, int32_t maximum);
 void world_update_service(struct world *world, const char *name, int revision);
 void world_scale_service(struct world *world, const char *name, int32_t desired);
+void world_set_percents(struct world *world, const char *name, int32_t minimum, int32_t maximum);
 void world_delete_service(struct world *world, const char *name);
 void world_set_instance(struct world *world, int agent, enum instance_status status);
 
@@ -112,7 +113,7 @@ int world_events(struct world *world, const char *service, const char *text);
 void agent_start(struct sim_agent *agent); /* the process: connects, asks for credentials */
 void agent_kill(struct sim_agent *agent);  /* the host: containers are gone with it */
 void agent_revive(struct sim_agent *agent);
-void agent_restart(struct sim_agent *agent);    /* the process only */
+void agent_restart(struct sim_agent *agent);               /* the process only */
 void agent_drop(struct sim_agent *agent, int64_t away_ms); /* the network */
 struct sim_task *agent_task(struct sim_agent *agent, const struct id *id);
 int agent_running(const struct sim_agent *agent);

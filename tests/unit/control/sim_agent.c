@@ -1,4 +1,5 @@
-/* sim_agent.c - agents as the server sees them: slow, forgetful on the wire, never about their tasks. */
+/* sim_agent.c - agents as the server sees them: slow, forgetful on the wire, never about their
+ * tasks. */
 #include "sim.h"
 
 #include <stdio.h>
@@ -202,8 +203,7 @@ static void want(struct sim_agent *agent, const struct id *id, bool is_running)
         return;
     }
     task->is_wanted = true;
-    task->fails_to_start =
-        (int64_t)rng_below(&world->rng, 100) < world->start_fails_percent;
+    task->fails_to_start = (int64_t)rng_below(&world->rng, 100) < world->start_fails_percent;
     timer_start(&task->step, world->loop, within(world, 2000), on_step, task);
 }
 
@@ -277,9 +277,8 @@ static void on_manifest(struct sim_agent *agent, struct arena *arena,
                         str_eq(message->tasks.items[i].desired_status, "RUNNING");
         if (!task->is_wanted || is_listed)
             continue;
-        answer.stop_candidates.items[answer.stop_candidates.count++] =
-            (struct acs_task_identifier){
-                arn_task(arena, agent->world->scope, SIM_CLUSTER, &task->id), "", "STOPPED"};
+        answer.stop_candidates.items[answer.stop_candidates.count++] = (struct acs_task_identifier){
+            arn_task(arena, agent->world->scope, SIM_CLUSTER, &task->id), "", "STOPPED"};
     }
     if (!answer.stop_candidates.count)
         return;
@@ -308,9 +307,8 @@ static void on_verified(struct sim_agent *agent,
 struct frame_due {
     struct timer timer;
     struct sim_agent *agent;
-    struct ws *ws; /* of the connection it came over */
+    unsigned connection; /* it came over */
     char *text;
-    struct frame_due *next;
 };
 
 static void on_frame_due(void *data)
@@ -322,7 +320,7 @@ static void on_frame_due(void *data)
     struct buf frame = {0};
     struct acs_message message;
 
-    if (agent->ws == due->ws && agent->ws && !agent->is_dead) {
+    if (agent->connection == due->connection && agent->ws && !agent->is_dead) {
         struct error *err = acs_decode_message(&arena, due->text, strlen(due->text), &message);
 
         WORLD_CHECK(agent->world, !err);
@@ -358,7 +356,7 @@ static void on_frame(const char *text, size_t len, void *data)
     struct frame_due *due = xcalloc(1, sizeof(*due));
 
     due->agent = agent;
-    due->ws = agent->ws;
+    due->connection = agent->connection;
     due->text = str_dup_n(text, len);
     timer_start(&due->timer, agent->world->loop, agent->world->is_calm ? 1 : 20, on_frame_due, due);
 }
@@ -406,6 +404,7 @@ static void on_reconnect(void *data)
              "%%2Bdfsg1&protocolVersion=2&sendCredentials=%s&seqNum=1",
              hex, agent->is_fresh ? "true" : "false");
     req.query = query;
+    agent->connection++;
     ex = sim_exchange_new(world->loop, &peer);
     control_upgrade(world->control, ex, &req, &identity);
     agent->ws = sim_exchange_socket(ex);

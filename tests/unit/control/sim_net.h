@@ -1,8 +1,9 @@
-/* sim_net.h - the loop and the sockets of src/net as a test owns them: virtual time, no descriptors.
+/* sim_net.h - the loop and the sockets of src/net as a test owns them: virtual time, no
+ * descriptors.
  *
  * Defines the functions of net/loop.h and net/http_server.h that the control plane uses, so that it
- * links against these instead. The store's thread is real: a turn that began a batch waits for it, so that
- * every run of the same seed is the same run.
+ * links against these instead. The store's thread is real: a turn that began a batch waits for it,
+ * so that every run of the same seed is the same run.
  */
 #ifndef BERTH_TESTS_CONTROL_SIM_NET_H
 #define BERTH_TESTS_CONTROL_SIM_NET_H
@@ -24,8 +25,9 @@ void sim_loop_pass(struct loop *loop, int64_t ms, sim_busy_fn *is_busy, loop_fn 
 
 /* The far end of a socket. */
 struct sim_peer {
-    void (*on_frame)(const char *text, size_t len, void *data); /* as it is sent: delay it yourself */
-    void (*on_closed)(int code, void *data);                    /* by the server */
+    void (*on_frame)(const char *text, size_t len,
+                     void *data);            /* as it is sent: delay it yourself */
+    void (*on_closed)(int code, void *data); /* by the server */
     void *data;
 };
 /* An upgrade request under way; hand it to control_upgrade(). */
@@ -38,7 +40,8 @@ void sim_exchange_free(struct http_exchange *ex);
 
 /* The peer says something; false if the server has closed the socket. */
 bool sim_ws_say(struct ws *ws, const char *text, size_t len);
-/* The peer is gone: the server's on_close follows in a later callback. `ws` is not to be used again. */
+/* The peer is gone: the server's on_close follows in a later callback. `ws` is not to be used
+ * again. */
 void sim_ws_drop(struct ws *ws);
 
 #endif
