@@ -144,7 +144,8 @@ def test_the_service_flow_of_a_cd_tool(aws, ecs, default_agent):
     """Register, create-service, update-service, describe-services, and the CLI's own waiters."""
     eventually(lambda: connected(ecs, "default"), 60)
     definition = json.dumps([{"name": "web", "image": "berth-sample-web:1", "memory": 16, "portMappings": [{"containerPort": 80}],
-                              "linuxParameters": {"initProcessEnabled": True}}])
+                              "linuxParameters": {"initProcessEnabled": True},
+                              "healthCheck": {"command": ["CMD-SHELL", "true"], "interval": 5}}])
     first = aws("register-task-definition", "--family", "harness", "--container-definitions", definition)["taskDefinition"]
     service = aws("create-service", "--service-name", "harness", "--task-definition", "harness:1", "--desired-count", "2",
                   "--deployment-configuration", "maximumPercent=200,minimumHealthyPercent=50")["service"]
