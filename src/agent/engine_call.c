@@ -7,6 +7,7 @@
 
 #include "agent/container.h"
 #include "agent/container_port.h"
+#include "agent/engine_leftover.h"
 #include "agent/engine_reason.h"
 #include "agent/engine_task.h"
 #include "base/failpoint.h"
@@ -331,12 +332,44 @@ static bool must_look_for_ports(const struct engine_container *container)
     return false;
 }
 
+static void on_removed_anew(const struct docker_failure *failure, void *data)
+{
+    struct engine_container *container = data;
+
+    if (!finish(container))
+        return;
+    if (failure && failure->fault != DOCKER_NOT_FOUND) {
+        doubt(container);
+        return;
+    }
+    container->known = ENGINE_PULLED;
+    container->is_start_sent = false;
+    container->created_at_ms = 0;
+    engine_container_set_id(container, NULL);
+}
+
+/* Docker died while it started the container and cannot start what it left behind; nothing of it
+ * has run. */
+static void recreate(struct engine_container *container, const char *why)
+{
+    log_warning("Docker lost a container while starting it, making it anew", "task",
+                container->task->arn, "container", container->spec->name, "error", why);
+    container->recreations++;
+    begin(container, ENGINE_REMOVING);
+    container->call = docker_remove(container->task->engine->docker, container->docker_id,
+                                    on_removed_anew, container);
+}
+
 static void on_start_failed(struct engine_container *container,
                             const struct docker_failure *failure)
 {
     /* Docker also says 404 of things that the container was to use. */
     if (failure->fault == DOCKER_NOT_FOUND && strstr(failure->message, docker_handle(container))) {
         engine_container_vanished(container);
+    } else if (is_answer(failure) && container->is_start_again && container->docker_id &&
+               container->recreations < ENGINE_RECREATIONS_MAX &&
+               !engine_leftover_runs("/proc", container->docker_id, true)) {
+        recreate(container, failure->message);
     } else if (is_answer(failure)) {
         engine_container_end(container, -1,
                              engine_reason("CannotStartContainerError", "started", failure));

@@ -124,9 +124,9 @@ static void compare(struct engine_container *container, const struct docker_cont
     }
 }
 
-/* What Docker did not list although it was there once; and, after a time without events, everything that
- * was there: a listing may be older than the last event of the stream before, only a look at the single
- * container waits for what Docker is doing to it. */
+/* What Docker did not list although it was there once; and, after a time without events, everything
+ * that was there: a listing may be older than the last event of the stream before, only a look at
+ * the single container waits for what Docker is doing to it. */
 static void doubt(struct engine_task *task, bool is_new_link)
 {
     for (size_t i = 0; i < task->container_count; i++) {
@@ -232,12 +232,10 @@ static void on_oom_event(struct engine_container *container)
 static void on_event(const struct docker_event *event, void *data)
 {
     struct engine *engine = data;
-    struct engine_container *container = engine_container_find(engine, event->id, event->name);
+    struct engine_container *container = engine_container_find(engine, event->id, NULL);
 
-    if (!container || container->task->is_being_removed)
+    if (!container || container->doing == ENGINE_REMOVING)
         return;
-    if (!container->docker_id)
-        engine_container_set_id(container, event->id);
     switch (event->kind) {
     case DOCKER_EVENT_START:
         on_start_event(container, event);

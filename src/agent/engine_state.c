@@ -146,8 +146,8 @@ void engine_task_settle(struct engine_task *task)
         set_task_known(task, known);
     if (!task->is_changed)
         return;
-    /* What its containers do before the task runs is told with its RUNNING or STOPPED (AP-124), and what
-     * they do while the server waits for its end, with that. */
+    /* What its containers do before the task runs is told with its RUNNING or STOPPED (AP-124), and
+     * what they do while the server waits for its end, with that. */
     if (task->known < ENGINE_RUNNING || (task->known == ENGINE_RUNNING && task->is_stop_wanted))
         return;
     task->is_changed = false;

@@ -100,6 +100,8 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
             return;
         engine_container_create(container);
     } else if (container->known == ENGINE_CREATED) {
+        if (!container->is_start_wanted)
+            container->is_start_again = container->is_start_sent && !container->started_at_ms;
         container->is_start_wanted = true;
         engine_task_touch(task);
         engine->is_flush_wanted = true;

@@ -28,11 +28,12 @@
 #include "base/tree.h"
 
 #define ENGINE_TASKS_MAX      10000 /* beyond it a task is not accepted: the server sends it again */
-#define ENGINE_LOOKS_MAX      32 /* inspections under way at once */
+#define ENGINE_LOOKS_MAX      32    /* inspections under way at once */
 #define ENGINE_CONTAINERS_MAX 64    /* of one task; ECS allows 10 */
 #define ENGINE_TRIES_MAX      5     /* of a stop or a look that Docker refuses */
 #define ENGINE_CONFLICT_TRIES_MAX                                                                  \
     40 /* while Docker is at work on an earlier create call of the same name */
+#define ENGINE_RECREATIONS_MAX  3 /* of a container that Docker lost while starting it */
 #define ENGINE_RETRY_FIRST_MS   250
 #define ENGINE_RETRY_MAX_MS     5000
 #define ENGINE_FLUSH_MS         20 /* what only Docker needs to know again waits so long to be written */
@@ -69,6 +70,7 @@ struct engine_container {
     bool is_unsure;        /* Docker has to be asked before anything else is done */
     bool is_start_wanted;  /* waits for the checkpoint that must come before a start */
     bool is_start_sent;    /* on disk before the call: it may have run */
+    bool is_start_again;   /* the call before was never answered, and Docker says it did not run */
     bool is_image_assumed; /* the create call will tell whether the image is there */
     bool is_image_missing; /* it told: it is not */
     bool is_to_be_stopped; /* runs although it counts as stopped (AP-410) */
@@ -85,7 +87,8 @@ struct engine_container {
     size_t binding_count;
     int *range_starts; /* of spec->port_mappings */
 
-    unsigned tries;           /* of what is being done */
+    unsigned tries; /* of what is being done */
+    unsigned recreations;
     int64_t retry_at_mono_ms; /* not before; 0: now */
     bool is_fresh;            /* changed since the last revision */
     uint64_t changed_revision;

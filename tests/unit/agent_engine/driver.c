@@ -1,5 +1,6 @@
-/* Drives the task engine alone against a real Docker Engine: a task object of the agent protocol a line on
- * stdin, one JSON line on stdout for each thing the engine says. Reports are taken at once unless
+/* Drives the task engine alone against a real Docker Engine: a task object of the agent protocol a
+ * line on stdin, one JSON line on stdout for each thing the engine says. Reports are taken at once
+ * unless
  * --no-ack. Ends at the end of stdin; containers keep running.
  *
  *   engine_driver FILE DOCKER_HOST [--no-ack] [NAME=VALUE of the agent's environment]...

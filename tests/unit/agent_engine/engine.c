@@ -159,8 +159,8 @@ static void restart(struct world *world)
     open_engine(world);
 }
 
-#define ONE(name) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true}"
-#define MORE(name, more) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true," more "}"
+#define ONE(name)            "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true}"
+#define MORE(name, more)     "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":true," more "}"
 #define OPTIONAL(name, more) "{\"name\":\"" name "\",\"image\":\"i\",\"essential\":false" more "}"
 #define ON(target, condition)                                                                      \
     "\"dependsOn\":[{\"containerName\":\"" target "\",\"condition\":\"" condition "\"}]"
@@ -171,10 +171,11 @@ static void restart(struct world *world)
 static struct error *want(struct world *world, const char *name, const char *desired,
                           const char *containers, const char *more)
 {
-    CLEANUP(str_freep) char *text = str_printf(
-        "{\"arn\":\"" ARN "%s\",\"desiredStatus\":\"%s\",\"family\":\"f\",\"version\":\"1\","
-        "\"containers\":[%s]%s}",
-        name, desired, containers, more);
+    CLEANUP(str_freep)
+    char *text = str_printf("{\"arn\":\"" ARN
+                            "%s\",\"desiredStatus\":\"%s\",\"family\":\"f\",\"version\":\"1\","
+                            "\"containers\":[%s]%s}",
+                            name, desired, containers, more);
     json_t *json = json_loads(text, 0, NULL);
     struct arena arena = {0};
     struct acs_task task = {0};
@@ -372,8 +373,7 @@ static void conditions_that_cannot_be_met(void **state)
     fake_loop_settle(world->loop);
     assert_told(world, "STOPPED 2 c=143 d=137; ");
 
-    run(world, "3",
-        MORE("e", ON("f", "COMPLETE")) "," OPTIONAL("f", ",\"startTimeout\":20"));
+    run(world, "3", MORE("e", ON("f", "COMPLETE")) "," OPTIONAL("f", ",\"startTimeout\":20"));
     fake_loop_pass(world->loop, 19000);
     assert_told(world, "");
     fake_loop_pass(world->loop, 2000);
@@ -385,8 +385,9 @@ static void an_essential_end_stops_the_rest_in_order(void **state)
 {
     struct world *world = *state;
 
-    run(world, "1", MORE("a", ON("b", "START")) "," MORE("b", ON("c", "START")) "," ONE("c") ","
-                    OPTIONAL("d", ""));
+    run(world, "1",
+        MORE("a", ON("b", "START")) "," MORE("b", ON("c", "START")) "," ONE("c") "," OPTIONAL("d",
+                                                                                              ""));
     fake_docker_exit(world->docker, "d", 1, false, true);
     fake_loop_settle(world->loop);
     assert_told(world, "RUNNING 1 a b c d; RUNNING 1 d=1; ");
@@ -438,8 +439,9 @@ static void restart_policy(void **state)
 {
     struct world *world = *state;
 
-    run(world, "1", MORE("a", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
-                              "\"ignoredExitCodes\":[5]}"));
+    run(world, "1",
+        MORE("a", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
+                  "\"ignoredExitCodes\":[5]}"));
     fake_loop_pass(world->loop, 61000);
     fake_docker_exit(world->docker, "a", 1, false, true);
     fake_loop_settle(world->loop);
@@ -451,8 +453,9 @@ static void restart_policy(void **state)
     fake_loop_settle(world->loop);
     assert_told(world, "STOPPED 1 a=1; ");
 
-    run(world, "2", MORE("b", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
-                              "\"ignoredExitCodes\":[5]}"));
+    run(world, "2",
+        MORE("b", "\"restartPolicy\":{\"enabled\":true,\"restartAttemptPeriod\":60,"
+                  "\"ignoredExitCodes\":[5]}"));
     fake_loop_pass(world->loop, 61000);
     fake_docker_exit(world->docker, "b", 5, false, true);
     fake_loop_settle(world->loop);
@@ -492,8 +495,9 @@ static void a_pull_is_tried_again(void **state)
     assert_told(world, "");
     fake_loop_pass(world->loop, 9000);
     assert_told(world, "STOPPED 1 a=-; ");
-    assert_string_equal(view_of(world, "1", "a")->reason,
-                        "CannotPullContainerError: Get https://r/v2/: net/http: TLS handshake timeout");
+    assert_string_equal(
+        view_of(world, "1", "a")->reason,
+        "CannotPullContainerError: Get https://r/v2/: net/http: TLS handshake timeout");
     assert_calls(world, "create -; pull pullable; image pullable; pull pullable; image pullable; "
                         "pull pullable; image pullable; pull pullable; image pullable; "
                         "pull pullable; image pullable");
@@ -563,7 +567,8 @@ static void ports_are_admitted(void **state)
 {
     struct world *world = *state;
     const char *tcp = "\"portMappings\":[{\"containerPort\":80,\"hostPort\":80}]";
-    const char *udp = "\"portMappings\":[{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"udp\"}]";
+    const char *udp =
+        "\"portMappings\":[{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"udp\"}]";
     CLEANUP(str_freep) char *a = str_printf(MORE("a", "%s"), tcp);
     CLEANUP(str_freep) char *b = str_printf(MORE("b", "%s"), tcp);
     CLEANUP(str_freep) char *c = str_printf(MORE("c", "%s"), udp);
@@ -685,6 +690,22 @@ static void a_stopped_container_that_runs_again_is_stopped(void **state)
     assert_int_equal(container->state, DOCKER_STATE_EXITED);
 }
 
+/* Docker died in a start and cannot finish it: the container, which never ran, is made anew. */
+static void a_start_that_docker_lost(void **state)
+{
+    struct world *world = *state;
+
+    fake_docker_fail(world->docker, 2, FAKE_BREAK);
+    run(world, "1", ONE("a"));
+    fake_loop_pass(world->loop, 10000);
+    assert_told(world, "RUNNING 1 a; ");
+    assert_calls(world, "create -; start a; inspect a; start a; remove a; create -; start a");
+    assert_int_equal(fake_docker_count(world->docker), 1);
+    fake_docker_exit(world->docker, "a", 2, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 1 a=2; ");
+}
+
 static void a_restart_starts_nothing_twice(void **state)
 {
     struct world *world = *state;
@@ -776,7 +797,8 @@ static void a_full_disk(void **state)
     assert_told(world, "RUNNING 2 b; ");
 }
 
-/* Every call meets every fault, one at a time: tasks end up where they should, nothing runs twice. */
+/* Every call meets every fault, one at a time: tasks end up where they should, nothing runs twice.
+ */
 static void faults_are_survived(void **state)
 {
     (void)state;
@@ -787,12 +809,13 @@ static void faults_are_survived(void **state)
             struct world *world = new_world();
             struct engine_task_view view;
             bool is_transient = fault == FAKE_LOST || fault == FAKE_LOST_ANSWER ||
-                                fault == FAKE_NONSENSE;
+                                fault == FAKE_NONSENSE || fault == FAKE_BREAK;
 
             open_engine(world);
             fake_docker_fail(world->docker, nth, (enum fake_fault)fault);
-            run(world, "1", MORE("a", ON("b", "START") ",\"portMappings\":[{\"containerPort\":80}]")
-                            "," ONE("b"));
+            run(world, "1",
+                MORE("a",
+                     ON("b", "START") ",\"portMappings\":[{\"containerPort\":80}]") "," ONE("b"));
             run(world, "2", "{\"name\":\"c\",\"image\":\"pullable\",\"essential\":true}");
             fake_loop_pass(world->loop, 60000);
             if (is_transient) { /* nothing was refused */
@@ -837,9 +860,7 @@ static void restarts_anywhere(void **state)
         struct world *world = new_world();
 
         open_engine(world);
-        fake_docker_hold(world->docker, nth % 3 == 0   ? "create"
-                                        : nth % 3 == 1 ? "start"
-                                                       : "stop");
+        fake_docker_hold(world->docker, nth % 3 == 0 ? "create" : nth % 3 == 1 ? "start" : "stop");
         run(world, "1", MORE("a", ON("b", "START")) "," ONE("b"));
         if (nth >= 6)
             stop(world, "1");
@@ -894,6 +915,7 @@ int main(void)
         TEST(clean_up_waits_for_docker),
         TEST(docker_goes_and_comes),
         TEST(a_stopped_container_that_runs_again_is_stopped),
+        TEST(a_start_that_docker_lost),
         TEST(a_restart_starts_nothing_twice),
         TEST(unreported_states_are_reported_after_a_restart),
         TEST(late_acknowledgement),

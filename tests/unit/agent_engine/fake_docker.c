@@ -225,13 +225,16 @@ void fake_docker_rm(struct docker *docker, const char *name)
 /* What calls do */
 
 /* Failures, with the text of Docker where it matters. */
-static const struct docker_failure not_found = {DOCKER_NOT_FOUND, "Error response from daemon: No such "
-                                                                  "container",
+static const struct docker_failure not_found = {DOCKER_NOT_FOUND,
+                                                "Error response from daemon: No such "
+                                                "container",
                                                 0};
 static const struct docker_failure no_image = {DOCKER_NOT_FOUND,
                                                "Error response from daemon: No such image: x", 0};
 static const struct docker_failure conflict = {DOCKER_CONFLICT,
                                                "Error response from daemon: the name is in use", 0};
+static const struct docker_failure broken = {DOCKER_CONFLICT,
+                                             "Error response from daemon: task already exists", 0};
 static const struct docker_failure pull_refused = {
     DOCKER_NOT_FOUND, "Error response from daemon: pull access denied", 0};
 
@@ -251,10 +254,10 @@ static const struct docker_failure *create(struct docker *docker, struct docker_
         container = xcalloc(1, sizeof(*container));
         container->name = str_dup(call->name);
         container->id = str_printf("%064x", ++docker->ids);
-        container->task_arn = str_dup(
-            json_string_value(json_object_get(labels, "com.amazonaws.ecs.task-arn")));
-        container->container_name = str_dup(
-            json_string_value(json_object_get(labels, "com.amazonaws.ecs.container-name")));
+        container->task_arn =
+            str_dup(json_string_value(json_object_get(labels, "com.amazonaws.ecs.task-arn")));
+        container->container_name =
+            str_dup(json_string_value(json_object_get(labels, "com.amazonaws.ecs.container-name")));
         container->body = str_dup(call->body);
         container->state = DOCKER_STATE_CREATED;
         docker->containers[docker->count++] = container;
@@ -270,6 +273,8 @@ static const struct docker_failure *start(struct docker *docker, struct docker_c
 
     if (!container)
         return &not_found;
+    if (container->is_broken)
+        return &broken;
     if (container->state == DOCKER_STATE_RUNNING)
         return NULL;
     container->state = DOCKER_STATE_RUNNING;
@@ -427,6 +432,7 @@ static void finish(void *data)
         [FAKE_LOST_ANSWER] = {DOCKER_UNREACHABLE, "connection lost", true},
         [FAKE_TIMEOUT] = {DOCKER_TIMEOUT, "no answer in time", true},
         [FAKE_NONSENSE] = {DOCKER_MALFORMED, "not JSON", true},
+        [FAKE_BREAK] = {DOCKER_UNREACHABLE, "connection lost", false},
     };
     struct docker_call *call = data;
     struct docker *docker = call->docker;
@@ -442,6 +448,8 @@ static void finish(void *data)
         failure = (struct docker_failure){DOCKER_REFUSED, docker->refusal, 0};
         answer(call, &failure, false);
     } else if (call->is_faulty) {
+        if (call->fault == FAKE_BREAK && call->kind == START && by_handle(docker, call->name))
+            by_handle(docker, call->name)->is_broken = true;
         failure = (struct docker_failure){faults[call->fault].fault, faults[call->fault].message,
                                           call->timeout_ms};
         answer(call, &failure, faults[call->fault].does);
@@ -468,7 +476,7 @@ static struct docker_call *make(struct docker *docker, enum call_kind kind, cons
     }
     if (kind != VERSION && kind != LIST && kind != EVENTS)
         buf_printf(&docker->log, "%s%s %.12s", docker->log.len ? "; " : "", kind_names[kind],
-                   container                     ? container->container_name
+                   container                       ? container->container_name
                    : kind == PULL || kind == IMAGE ? name
                                                    : "-");
     if (kind == EVENTS)
@@ -603,8 +611,8 @@ struct docker_call *docker_create_volume(struct docker *docker, const char *body
                                          docker_volume_fn *done, void *data)
 {
     json_t *json = json_loads(body, 0, NULL);
-    struct docker_call *call = make(
-        docker, VOLUME, json_string_value(json_object_get(json, "Name")), AS_DONE(done), data);
+    struct docker_call *call =
+        make(docker, VOLUME, json_string_value(json_object_get(json, "Name")), AS_DONE(done), data);
 
     call->is_volume_create = true;
     json_decref(json);
@@ -626,8 +634,8 @@ struct docker_call *docker_remove_volume(struct docker *docker, const char *name
     return call;
 }
 
-struct docker_call *docker_events(struct docker *docker, int64_t since_ms, docker_event_fn *on_event,
-                                  docker_done_fn *done, void *data)
+struct docker_call *docker_events(struct docker *docker, int64_t since_ms,
+                                  docker_event_fn *on_event, docker_done_fn *done, void *data)
 {
     struct docker_call *call = make(docker, EVENTS, "", AS_DONE(done), data);
 

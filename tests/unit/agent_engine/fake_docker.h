@@ -1,7 +1,7 @@
 /* fake_docker.h - docker.h over a table in memory, with faults on demand.
  *
- * It keeps what Docker would: containers by name, how often each was started, volumes, images. Calls end
- * one turn after they were made, unless they are held.
+ * It keeps what Docker would: containers by name, how often each was started, volumes, images.
+ * Calls end one turn after they were made, unless they are held.
  */
 #ifndef BERTH_TEST_FAKE_DOCKER_H
 #define BERTH_TEST_FAKE_DOCKER_H
@@ -9,12 +9,13 @@
 #include "agent/docker.h"
 
 enum fake_fault {
-    FAKE_REFUSED,       /* 500, and nothing was done */
-    FAKE_NOT_FOUND,     /* 404, and nothing was done */
-    FAKE_LOST,          /* no answer, and nothing was done */
-    FAKE_LOST_ANSWER,   /* no answer, but it was done */
-    FAKE_TIMEOUT,       /* no answer in time; it was done */
-    FAKE_NONSENSE,      /* it was done, and the answer makes no sense */
+    FAKE_REFUSED,     /* 500, and nothing was done */
+    FAKE_NOT_FOUND,   /* 404, and nothing was done */
+    FAKE_LOST,        /* no answer, and nothing was done */
+    FAKE_LOST_ANSWER, /* no answer, but it was done */
+    FAKE_TIMEOUT,     /* no answer in time; it was done */
+    FAKE_NONSENSE,    /* it was done, and the answer makes no sense */
+    FAKE_BREAK,       /* as FAKE_LOST; a container that was to be started can never be */
     FAKE_FAULT_COUNT
 };
 
@@ -24,7 +25,8 @@ void fake_docker_free(struct docker *docker);
 /* The nth call from now on (1 is the next) meets the fault; events and versions do not count. */
 void fake_docker_fail(struct docker *docker, unsigned nth, enum fake_fault fault);
 bool fake_docker_has_failed(const struct docker *docker);
-/* Every call whose path starts with `kind` ("stop", "pull") fails until told otherwise; NULL: none. */
+/* Every call whose path starts with `kind` ("stop", "pull") fails until told otherwise; NULL: none.
+ */
 void fake_docker_refuse(struct docker *docker, const char *kind, const char *message);
 /* Calls of this kind are not answered until released. */
 void fake_docker_hold(struct docker *docker, const char *kind);
@@ -37,7 +39,8 @@ void fake_docker_add_image(struct docker *docker, const char *reference);
 bool fake_docker_has_volume(const struct docker *docker, const char *prefix);
 
 /* What happens to the container of that name in its task; `tells`: with the events. */
-void fake_docker_exit(struct docker *docker, const char *container, int code, bool is_oom, bool tells);
+void fake_docker_exit(struct docker *docker, const char *container, int code, bool is_oom,
+                      bool tells);
 void fake_docker_health(struct docker *docker, const char *container, const char *health);
 void fake_docker_oom_event(struct docker *docker, const char *container);
 void fake_docker_rm(struct docker *docker, const char *container);
@@ -46,7 +49,7 @@ struct fake_container {
     char *name, *id, *task_arn, *container_name, *body;
     enum docker_state state;
     int exit_code;
-    bool is_oom;
+    bool is_oom, is_broken;
     const char *health;
     unsigned starts, stops;
     int64_t started_at_ms, finished_at_ms;
@@ -55,7 +58,8 @@ struct fake_container {
 struct fake_container *fake_docker_find(struct docker *docker, const char *container);
 size_t fake_docker_count(const struct docker *docker);
 
-/* "create c; start c; ..." since the last time, without version, list and events. Owned by the caller. */
+/* "create c; start c; ..." since the last time, without version, list and events. Owned by the
+ * caller. */
 char *fake_docker_calls(struct docker *docker);
 
 #endif

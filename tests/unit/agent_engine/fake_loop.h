@@ -1,4 +1,5 @@
-/* fake_loop.h - loop.h on a virtual clock: nothing runs until the test says so, and time passes only then. */
+/* fake_loop.h - loop.h on a virtual clock: nothing runs until the test says so, and time passes
+ * only then. */
 #ifndef BERTH_TEST_FAKE_LOOP_H
 #define BERTH_TEST_FAKE_LOOP_H
 

@@ -1,0 +1,312 @@
+/* The pure parts of the task engine: dependencies, admission, reasons, image names, leftovers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "agent/admission.h"
+#include "agent/engine_depend.h"
+#include "agent/engine_leftover.h"
+#include "agent/engine_reason.h"
+#include "agent/image_ref.h"
+#include "base/str.h"
+
+static struct arena arena;
+
+static int drop_arena(void **state)
+{
+    (void)state;
+    arena_done(&arena);
+    return 0;
+}
+
+static struct acs_task *task_of(const char *text)
+{
+    struct acs_task *task = ARENA_NEW(&arena, struct acs_task);
+    json_t *json = json_loads(text, 0, NULL);
+
+    assert_non_null(json);
+    assert_null(acs_decode_task(&arena, json, task));
+    json_decref(json);
+    return task;
+}
+
+#define TASK(containers)                                                                           \
+    "{\"arn\":\"t\",\"desiredStatus\":\"RUNNING\",\"containers\":[" containers "]}"
+#define WAITS(name, target, condition)                                                             \
+    "{\"name\":\"" name "\",\"dependsOn\":[{\"containerName\":\"" target                           \
+    "\",\"condition\":\"" condition "\"}]}"
+
+static void graphs(void **state)
+{
+    static const struct {
+        const char *why, *task;
+        size_t edges; /* 0: refused */
+    } cases[] = {
+        {"a chain",
+         TASK(WAITS("a", "b", "START") "," WAITS("b", "c", "COMPLETE") ",{\"name\":\"c\"}"), 2},
+        {"a circle of three",
+         TASK(WAITS("a", "b", "START") "," WAITS("b", "c", "START") "," WAITS("c", "a", "START")),
+         0},
+        {"itself", TASK(WAITS("a", "a", "START")), 0},
+        {"a link closes the circle",
+         TASK(WAITS("a", "b", "START") ",{\"name\":\"b\",\"links\":[\"a:x\"]}"), 0},
+        {"volumesFrom and link",
+         TASK("{\"name\":\"a\",\"links\":[\"b:x\"],\"volumesFrom\":"
+              "[{\"sourceContainer\":\"b\"}]},{\"name\":\"b\"}"),
+         2},
+        {"unknown condition", TASK(WAITS("a", "b", "READY") ",{\"name\":\"b\"}"), 0},
+        {"healthy without a check", TASK(WAITS("a", "b", "HEALTHY") ",{\"name\":\"b\"}"), 0},
+        {"healthy with one",
+         TASK(WAITS("a", "b", "HEALTHY") ",{\"name\":\"b\",\"healthCheckType\":\"DOCKER\"}"), 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct depend_graph graph = {0};
+        CLEANUP(error_freep)
+        struct error *err = depend_read(&arena, task_of(cases[i].task), &graph);
+
+        if ((err == NULL) != (cases[i].edges > 0) || graph.count != cases[i].edges)
+            fail_msg("%s: %s, %zu edges", cases[i].why, err ? err->message : "accepted",
+                     graph.count);
+    }
+}
+
+static void conditions(void **state)
+{
+    static const struct {
+        const char *why;
+        struct depend_target target;
+        enum depend_condition condition;
+        enum depend_answer answer;
+        int64_t deadline_ms;
+    } cases[] = {
+        {"not made yet", {"t", ENGINE_PULLED}, DEPEND_CREATE, DEPEND_WAIT, 0},
+        {"made", {"t", ENGINE_CREATED}, DEPEND_CREATE, DEPEND_READY, 0},
+        {"made, to be started", {"t", ENGINE_CREATED}, DEPEND_START, DEPEND_WAIT, 0},
+        {"runs", {"t", ENGINE_RUNNING, true}, DEPEND_START, DEPEND_READY, 0},
+        {"ran", {"t", ENGINE_STOPPED, true, true, 1}, DEPEND_START, DEPEND_READY, 0},
+        {"never ran", {"t", ENGINE_STOPPED}, DEPEND_START, DEPEND_NEVER, 0},
+        {"still runs", {"t", ENGINE_RUNNING, true}, DEPEND_COMPLETE, DEPEND_WAIT, 0},
+        {"ended", {"t", ENGINE_STOPPED, true, true, 9}, DEPEND_COMPLETE, DEPEND_READY, 0},
+        {"ended well", {"t", ENGINE_STOPPED, true, true, 0}, DEPEND_SUCCESS, DEPEND_READY, 0},
+        {"ended badly", {"t", ENGINE_STOPPED, true, true, 9}, DEPEND_SUCCESS, DEPEND_NEVER, 0},
+        {"no word yet",
+         {"t", ENGINE_RUNNING, true, .health = "UNKNOWN"},
+         DEPEND_HEALTHY,
+         DEPEND_WAIT,
+         0},
+        {"healthy",
+         {"t", ENGINE_RUNNING, true, .health = "HEALTHY"},
+         DEPEND_HEALTHY,
+         DEPEND_READY,
+         0},
+        {"sick",
+         {"t", ENGINE_RUNNING, true, .health = "UNHEALTHY"},
+         DEPEND_HEALTHY,
+         DEPEND_NEVER,
+         0},
+        {"was healthy",
+         {"t", ENGINE_STOPPED, true, true, 0, "HEALTHY"},
+         DEPEND_HEALTHY,
+         DEPEND_NEVER,
+         0},
+        {"in time",
+         {"t", ENGINE_RUNNING, true, .started_at_ms = 900, .start_timeout_ms = 200},
+         DEPEND_SUCCESS,
+         DEPEND_WAIT,
+         1100},
+        {"too late",
+         {"t", ENGINE_RUNNING, true, .started_at_ms = 700, .start_timeout_ms = 300},
+         DEPEND_COMPLETE,
+         DEPEND_NEVER,
+         0},
+        {"no limit on START",
+         {"t", ENGINE_CREATED, .started_at_ms = 1, .start_timeout_ms = 1},
+         DEPEND_START,
+         DEPEND_WAIT,
+         0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t deadline_ms = -1;
+        const char *why = NULL;
+        enum depend_answer answer =
+            depend_check(&arena, &cases[i].target, cases[i].condition, 1000, &deadline_ms, &why);
+
+        if (answer != cases[i].answer || deadline_ms != cases[i].deadline_ms ||
+            (answer == DEPEND_NEVER) != (why != NULL))
+            fail_msg("%s: %d, deadline %lld, %s", cases[i].why, answer, (long long)deadline_ms,
+                     why);
+    }
+}
+
+/* AP-414 */
+static void needs(void **state)
+{
+    struct admission_need need = admission_need_of(
+        &arena,
+        task_of(TASK("{\"name\":\"a\",\"cpu\":100,\"memory\":64,\"portMappings\":["
+                     "{\"containerPort\":80,\"hostPort\":8080},{\"containerPort\":81},"
+                     "{\"containerPort\":53,\"hostPort\":53,\"protocol\":\"udp\"}]},"
+                     "{\"name\":\"b\",\"cpu\":28,\"memory\":64,\"dockerConfig\":{\"hostConfig\":"
+                     "\"{\\\"MemoryReservation\\\":8388608}\"}}")));
+    struct acs_task *limited = task_of(TASK("{\"name\":\"a\",\"cpu\":100,\"memory\":64}"));
+
+    (void)state;
+    assert_int_equal(need.cpu_units, 128);
+    assert_int_equal(need.memory_mib, 72);
+    assert_int_equal(need.port_count, 2);
+    assert_int_equal(need.ports[0].port, 8080);
+    assert_true(need.ports[1].is_udp);
+    SET(limited, cpu, 0.25);
+    SET(limited, memory, 512);
+    need = admission_need_of(&arena, limited);
+    assert_int_equal(need.cpu_units, 256);
+    assert_int_equal(need.memory_mib, 512);
+}
+
+static void what_is_taken_comes_back(void **state)
+{
+    static const struct admission_port ports[] = {{80, false}, {65535, true}};
+    static const struct admission_need need = {100, 10, ports, 2};
+    struct admission admission = {.cpu_total = 150, .memory_total = 100};
+
+    (void)state;
+    assert_true(admission_fits(&admission, &need));
+    admission_take(&admission, &need);
+    assert_false(admission_fits(&admission, &need));
+    assert_true(admission_is_possible(&admission, &need));
+    admission_give(&admission, &need);
+    assert_true(admission_fits(&admission, &need));
+    admission.cpu_total = 99;
+    assert_false(admission_is_possible(&admission, &need));
+}
+
+static void durations(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {0, "0s"},        {15, "15ms"},        {1000, "1s"},
+        {1500, "1.5s"},   {1005, "1.005s"},    {60000, "1m0s"},
+        {240000, "4m0s"}, {7200000, "2h0m0s"}, {3661020, "1h1m1.02s"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[DURATION_SIZE];
+
+        engine_format_duration(cases[i].ms, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void long_reasons_are_cut(void **state)
+{
+    char message[3000];
+    const struct docker_failure failure = {DOCKER_REFUSED, message, 0};
+    CLEANUP(str_freep) char *reason = NULL;
+
+    (void)state;
+    memset(message, 'x', sizeof(message) - 1);
+    message[sizeof(message) - 1] = '\0';
+    for (size_t i = 900; i < 1200; i += 2)
+        memcpy(message + i, "\xc3\xa9", 2);
+    reason = engine_reason("E", "started", &failure);
+    assert_true(strlen(reason) <= REASON_MAX);
+    assert_int_not_equal((unsigned char)reason[strlen(reason) - 1], 0xc3);
+}
+
+static void image_names(void **state)
+{
+    static const struct {
+        const char *text, *name, *tag; /* NULL: refused */
+    } cases[] = {
+        {"busybox", "busybox", "latest"},
+        {"busybox:1.36", "busybox", "1.36"},
+        {"r:5000/a/b", "r:5000/a/b", "latest"},
+        {"r:5000/a/b:c", "r:5000/a/b", "c"},
+        {"a/b@sha256:00ff", "a/b", "sha256:00ff"},
+        {"a:t@sha256:00ff", "a:t", "sha256:00ff"},
+        {"", NULL, NULL},
+        {":x", NULL, NULL},
+        {"a:", NULL, NULL},
+        {"a@", NULL, NULL},
+        {"a b", NULL, NULL},
+        {"a/", NULL, NULL},
+        {"a?fromSrc=x", NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct image_ref ref = {0};
+
+        if (image_ref_parse(&arena, cases[i].text, &ref) != (cases[i].name != NULL))
+            fail_msg("%s", cases[i].text);
+        if (!cases[i].name)
+            continue;
+        assert_string_equal(ref.name, cases[i].name);
+        assert_string_equal(ref.tag, cases[i].tag);
+    }
+}
+
+static void write_process(const char *proc, const char *pid, const char *cgroup, const char *comm)
+{
+    const char *const files[][2] = {{"cgroup", cgroup}, {"comm", comm}};
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", proc, pid);
+    mkdir(path, 0700);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/%s/%s", proc, pid, files[i][0]);
+        file = fopen(path, "w");
+        assert_non_null(file);
+        fputs(files[i][1], file);
+        fclose(file);
+    }
+}
+
+static void leftovers(void **state)
+{
+#define ID(digit)   digit digit digit digit
+#define ID64(digit) ID(ID(ID(digit)))
+    char proc[] = "/tmp/berth-proc-XXXXXX";
+    CLEANUP(str_freep) char *command = NULL;
+
+    (void)state;
+    assert_non_null(mkdtemp(proc));
+    write_process(proc, "100", "0::/system.slice/docker-" ID64("a") ".scope\n", "sh\n");
+    write_process(proc, "101", "4:memory:/docker/" ID64("b") "\n", "runc:[2:INIT]\n");
+    write_process(proc, "102", "0::/user.slice\n", "bash\n");
+    write_process(proc, "self", "0::/docker/" ID64("c") "\n", "sh\n");
+    assert_true(engine_leftover_runs(proc, ID64("a"), false));
+    assert_false(engine_leftover_runs(proc, ID64("b"), false)); /* has not become the process yet */
+    assert_false(engine_leftover_runs(proc, ID64("c"), false));
+    assert_false(engine_leftover_runs(proc, "", false));
+    command = str_printf("rm -r %s", proc);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(graphs),      cmocka_unit_test(conditions),
+        cmocka_unit_test(needs),       cmocka_unit_test(what_is_taken_comes_back),
+        cmocka_unit_test(durations),   cmocka_unit_test(long_reasons_are_cut),
+        cmocka_unit_test(image_names), cmocka_unit_test(leftovers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, drop_arena);
+}
