@@ -338,6 +338,7 @@ static struct error *run(struct up *up)
 
     TRY(data_dir_make(up->data));
     TRY(data_dir_lock(up->data, "up.lock", what));
+    signal(SIGINT, SIG_DFL); /* a shell's background job comes with it ignored */
     sigemptyset(&up->signals);
     sigaddset(&up->signals, SIGINT);
     sigaddset(&up->signals, SIGTERM);
