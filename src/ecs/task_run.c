@@ -108,18 +108,21 @@ static struct error *find_places(struct task_launch *launch, const struct ecs_ru
                       ret);
 }
 
-/* API-051: one failure for each host that was looked at and passed over. */
+/* API-051: one failure for each host that was looked at and passed over; the detail names an
+ * attribute that is missing there. */
 static void answer_failures(const struct task_launch *launch, const struct plan *plan,
                             struct ecs_failures *ret)
 {
     struct call *call = launch->call;
 
     SET_LIST(call->arena, ret, plan->refusal_count);
-    for (size_t i = 0; i < plan->refusal_count; i++)
+    for (size_t i = 0; i < plan->refusal_count; i++) {
         ret->items[i] =
             failure_of(arn_container_instance(call->arena, call_scope(call), launch->cluster->name,
                                               &plan->refusals[i].host),
                        plan->refusals[i].reason);
+        ret->items[i].detail = plan->refusals[i].detail;
+    }
 }
 
 struct error *api_run_task(struct call *call, const struct ecs_run_task_request *in,

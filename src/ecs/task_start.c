@@ -22,9 +22,9 @@ static bool is_repeated(const struct id *ids, size_t index)
     return false;
 }
 
-/* Why no task can go there; NULL: one can. */
+/* Why no task can go there; a failure without a reason: one can. */
 static struct error *refusal_of(const struct task_launch *launch, const struct id *id,
-                                const char **ret_reason)
+                                struct ecs_failure *ret)
 {
     struct call *call = launch->call;
     const char *cluster = launch->cluster->name;
@@ -38,16 +38,18 @@ static struct error *refusal_of(const struct task_launch *launch, const struct i
     CLEANUP(launch_demand_done) struct demand demand = {0};
     struct plan plan = {0};
 
-    *ret_reason = NULL;
+    *ret = failure_of(arn_container_instance(call->arena, call_scope(call), cluster, id), NULL);
     if (!instance || instance->status == INSTANCE_INACTIVE) {
-        *ret_reason = instance ? "INACTIVE" : "MISSING";
+        ret->reason = instance ? "INACTIVE" : "MISSING";
         return NULL;
     }
     launch_demand(call->arena, &launch->recipe, launch->group, &rules, &demand);
     TRY(plan_place(call->arena, control_fleet(ecs_of(call)->control, call_scope(call), cluster),
                    &demand, 1, call->rng, &plan));
-    if (!plan.placed_count)
-        *ret_reason = plan.refusal_count ? plan.refusals[0].reason : "MISSING";
+    if (!plan.placed_count) {
+        ret->reason = plan.refusal_count ? plan.refusals[0].reason : "MISSING";
+        ret->detail = plan.refusal_count ? plan.refusals[0].detail : NULL;
+    }
     return NULL;
 }
 
@@ -79,7 +81,7 @@ struct error *api_start_task(struct call *call, const struct ecs_start_task_requ
 {
     size_t count = in->container_instances.count;
     struct id *ids = ARENA_ARRAY(call->arena, struct id, count);
-    const char **reasons = ARENA_ARRAY(call->arena, const char *, count);
+    struct ecs_failure *failures = ARENA_ARRAY(call->arena, struct ecs_failure, count);
     struct task_launch launch;
     struct id task_id;
 
@@ -87,7 +89,7 @@ struct error *api_start_task(struct call *call, const struct ecs_start_task_requ
     for (size_t i = 0; i < count; i++) {
         TRY(names_instance_id(call, launch.cluster->name, in->container_instances.items[i],
                               &ids[i]));
-        TRY(refusal_of(&launch, &ids[i], &reasons[i]));
+        TRY(refusal_of(&launch, &ids[i], &failures[i]));
     }
     SET_LIST(call->arena, &out->tasks, count);
     SET_LIST(call->arena, &out->failures, count);
@@ -96,11 +98,8 @@ struct error *api_start_task(struct call *call, const struct ecs_start_task_requ
     for (size_t i = 0; i < count; i++) {
         if (is_repeated(ids, i))
             continue;
-        if (reasons[i]) {
-            out->failures.items[out->failures.count++] =
-                failure_of(arn_container_instance(call->arena, call_scope(call),
-                                                  launch.cluster->name, &ids[i]),
-                           reasons[i]);
+        if (failures[i].reason) {
+            out->failures.items[out->failures.count++] = failures[i];
             continue;
         }
         launch.order.launch_type = launch_type_on(&launch, &ids[i]);
