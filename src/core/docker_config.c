@@ -230,11 +230,14 @@ static void add_extra_hosts(struct buf *buf, const struct ecs_host_entry_list *h
 }
 
 char *docker_host_config_text(struct arena *arena, const struct ecs_container_definition *container,
-                              int32_t memory_mib, int32_t memory_reservation_mib)
+                              const char *network_mode, int32_t memory_mib,
+                              int32_t memory_reservation_mib)
 {
     CLEANUP(buf_done) struct buf buf = {0};
 
     buf_add_char(&buf, '{');
+    if (network_mode)
+        add_string(&buf, "NetworkMode", network_mode);
     add_true(&buf, "Privileged", container->privileged);
     add_true(&buf, "ReadonlyRootfs", container->readonly_root_filesystem);
     add_strings(&buf, "Dns", &container->dns_servers);

@@ -290,6 +290,14 @@ static const struct container *container_of_task(const struct task *task, const 
     return NULL;
 }
 
+/* What HostConfig says of the network: agents of 2023 read the task's networkMode for awsvpc only. */
+static const char *docker_network_mode(enum network_mode mode)
+{
+    if (mode == NETWORK_MODE_HOST)
+        return "host";
+    return mode == NETWORK_MODE_NONE ? "none" : NULL;
+}
+
 static void build_container(struct arena *arena, const struct scope *scope, const struct task *task,
                             const struct task_definition *definition,
                             const struct ecs_task_definition *document,
@@ -328,7 +336,8 @@ static void build_container(struct arena *arena, const struct scope *scope, cons
     to->docker_config = ARENA_NEW(arena, struct acs_docker_config);
     to->docker_config->version = DOCKER_API_VERSION;
     to->docker_config->config = docker_config_text(arena, from);
-    to->docker_config->host_config = docker_host_config_text(arena, from, memory, reservation);
+    to->docker_config->host_config = docker_host_config_text(
+        arena, from, docker_network_mode(definition->network_mode), memory, reservation);
     if (from->health_check)
         to->health_check_type = "docker"; /* AP-305: always with Healthcheck in config */
     if (log && log->log_driver == ECS_LOG_DRIVER_AWSLOGS && document->execution_role_arn)

@@ -73,15 +73,8 @@ def wait(ecs, cluster, arn, status, timeout=60):
 
 
 def start(ecs, cluster, definition):
-    """A task that is RUNNING. Docker may pick a host port that another engine on this machine has just taken."""
-    for _ in range(6):
-        arn, = run(ecs, cluster, definition)
-        task = eventually(lambda: (lambda t: t if t["lastStatus"] in ("RUNNING", "STOPPED") else None)(task_of(ecs, cluster, arn)), 60)
-        if task["lastStatus"] == "RUNNING":
-            return arn, task
-        reasons = " ".join(c.get("reason", "") for c in task["containers"])
-        assert "userland proxy" in reasons, (task.get("stoppedReason"), reasons)
-    raise AssertionError("no free host port")
+    arn, = run(ecs, cluster, definition)
+    return arn, wait(ecs, cluster, arn, "RUNNING")
 
 
 def instance_of(ecs, cluster):
@@ -145,6 +138,15 @@ def test_two_containers_and_a_dynamic_port(ecs, cluster, agent, docker):
     assert exit_codes(task) == {"web": 3, "side": 4}
     assert task["stopCode"] == "UserInitiated" and task["stoppedReason"] == "enough"
     assert instance_of(ecs, cluster)["runningTasksCount"] == 0
+
+
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_network_modes(ecs, cluster, agent, docker, mode):
+    """AP-303: agents of 2023 find these two in HostConfig only."""
+    definition = dict(shell("trap 'exit 0' TERM; sleep 1000 & wait", family="net"), networkMode=mode)
+    arn, _ = start(ecs, cluster, definition)
+    made, = docker.containers("label=com.amazonaws.ecs.task-arn=" + arn)
+    assert made["HostConfig"]["NetworkMode"] == mode
 
 
 def test_exits_and_failures(ecs, cluster, agent):

@@ -1,7 +1,8 @@
 """The official amazon-ecs-agent, beside ours: its process, and a network namespace to run it in.
 
 Its introspection and metadata ports (51678, 51679) are fixed and may be held on this host, so it lives in a namespace
-of its own, joined to ours by a veth pair; the server listens on our end. Docker is reached by its Unix socket."""
+of its own, joined to ours by a veth pair; the server listens on our end. Docker is reached by its Unix socket. The
+agent picks dynamic host ports by trying them where it lives, so each gets a range that is free in ours."""
 import json
 import os
 import socket
@@ -28,6 +29,8 @@ class Namespace:
         stem, last = base.rsplit(".", 1)
         self.here, self.there = "%s.%d" % (stem, int(last) + 1), "%s.%d" % (stem, int(last) + 2)
 
+        self.next_port = 20000 + number % 10 * 1000  # below Linux's own dynamic ones
+
     def open(self):
         ip("netns", "add", self.name)
         try:
@@ -45,6 +48,10 @@ class Namespace:
     def close(self):
         ip("link", "del", self.link, check=False)
         ip("netns", "del", self.name, check=False)
+
+    def take_ports(self, count=40):
+        self.next_port += count
+        return self.next_port - count, self.next_port - 1
 
     def get(self, url):
         """What an HTTP server inside answers, as JSON; None if none does."""
@@ -65,7 +72,7 @@ class OfficialAgent(Program):
             "ECS_AUDIT_LOGFILE_DISABLED": "true", "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
             "ECS_ENABLE_TASK_CPU_MEM_LIMIT": "false", "ECS_CONTAINER_STOP_TIMEOUT": "5s",
             "ECS_CONTAINER_INSTANCE_TAGS": "{}", "ECS_INSTANCE_ATTRIBUTES": '{"rack": "r1"}',
-            "ECS_LOGLEVEL": "debug",
+            "ECS_LOGLEVEL": "debug", "ECS_DYNAMIC_HOST_PORT_RANGE": "%d-%d" % namespace.take_ports(),
             "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "DOCKER_HOST": docker_host,
         }

@@ -209,6 +209,9 @@ static void port_mappings_depend_on_the_network_mode(void **state)
     made_done(&made);
     make(&made, NETWORK_MODE_HOST, NULL);
     assert_int_equal(made.out.containers.items[0].port_mappings.items[0].host_port, 80);
+    /* Agents of 2023 look for it nowhere else (AP-303). */
+    assert_non_null(strstr(made.out.containers.items[0].docker_config->host_config,
+                           "\"NetworkMode\":\"host\""));
     made_done(&made);
 }
 
