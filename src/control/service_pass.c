@@ -53,16 +53,22 @@ static bool is_of_memory(struct service_memory *memory, const struct task *task)
 
     if (order > 0) {
         snprintf(memory->deployment, sizeof(memory->deployment), "%s", task->deployment);
-        memory->failed = 0;
+        memory->failed = memory->failed_waves = 0;
         memory->has_started = false;
     }
     return order >= 0;
 }
 
-void service_memory_failed(struct service_memory *memory, const struct task *task)
+void service_memory_failed(struct service_memory *memory, const struct task *task, int64_t now_ms)
 {
-    if (is_of_memory(memory, task))
-        memory->failed++;
+    if (!is_of_memory(memory, task))
+        return;
+    memory->failed++;
+    /* A hundred tasks launched together that fail are one reason to wait, not a hundred. */
+    if (task->created_at_ms <= memory->wave_ms)
+        return;
+    memory->failed_waves++;
+    memory->wave_ms = now_ms;
 }
 
 void service_memory_started(struct service_memory *memory, const struct task *task)
@@ -292,19 +298,20 @@ static struct deployment *edit_primary(struct pass *pass)
     return NULL;
 }
 
-static void note_failures(struct pass *pass, int32_t failed)
+static void note_failures(struct pass *pass)
 {
     struct service *service = edit_service(pass);
     struct deployment *primary = edit_primary(pass);
     int64_t wait_ms;
 
-    service->failures_in_row += failed;
+    service->failures_in_row += pass->memory->failed_waves;
     if (primary) {
-        primary->failed_tasks += failed;
+        primary->failed_tasks += pass->memory->failed;
         primary->updated_at_ms = pass->now_ms;
     }
     wait_ms = service_backoff_ms(service->failures_in_row);
-    service->launch_after_ms = wait_ms ? pass->now_ms + wait_ms : 0;
+    if (wait_ms && pass->memory->failed_waves)
+        service->launch_after_ms = pass->now_ms + wait_ms;
     if (wait_ms)
         tell(pass, key_impaired, event_start_impaired(&pass->arena, service->name)); /* SC-342 */
 }
@@ -332,8 +339,8 @@ static void take_in_memory(struct pass *pass)
     if (is_current && pass->memory->has_started)
         note_start(pass);
     else if (is_current && pass->memory->failed)
-        note_failures(pass, pass->memory->failed);
-    pass->memory->failed = 0;
+        note_failures(pass);
+    pass->memory->failed = pass->memory->failed_waves = 0;
     pass->memory->has_started = false;
 }
 

@@ -179,7 +179,7 @@ static void remember(struct service_watch *one, const struct task *task,
         return;
     if (task->last_status == TASK_STOPPED && !task->started_at_ms &&
         task->stop_code == STOP_CODE_TASK_FAILED_TO_START)
-        service_memory_failed(&one->memory, task);
+        service_memory_failed(&one->memory, task, control_wall_ms(one->services->control));
     else if (task->started_at_ms)
         service_memory_started(&one->memory, task);
 }
