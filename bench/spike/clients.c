@@ -231,6 +231,21 @@ static unsigned descriptors(const char *pid)
     return count;
 }
 
+/* CPU time of a process so far. */
+static double cpu_s(const char *pid)
+{
+    char path[64];
+    unsigned long user = 0, system = 0;
+
+    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file || fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                        &system) != 2)
+        die("the server's CPU time");
+    fclose(file);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 7) {
@@ -241,7 +256,7 @@ int main(int argc, char **argv)
         idle = atoi(argv[4]);
     double seconds = atof(argv[5]);
     int epoll = epoll_create1(0);
-    struct client **clients = xcalloc((size_t)connections, sizeof(*clients));
+    struct client **clients = xcalloc((size_t)connections + 1, sizeof(*clients));
 
     spike_raise_limits();
     signal(SIGPIPE, SIG_IGN);
@@ -266,12 +281,16 @@ int main(int argc, char **argv)
     run_for(epoll, 1); /* warm */
     is_counting = true;
     int64_t start_us = now_us();
+    double start_cpu_s = cpu_s(argv[6]);
     run_for(epoll, seconds);
     double took_s = (double)(now_us() - start_us) / 1e6;
-    if (latency_count == 0)
+    double used_s = cpu_s(argv[6]) - start_cpu_s;
+    if (connections > 0 && latency_count == 0)
         die("no answer");
     qsort(latencies, latency_count, sizeof(*latencies), compare);
-    printf("%.0f %u %u %u %u\n", (double)latency_count / took_s, latencies[latency_count / 2],
-           latencies[latency_count * 99 / 100], resident_mib(argv[6]), descriptors(argv[6]));
+    printf("%.0f %u %u %u %u %.1f %.1f\n", (double)latency_count / took_s,
+           latencies[latency_count / 2], latencies[latency_count * 99 / 100], resident_mib(argv[6]),
+           descriptors(argv[6]), used_s / took_s * 100,
+           latency_count ? used_s / (double)latency_count * 1e6 : 0);
     return 0;
 }
