@@ -5,9 +5,9 @@
  *                   |            +-> WEBSOCKET -> LINGERING
  *                   +-> LINGERING (refused)
  *
- * http_server.c owns connections, reads requests and moves bytes; http_exchange.c answers;
- * ws_server.c speaks WebSocket. Answers only append to `out` and ask for a flush: a connection is
- * closed by its own events, never inside a caller's call.
+ * http_server.c accepts connections; http_conn.c reads requests and moves bytes; http_exchange.c
+ * answers; ws_server.c speaks WebSocket. Answers only append to `out` and ask for a flush: a
+ * connection is closed by its own events, never inside a caller's call.
  */
 #ifndef BERTH_NET_HTTP_CONN_H
 #define BERTH_NET_HTTP_CONN_H
@@ -118,9 +118,18 @@ struct http_exchange {
 };
 
 /* http_server.c */
+/* A closing server is done once it has no connection left. */
+void http_server_conn_gone(struct http_server *server);
+const char *http_server_date(struct http_server *server);
+
+/* http_conn.c */
+/* Takes `fd`. */
+void http_conn_new(struct http_server *server, int fd, const struct sockaddr_storage *address,
+                   bool is_refused);
+/* At once; tells the handler. Not from inside a caller's call. */
+void http_conn_close(struct http_conn *conn);
 void http_conn_ask_flush(struct http_conn *conn);
 void http_conn_set_due(struct http_conn *conn, int64_t after_ms);
-const char *http_server_date(struct http_server *server);
 /* Sends what is left, then ends the connection. */
 void http_conn_linger(struct http_conn *conn, bool must_drain);
 
