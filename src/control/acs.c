@@ -134,18 +134,15 @@ static struct error *build_task(struct arena *arena, const struct acs *acs,
                                 struct acs_task *ret)
 {
     const struct session *session = &acs->session;
-    const struct task_definition *definition;
+    const struct payload_source *source;
 
     if (parcel->desired == TASK_STOPPED) {
         payload_build_stop(arena, session->scope, task, ret);
         return NULL;
     }
-    definition = state_task_definition(session->control->state, session->scope, task->family,
-                                       task->revision);
-    if (!definition)
-        return error_new(API_SERVER, "Task definition %s:%" PRId32 " is gone.", task->family,
-                         task->revision);
-    return payload_build(arena, session->scope, task, definition, "RUNNING", ret);
+    TRY(payloads_source(session->control->payloads, session->scope, task->family, task->revision,
+                        &source));
+    return payload_build(arena, session->scope, task, source, ret);
 }
 
 /* False if there is nothing to be told any more. */

@@ -25,6 +25,7 @@ static void on_reset(void *data)
 {
     struct control *control = data;
 
+    payloads_forget(control->payloads);
     fleets_reset(control->fleets);
     sessions_reset(control->sessions);
     task_lives_reset(control->tasks);
@@ -41,6 +42,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->options = *options;
     control->started_mono_ms = clock_mono_ms(state_clock(state));
     control->signatures = sigv4_cache_new();
+    control->payloads = payloads_new(state);
     control->fleets = fleets_new(state);
     control->sessions = sessions_new(control);
     control->tasks = task_lives_new(control);
@@ -62,6 +64,7 @@ static void on_sessions_closed(void *data)
     sessions_free(control->sessions);
     fleets_free(control->fleets);
     sigv4_cache_free(control->signatures);
+    payloads_free(control->payloads);
     free(control);
     if (closed)
         closed(closed_data);

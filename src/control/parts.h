@@ -12,6 +12,7 @@
 
 #include "control/control.h"
 #include "control/fleets.h"
+#include "control/payloads.h"
 #include "net/sigv4.h"
 
 struct sessions;
@@ -24,6 +25,7 @@ struct control {
     struct control_options options;
     int64_t started_mono_ms;        /* when this server began to lead */
     struct sigv4_cache *signatures; /* of telemetry frames */
+    struct payloads *payloads;
     struct fleets *fleets;
     struct sessions *sessions;
     struct task_lives *tasks;

@@ -290,7 +290,8 @@ static const struct container *container_of_task(const struct task *task, const 
     return NULL;
 }
 
-/* What HostConfig says of the network: agents of 2023 read the task's networkMode for awsvpc only. */
+/* What HostConfig says of the network: agents of 2023 read the task's networkMode for awsvpc only.
+ */
 static const char *docker_network_mode(enum network_mode mode)
 {
     if (mode == NETWORK_MODE_HOST)
@@ -298,13 +299,13 @@ static const char *docker_network_mode(enum network_mode mode)
     return mode == NETWORK_MODE_NONE ? "none" : NULL;
 }
 
-static void build_container(struct arena *arena, const struct scope *scope, const struct task *task,
-                            const struct task_definition *definition,
-                            const struct ecs_task_definition *document,
+/* All but what is the task's own. */
+static void build_container(struct arena *arena, const struct scope *scope,
+                            const struct payload_source *source,
                             const struct ecs_container_definition *from,
                             const struct ecs_container_override *over, struct acs_container *to)
 {
-    const struct container *record = container_of_task(task, from->name);
+    const struct ecs_task_definition *document = source->document;
     const struct ecs_log_configuration *log = from->log_configuration;
     bool has_cpu = over && over->has_cpu, has_memory = over && over->has_memory;
     int32_t memory = has_memory ? over->memory : from->memory;
@@ -328,7 +329,7 @@ static void build_container(struct arena *arena, const struct scope *scope, cons
                                                                    : &from->environment_files,
                             to);
     build_secrets(arena, scope, from, to);
-    build_ports(arena, from, definition->network_mode, to);
+    build_ports(arena, from, source->network_mode, to);
     build_mounts(arena, from, to);
     build_order(arena, from, to);
     build_registry(arena, scope, from, document->execution_role_arn != NULL, to);
@@ -337,11 +338,18 @@ static void build_container(struct arena *arena, const struct scope *scope, cons
     to->docker_config->version = DOCKER_API_VERSION;
     to->docker_config->config = docker_config_text(arena, from);
     to->docker_config->host_config = docker_host_config_text(
-        arena, from, docker_network_mode(definition->network_mode), memory, reservation);
+        arena, from, docker_network_mode(source->network_mode), memory, reservation);
     if (from->health_check)
         to->health_check_type = "docker"; /* AP-305: always with Healthcheck in config */
     if (log && log->log_driver == ECS_LOG_DRIVER_AWSLOGS && document->execution_role_arn)
         to->logs_auth_strategy = "ExecutionRole";
+}
+
+static void finish_container(struct arena *arena, const struct scope *scope,
+                             const struct task *task, struct acs_container *to)
+{
+    const struct container *record = container_of_task(task, to->name);
+
     if (task->enable_execute_command) {
         SET_LIST(arena, &to->managed_agents, 1);
         to->managed_agents.items[0].name = "ExecuteCommandAgent";
@@ -445,38 +453,78 @@ static void build_proxy(struct arena *arena, const struct ecs_proxy_configuratio
 static void build_identity(struct arena *arena, const struct scope *scope, const struct task *task,
                            const char *desired_status, struct acs_task *to)
 {
-    *to = (struct acs_task){
-        .arn = arn_task(arena, scope, task->cluster, &task->id),
-        .task_cluster_arn = arn_cluster(arena, scope, task->cluster),
-        .desired_status = desired_status,
-        .family = task->family,
-        .version = arena_printf(arena, "%" PRId32, task->revision),
-    };
+    to->arn = arn_task(arena, scope, task->cluster, &task->id);
+    to->task_cluster_arn = arn_cluster(arena, scope, task->cluster);
+    to->desired_status = desired_status;
+    to->family = task->family;
+    to->version = arena_printf(arena, "%" PRId32, task->revision);
 }
 
 void payload_build_stop(struct arena *arena, const struct scope *scope, const struct task *task,
                         struct acs_task *ret)
 {
+    *ret = (struct acs_task){0};
     build_identity(arena, scope, task, "STOPPED", ret);
     ret->containers.is_set = true;
 }
 
-struct error *payload_build(struct arena *arena, const struct scope *scope, const struct task *task,
-                            const struct task_definition *definition, const char *desired_status,
-                            struct acs_task *ret)
+struct error *payload_source_read(struct arena *arena, const struct scope *scope,
+                                  const struct task_definition *definition,
+                                  struct payload_source *ret)
 {
-    struct ecs_task_definition document = {0};
+    struct ecs_task_definition *document = ARENA_NEW(arena, struct ecs_task_definition);
+    struct payload_source source = {.network_mode = definition->network_mode, .document = document};
+    struct acs_task *common = &source.common;
+
+    TRY(read_definition(arena, definition, document));
+    common->task_definition_account_id = scope->account;
+    common->network_mode = network_mode_text(definition->network_mode);
+    common->pid_mode = ecs_pid_mode_name(document->pid_mode);
+    common->ipc_mode = ecs_ipc_mode_name(document->ipc_mode);
+    build_proxy(arena, document->proxy_configuration, common);
+    if (document->enable_fault_injection)
+        SET(common, enable_fault_injection, true);
+    SET_LIST(arena, &common->containers, document->container_definitions.count);
+    for (size_t i = 0; i < document->container_definitions.count; i++)
+        build_container(arena, scope, &source, &document->container_definitions.items[i], NULL,
+                        &common->containers.items[i]);
+    if (document->volumes.count)
+        SET_LIST(arena, &common->volumes, document->volumes.count);
+    for (size_t i = 0; i < document->volumes.count; i++)
+        build_volume(arena, &document->volumes.items[i], &common->volumes.items[i]);
+    *ret = source;
+    return NULL;
+}
+
+/* What is overridden is built again; the rest is the same for all tasks. */
+static void build_containers(struct arena *arena, const struct scope *scope,
+                             const struct task *task, const struct payload_source *source,
+                             const struct ecs_task_override *overrides, struct acs_task *to)
+{
+    const struct acs_containers *common = &source->common.containers;
+
+    SET_LIST(arena, &to->containers, common->count);
+    for (size_t i = 0; i < common->count; i++) {
+        const struct ecs_container_override *over = override_of(overrides, common->items[i].name);
+
+        if (over)
+            build_container(arena, scope, source, &source->document->container_definitions.items[i],
+                            over, &to->containers.items[i]);
+        else
+            to->containers.items[i] = common->items[i];
+        finish_container(arena, scope, task, &to->containers.items[i]);
+    }
+}
+
+struct error *payload_build(struct arena *arena, const struct scope *scope, const struct task *task,
+                            const struct payload_source *source, struct acs_task *ret)
+{
     struct ecs_task_override overrides;
-    struct acs_task out;
+    struct acs_task out = source->common;
     int32_t size;
 
-    TRY(read_definition(arena, definition, &document));
     TRY(read_overrides(arena, task, &overrides));
-    build_identity(arena, scope, task, desired_status, &out);
-    out.task_definition_account_id = scope->account;
-    out.network_mode = network_mode_text(definition->network_mode);
-    out.pid_mode = ecs_pid_mode_name(document.pid_mode);
-    out.ipc_mode = ecs_ipc_mode_name(document.ipc_mode);
+    build_identity(arena, scope, task, "RUNNING", &out);
     out.launch_type =
         task->launch_type == LAUNCH_TYPE_NONE ? "EC2" : launch_type_name(task->launch_type);
     out.service_name = task->service;
@@ -485,20 +533,7 @@ struct error *payload_build(struct arena *arena, const struct scope *scope, cons
         SET(&out, cpu, size / CPU_UNITS_PER_CORE);
     if (task->task_memory && task_size_parse_memory(task->task_memory, &size))
         SET(&out, memory, size);
-    build_proxy(arena, document.proxy_configuration, &out);
-    if (document.enable_fault_injection)
-        SET(&out, enable_fault_injection, true);
-    SET_LIST(arena, &out.containers, document.container_definitions.count);
-    for (size_t i = 0; i < document.container_definitions.count; i++) {
-        const struct ecs_container_definition *from = &document.container_definitions.items[i];
-
-        build_container(arena, scope, task, definition, &document, from,
-                        override_of(&overrides, from->name), &out.containers.items[i]);
-    }
-    if (document.volumes.count)
-        SET_LIST(arena, &out.volumes, document.volumes.count);
-    for (size_t i = 0; i < document.volumes.count; i++)
-        build_volume(arena, &document.volumes.items[i], &out.volumes.items[i]);
+    build_containers(arena, scope, task, source, &overrides, &out);
     *ret = out;
     return NULL;
 }

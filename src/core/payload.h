@@ -12,14 +12,27 @@
 #include "base/arn.h"
 #include "base/error.h"
 #include "gen/agent_types.h"
+#include "gen/ecs_types.h"
 #include "gen/records.h"
 
-/* `desired_status` is RUNNING or STOPPED (AP-222). Everything is from the arena or lent by the
- * records. Fails (API_SERVER) only on a stored document that is damaged. */
+/* A task definition as payloads need it: read once, it serves all its tasks. Belongs to the arena
+ * it was read into and lends nothing from the record; a definition never changes, so it may be
+ * kept. */
+struct payload_source {
+    enum network_mode network_mode;
+    const struct ecs_task_definition *document;
+    struct acs_task common; /* the task without what is each one's own */
+};
+/* Fails (API_SERVER) only on a stored document that is damaged. */
+MUST_USE struct error *payload_source_read(struct arena *arena, const struct scope *scope,
+                                           const struct task_definition *definition,
+                                           struct payload_source *ret);
+
+/* A task to be run. Everything is from the arena or lent by the task and the source. Fails
+ * (API_SERVER) only on damaged overrides. */
 MUST_USE struct error *payload_build(struct arena *arena, const struct scope *scope,
-                                     const struct task *task,
-                                     const struct task_definition *definition,
-                                     const char *desired_status, struct acs_task *ret);
+                                     const struct task *task, const struct payload_source *source,
+                                     struct acs_task *ret);
 
 /* What a stop needs: the task without its containers, which the agent knows (AP-222). */
 void payload_build_stop(struct arena *arena, const struct scope *scope, const struct task *task,

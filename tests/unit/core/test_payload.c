@@ -45,6 +45,7 @@ struct made {
     struct arena arena;
     struct task *task;
     struct task_definition *definition;
+    struct payload_source source;
     struct acs_task out;
 };
 
@@ -77,8 +78,8 @@ static void make(struct made *made, enum network_mode mode, const char *override
     container_set_name(&containers[0], "app");
     containers[1].id = (struct id){{2}};
     container_set_name(&containers[1], "side");
-    assert_null(
-        payload_build(&made->arena, &scope, made->task, made->definition, "RUNNING", &made->out));
+    assert_null(payload_source_read(&made->arena, &scope, made->definition, &made->source));
+    assert_null(payload_build(&made->arena, &scope, made->task, &made->source, &made->out));
 }
 
 static void made_done(struct made *made)
@@ -246,7 +247,7 @@ static void a_damaged_document_is_our_fault(void **state)
     (void)state;
     make(&made, NETWORK_MODE_BRIDGE, NULL);
     task_definition_set_document(made.definition, "{\"containerDefinitions\":");
-    err = payload_build(&made.arena, &scope, made.task, made.definition, "RUNNING", &made.out);
+    err = payload_source_read(&made.arena, &scope, made.definition, &made.source);
     assert_int_equal(err->code, API_SERVER);
     error_free(err);
     made_done(&made);
