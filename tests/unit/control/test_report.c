@@ -190,6 +190,24 @@ static void an_exit_code_of_a_failed_start_is_no_run(void **state)
     assert_int_equal(task->containers[0].exit_code, 127);
 }
 
+/* The other container ran, and was stopped for the sake of the one that could not. */
+static void one_container_that_cannot_start_fails_the_task(void **state)
+{
+    struct container_report containers[] = {
+        {.name = "app",
+         .status = REPORT_STOPPED,
+         .reason = "CannotStartContainerError: Error response from daemon: port is taken"},
+        {.name = "side", .status = REPORT_STOPPED, .has_exit_code = true, .exit_code = 4},
+    };
+    const struct task *task = apply(&(struct task_report){
+        .status = REPORT_STOPPED, .reason = "", .containers = containers, .container_count = 2});
+
+    (void)state;
+    assert_int_equal(task->stop_code, STOP_CODE_TASK_FAILED_TO_START);
+    assert_string_equal(task->rare->stopped_reason, "Task failed to start");
+    assert_int_equal(task->containers[1].exit_code, 4);
+}
+
 static void a_reason_of_the_agents_own_is_the_tasks(void **state)
 {
     const struct task *task = apply(&(struct task_report){
@@ -288,6 +306,7 @@ int main(void)
         TEST(a_task_too_quick_to_be_seen_running_has_run),
         TEST(a_task_that_cannot_start_says_so),
         TEST(an_exit_code_of_a_failed_start_is_no_run),
+        TEST(one_container_that_cannot_start_fails_the_task),
         TEST(a_reason_of_the_agents_own_is_the_tasks),
         TEST(a_stop_that_was_asked_for_keeps_its_own_reason),
         TEST(a_late_running_does_not_undo_a_stop),
