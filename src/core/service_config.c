@@ -49,6 +49,22 @@ static void fill_deployment_defaults(struct arena *arena, struct ecs_create_serv
     config->deployment_configuration = deployment;
 }
 
+/* The request's own structure stays as it came: it is what a client token is compared by. */
+static void fill_network_defaults(struct arena *arena, struct ecs_create_service_request *config)
+{
+    const struct ecs_network_configuration *given = config->network_configuration;
+    struct ecs_aws_vpc_configuration *vpc;
+
+    if (!given || !given->awsvpc_configuration ||
+        given->awsvpc_configuration->assign_public_ip != ECS_ASSIGN_PUBLIC_IP_UNSET)
+        return;
+    vpc = ARENA_NEW(arena, struct ecs_aws_vpc_configuration);
+    *vpc = *given->awsvpc_configuration;
+    vpc->assign_public_ip = ECS_ASSIGN_PUBLIC_IP_DISABLED;
+    config->network_configuration = ARENA_NEW(arena, struct ecs_network_configuration);
+    config->network_configuration->awsvpc_configuration = vpc;
+}
+
 void service_config_fill_defaults(struct arena *arena, struct ecs_create_service_request *config)
 {
     if (config->scheduling_strategy == ECS_SCHEDULING_STRATEGY_UNSET)
@@ -58,6 +74,7 @@ void service_config_fill_defaults(struct arena *arena, struct ecs_create_service
         config->deployment_controller->type = ECS_DEPLOYMENT_CONTROLLER_TYPE_ECS;
     }
     fill_deployment_defaults(arena, config);
+    fill_network_defaults(arena, config);
     if (config->propagate_tags == ECS_PROPAGATE_TAGS_UNSET)
         config->propagate_tags = ECS_PROPAGATE_TAGS_NONE;
     if (!config->has_enable_ecs_managed_tags)

@@ -4,6 +4,7 @@ import re
 import pytest
 
 WEB = {"name": "web", "image": "busybox", "memory": 64, "cpu": 10, "portMappings": [{"containerPort": 80}]}
+CHECKED = dict(WEB, healthCheck={"command": ["CMD", "true"]})  # counts as healthy when its agent says so, not 40 s later (SC-199, SC-200)
 TARGETS = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/t/1"
 
 
@@ -155,8 +156,7 @@ def test_daemons(api, cluster, definition, fails):
 def test_what_create_service_refuses(api, cluster, definition, fails, more, code, text):
     """API-131 to API-145, SC-144 to SC-172: checked before anything is stored."""
     with fails(code, text):
-        create(api, cluster, definition, "refused", **{k: v for k, v in more.items() if k != "serviceName"}) if "serviceName" not in more \
-            else api.raw("CreateService", dict({"cluster": cluster, "taskDefinition": definition, "desiredCount": 0}, **more))
+        api.raw("CreateService", dict({"cluster": cluster, "serviceName": "refused", "taskDefinition": definition, "desiredCount": 0}, **more))
     assert api.raw("ListServices", {"cluster": cluster})["serviceArns"] == []
 
 
@@ -212,9 +212,10 @@ def test_a_family_is_resolved_at_the_call(api, cluster):
 
 # ---- a service at work ----
 
-def test_the_count_is_kept(api, cluster, definition):
+def test_the_count_is_kept(api, cluster):
     """SC-124, SC-137, SC-139, SC-140, API-187, API-196: started, replaced, scaled, with its events."""
-    agent = api.agent(cluster)
+    definition = api.define(containerDefinitions=[CHECKED])
+    agent = api.agent(cluster, tcs=True)
     create(api, cluster, definition, desiredCount=2)
     service = settle(api, cluster, count=2)
     deployment = service["deployments"][0]
@@ -246,11 +247,11 @@ def test_the_count_is_kept(api, cluster, definition):
 def test_a_new_definition_rolls_out(api, cluster):
     """SC-190, SC-196, SC-207, API-149, API-188: bounds kept at every look, the old entry goes."""
     family = api.name("roll")
-    one = api.define(family)
-    api.agent(cluster)
+    one = api.define(family, containerDefinitions=[CHECKED])
+    api.agent(cluster, tcs=True)
     create(api, cluster, one, desiredCount=4, deploymentConfiguration={"maximumPercent": 100, "minimumHealthyPercent": 50})
     first = settle(api, cluster, count=4)["deployments"][0]["id"]
-    two = api.define(family)
+    two = api.define(family, containerDefinitions=[CHECKED])
     updated = update(api, cluster, taskDefinition=two)
     assert [(d["status"], d["taskDefinition"]) for d in updated["deployments"]] == [("PRIMARY", two), ("ACTIVE", one)]
     assert updated["deployments"][1]["id"] == first and updated["taskDefinition"] == two
@@ -262,8 +263,7 @@ def test_a_new_definition_rolls_out(api, cluster):
         assert service["runningCount"] >= 2  # SC-192
         return service if len(deployments) == 1 and service["runningCount"] == 4 else None
 
-    # A bare task counts as healthy 40 s after it runs (SC-199), so a half of them goes at a time.
-    service = api.until(rolled, "rolled out", 120)
+    service = api.until(rolled, "rolled out", 60)
     assert service["deployments"][0]["taskDefinition"] == two
     arns = api.raw("ListTasks", {"cluster": cluster, "serviceName": "s"})["taskArns"]
     assert {t["taskDefinitionArn"] for t in api.raw("DescribeTasks", {"cluster": cluster, "tasks": arns})["tasks"]} == {two}
@@ -377,17 +377,21 @@ def test_delete(api, cluster, definition, fails):
 
 
 def test_a_name_that_drains(api, cluster, definition, fails):
-    """SC-157: not to be had again while tasks of the old one are to be stopped."""
-    agent = api.agent(cluster, runs=False)
+    """SC-157, SC-186: not to be had again while a host that is silent has a task of the old one running."""
+    agent = api.agent(cluster)
     create(api, cluster, definition, desiredCount=1)
-    arn = api.until(lambda: api.raw("ListTasks", {"cluster": cluster, "serviceName": "s"})["taskArns"])[0]
-    agent.wait_payload(arn)
-    agent.report_running(arn, ["web"])
-    status = api.raw("DeleteService", {"cluster": cluster, "service": "s", "force": True})["service"]["status"]
-    assert status == "DRAINING"
-    if described(api, cluster)["status"] == "DRAINING":
-        with fails("InvalidParameterException", "Unable to Start a service that is still Draining."):
-            create(api, cluster, definition)
+    settle(api, cluster, count=1)
+    agent.disconnect()
+    api.until(lambda: not api.raw("DescribeContainerInstances", {"cluster": cluster, "containerInstances": [agent.arn]})[
+        "containerInstances"][0]["agentConnected"])
+    assert api.raw("DeleteService", {"cluster": cluster, "service": "s", "force": True})["service"]["status"] == "DRAINING"
+    with fails("InvalidParameterException", "Unable to Start a service that is still Draining."):
+        create(api, cluster, definition)
+    with fails("ServiceNotActiveException", "Service was not ACTIVE."):
+        update(api, cluster, desiredCount=1)
+    agent.connect()
+    api.until(lambda: described(api, cluster)["status"] == "INACTIVE")
+    assert create(api, cluster, definition)["status"] == "ACTIVE"
 
 
 def test_delete_of_a_service_at_zero(api, cluster, definition):

@@ -299,12 +299,15 @@ class FakeAgent:
             return
         had = self.known.get(arn)
         self.known[arn] = wanted
+        checked = [c["name"] for c in task["containers"] if c.get("healthCheckType")]
         if task["containers"]:  # a stop need not list them (AP-222)
             self.containers[arn] = [c["name"] for c in task["containers"]]
         names = self.containers.get(arn, [])
         try:
             if wanted == "RUNNING":
                 self.report_running(arn, names)
+                if checked and self.tcs:
+                    self.publish_health(arn, **dict.fromkeys(checked, "HEALTHY"))
             elif had:
                 self.report_stopped(arn, names)
         except (ApiError, OSError) as err:
@@ -340,7 +343,7 @@ class FakeAgent:
     def publish_health(self, task, **statuses):
         self.publish("PublishHealthRequest", metadata=self.metadata(), timestamp=time.time(), tasks=[{
             "taskArn": task, "taskDefinitionFamily": "f", "taskDefinitionVersion": "1", "containers": [
-                {"containerName": name.replace("__", "-"), "healthStatus": status, "statusSince": time.time()}
+                {"containerName": name, "healthStatus": status, "statusSince": time.time()}
                 for name, status in statuses.items()]}])
 
     # -- waiting --
