@@ -10,8 +10,9 @@
  * Healthcheck. "{}" if there is nothing to say. From the arena. */
 char *docker_config_text(struct arena *arena, const struct ecs_container_definition *container);
 
-/* Docker's HostConfig: everything of a definition that concerns the host. `network_mode` is Docker's
- * word, NULL: its default. `memory_mib` is the container's limit after overrides, 0: none. */
+/* Docker's HostConfig: everything of a definition that concerns the host. `network_mode` is
+ * Docker's word, NULL: its default. `memory_mib` is the container's limit after overrides, 0: none.
+ */
 char *docker_host_config_text(struct arena *arena, const struct ecs_container_definition *container,
                               const char *network_mode, int32_t memory_mib,
                               int32_t memory_reservation_mib);
