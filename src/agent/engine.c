@@ -156,6 +156,7 @@ static void set_default_capacity(struct engine *engine)
 
     if (sysinfo(&host) == 0)
         memory_mib = (int64_t)((uint64_t)host.totalram * host.mem_unit / (1024 * 1024));
+    engine_gates_init(engine, cpus > 0 ? (unsigned)cpus : 1);
     engine_set_capacity(engine, (cpus > 0 ? cpus : 1) * CPU_UNITS_PER_CORE,
                         memory_mib - engine->config->reserved_memory_mib);
 }
@@ -181,7 +182,6 @@ struct error *engine_new(struct loop *loop, const struct agent_config *config,
     TAILQ_INIT(&engine->woken);
     TAILQ_INIT(&engine->looked);
     TAILQ_INIT(&engine->dirty);
-    TAILQ_INIT(&engine->queued);
     set_default_capacity(engine);
     *ret_engine = engine;
     return NULL;

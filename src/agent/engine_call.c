@@ -445,25 +445,12 @@ static void on_look_failed(struct engine_container *container, const struct dock
     }
 }
 
-/* The next task in the queue may look. */
-static void look_ended(struct engine *engine)
-{
-    struct engine_task *task = TAILQ_FIRST(&engine->queued);
-
-    engine->looks--;
-    if (!task)
-        return;
-    TAILQ_REMOVE(&engine->queued, task, in_queued);
-    task->is_queued = false;
-    engine_task_wake(task);
-}
-
 static void on_looked(const struct docker_failure *failure, const struct docker_container *docker,
                       void *data)
 {
     struct engine_container *container = data;
 
-    look_ended(container->task->engine);
+    engine_gate_leave(container->task->engine, ENGINE_GATE_LOOK);
     if (!finish(container))
         return;
     if (failure) {
@@ -483,13 +470,8 @@ void engine_container_look(struct engine_container *container)
     struct engine_task *task = container->task;
     struct engine *engine = task->engine;
 
-    if (engine->looks >= ENGINE_LOOKS_MAX) {
-        if (!task->is_queued)
-            TAILQ_INSERT_TAIL(&engine->queued, task, in_queued);
-        task->is_queued = true;
+    if (!engine_gate_enter(task, ENGINE_GATE_LOOK))
         return;
-    }
-    engine->looks++;
     begin(container, ENGINE_LOOKING);
     container->call =
         docker_inspect(engine->docker, docker_handle(container), on_looked, container);

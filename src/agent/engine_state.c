@@ -53,9 +53,18 @@ void engine_task_fail(struct engine_task *task, const char *reason)
     engine_task_stop(task);
 }
 
+static void leave_gate(struct engine_container *container)
+{
+    if (container->is_in_gate)
+        engine_gate_leave(container->task->engine, ENGINE_GATE_START);
+    container->is_in_gate = false;
+}
+
 void engine_container_advance(struct engine_container *container, enum engine_status known)
 {
     assert(known != ENGINE_STOPPED && container->known != ENGINE_STOPPED);
+    if (known >= ENGINE_RUNNING)
+        leave_gate(container);
     if (container->known != known) {
         container->known = known;
         container->is_fresh = true;
@@ -77,6 +86,7 @@ void engine_container_end(struct engine_container *container, int exit_code, cha
     engine_task_wake(task);
     if (!container->finished_at_ms)
         container->finished_at_ms = engine_now_ms(task->engine);
+    leave_gate(container);
     container->known = container->desired = ENGINE_STOPPED;
     container->is_fresh = true;
     container->is_unsure = container->is_start_wanted = false;

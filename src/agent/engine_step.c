@@ -98,6 +98,9 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
     if (container->known == ENGINE_PULLED) {
         if ((pulls_ahead && !may_begin(container, soonest_ms)) || !are_volumes_ready(task))
             return;
+        if (!container->is_in_gate && !engine_gate_enter(task, ENGINE_GATE_START))
+            return;
+        container->is_in_gate = true;
         engine_container_create(container);
     } else if (container->known == ENGINE_CREATED) {
         if (!container->is_start_wanted)

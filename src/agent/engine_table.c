@@ -293,8 +293,7 @@ void engine_task_free(struct engine_task *task)
         TAILQ_REMOVE(&engine->looked, task, in_looked);
     if (task->is_dirty)
         TAILQ_REMOVE(&engine->dirty, task, in_dirty);
-    if (task->is_queued)
-        TAILQ_REMOVE(&engine->queued, task, in_queued);
+    engine_gates_forget(task);
     engine->task_count--;
     free(task->containers);
     free(task->volumes);

@@ -29,6 +29,7 @@
 
 #define ENGINE_TASKS_MAX      10000 /* beyond it a task is not accepted: the server sends it again */
 #define ENGINE_LOOKS_MAX      32    /* inspections under way at once */
+#define ENGINE_STARTS_PER_CPU 4     /* containers that are being created and started at once */
 #define ENGINE_CONTAINERS_MAX 64    /* of one task; ECS allows 10 */
 #define ENGINE_TRIES_MAX      5     /* of a stop or a look that Docker refuses */
 #define ENGINE_CONFLICT_TRIES_MAX                                                                  \
@@ -54,6 +55,8 @@ enum engine_doing {
     ENGINE_REMOVING,
 };
 
+enum engine_gate_kind { ENGINE_GATE_LOOK, ENGINE_GATE_START, ENGINE_GATE_COUNT };
+
 struct engine_container {
     struct engine_task *task;
     const struct acs_container *spec;
@@ -68,6 +71,7 @@ struct engine_container {
 
     bool is_essential;
     bool is_unsure;        /* Docker has to be asked before anything else is done */
+    bool is_in_gate;       /* is being created and started */
     bool is_start_wanted;  /* waits for the checkpoint that must come before a start */
     bool is_start_sent;    /* on disk before the call: it may have run */
     bool is_start_again;   /* the call before was never answered, and Docker says it did not run */
@@ -110,7 +114,9 @@ struct engine_task {
     struct engine *engine;
     RB_ENTRY(engine_task) by_arn;
     TAILQ_ENTRY(engine_task) in_order; /* of arrival */
-    TAILQ_ENTRY(engine_task) in_woken, in_looked, in_dirty, in_queued;
+    TAILQ_ENTRY(engine_task) in_woken, in_looked, in_dirty;
+    TAILQ_ENTRY(engine_task) in_waiting[ENGINE_GATE_COUNT];
+    bool is_waiting[ENGINE_GATE_COUNT];
 
     struct arena arena; /* of spec, graph and need */
     char *arn;
@@ -121,7 +127,7 @@ struct engine_task {
     bool is_admitted, holds_resources;
     bool is_stop_wanted; /* by the server, in this life of the agent */
     bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
-    bool is_queued, is_cleanup_due, is_being_removed;
+    bool is_cleanup_due, is_being_removed;
     char *reason;
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms;
     int64_t waiting_since_mono_ms;
@@ -144,6 +150,11 @@ RB_HEAD(engine_tasks, engine_task);
 RB_HEAD(engine_names, engine_container);
 RB_HEAD(engine_ids, engine_container);
 TAILQ_HEAD(engine_task_list, engine_task);
+
+struct engine_gate {
+    unsigned inside, most;
+    struct engine_task_list waiting;
+};
 
 /* A container of an unknown task that carries our labels: a task of another agent of this host, or
  * one that this agent forgot with its file. It is left alone until the task is asked for. */
@@ -169,8 +180,7 @@ struct engine {
     struct engine_task_list woken;  /* to be looked at this turn */
     struct engine_task_list looked; /* were; may have starts or reports to go out */
     struct engine_task_list dirty;  /* to be written */
-    struct engine_task_list queued; /* wait for a look to end before theirs begins */
-    unsigned looks;                 /* under way */
+    struct engine_gate gates[ENGINE_GATE_COUNT];
     size_t task_count;
     struct engine_names names;
     struct engine_ids ids;
@@ -250,6 +260,14 @@ void engine_task_admit(struct engine_task *task); /* gives it its share, fit or 
 void engine_admit(struct engine *engine);
 /* After the checkpoint: starts what waits for it. */
 void engine_start_wanted(struct engine_task *task);
+
+/* engine_gate.c: how much is done at once */
+
+void engine_gates_init(struct engine *engine, unsigned cpus);
+bool engine_gate_enter(struct engine_task *task,
+                       enum engine_gate_kind kind); /* false: wait to be woken */
+void engine_gate_leave(struct engine *engine, enum engine_gate_kind kind);
+void engine_gates_forget(struct engine_task *task);
 
 /* engine_call.c: calls to Docker and what comes of them */
 

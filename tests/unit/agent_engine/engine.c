@@ -581,6 +581,30 @@ static void ports_are_admitted(void **state)
     assert_told(world, "STOPPED 1 a=137; RUNNING 2 b; ");
 }
 
+/* However many tasks come at once, Docker is asked to make only so many; all get their turn. */
+static void starts_are_bounded(void **state)
+{
+    struct world *world = *state;
+    size_t most = (size_t)sysconf(_SC_NPROCESSORS_ONLN) * 4;
+    char name[32];
+
+    fake_docker_hold(world->docker, "start");
+    for (size_t i = 0; i < most + 20; i++) {
+        snprintf(name, sizeof(name), "%zu", i);
+        run(world, name, ONE("a"));
+    }
+    assert_int_equal(fake_docker_count(world->docker), most);
+    stop(world, "0"); /* one inside, one that waits */
+    stop(world, name);
+    fake_docker_release(world->docker);
+    fake_loop_settle(world->loop);
+    assert_int_equal(fake_docker_count(world->docker), most + 19);
+    for (size_t i = 1; i < most + 19; i++) {
+        snprintf(name, sizeof(name), "%zu", i);
+        assert_int_equal(view_of(world, name, "a")->known, ENGINE_RUNNING);
+    }
+}
+
 /* AP-409, AP-418 */
 static void limits(void **state)
 {
@@ -910,6 +934,7 @@ int main(void)
         TEST(a_stop_cancels_a_pull),
         TEST(admission),
         TEST(ports_are_admitted),
+        TEST(starts_are_bounded),
         TEST(limits),
         TEST(clean_up),
         TEST(clean_up_waits_for_docker),
