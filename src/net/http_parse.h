@@ -1,4 +1,3 @@
-/* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
 /* http_parse.h - the text of HTTP/1.1 requests: the head, and bodies sent in chunks. Pure; bytes
  * in, facts out.
  *

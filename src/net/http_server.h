@@ -1,4 +1,3 @@
-/* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
 /* http_server.h - HTTP/1.1 and WebSocket server side on the loop, plain or TLS.
  *
  * A request is handed over whole: headers and body have arrived. It is answered once, now or later

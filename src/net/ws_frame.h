@@ -1,4 +1,3 @@
-/* helper net: read src/net/000-LEAD-SAYS-READ-ME.txt, then delete this line */
 /* ws_frame.h - WebSocket frames (RFC 6455): reading them into whole messages, and writing them.
  * Pure.
  *
