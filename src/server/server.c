@@ -26,7 +26,10 @@
 
 static struct error *admit_to_ecs(struct call *call, void *data)
 {
-    (void)data;
+    const struct server *server = data;
+
+    if (state_is_full(server->state))
+        return error_new(API_THROTTLING, "Rate exceeded"); /* API-020: the store is behind */
     return call_admit(call);
 }
 
