@@ -51,6 +51,8 @@ struct docker_call {
     /* streams */
     struct docker_lines lines;
     void (*on_line)(struct docker_call *call, const char *line, size_t len);
+    bool collects; /* no lines: one long answer */
+    struct buf collected;
     docker_event_fn *on_event;
     char *pull_error, *digest;
     struct timer silence; /* pulls: runs until the next word */
@@ -154,12 +156,21 @@ static void on_http_done(struct error *err, const struct http_response *response
     call->finish(call, failed ? &failure : NULL, response);
     error_free(err); /* its message was the failure's */
     docker_lines_done(&call->lines);
+    buf_done(&call->collected);
     arena_done(&call->arena);
     free(call->pull_error);
     free(call->digest);
     free(call);
     docker->calls--;
     free_if_done(docker);
+}
+
+static bool collect(struct docker_call *call, const char *bytes, size_t len)
+{
+    call->is_line_too_long = call->collected.len + len > DOCKER_LIST_BYTES_MAX;
+    if (!call->is_line_too_long)
+        buf_add(&call->collected, bytes, len);
+    return !call->is_line_too_long;
 }
 
 static void on_line(const char *line, size_t len, void *data)
@@ -187,6 +198,8 @@ static bool on_chunk(const char *bytes, size_t len, void *data)
 {
     struct docker_call *call = data;
 
+    if (call->collects)
+        return collect(call, bytes, len);
     if (call->inactivity_ms > 0)
         expect_word(call, call->inactivity_ms);
     call->is_line_too_long = !docker_lines_feed(&call->lines, bytes, len, on_line, call);
@@ -199,7 +212,7 @@ struct request {
     const char *body; /* NULL: none */
     const char *auth;
     int64_t timeout_ms; /* 0: none */
-    bool is_once;
+    bool is_once, is_unversioned;
 };
 
 static void start_call(struct docker_call *call, const struct request *request)
@@ -215,7 +228,7 @@ static void start_call(struct docker_call *call, const struct request *request)
         .body_len = request->body ? strlen(request->body) : 0,
         .timeout_ms = request->timeout_ms,
         .is_once = request->is_once,
-        .on_chunk = call->on_line ? on_chunk : NULL,
+        .on_chunk = call->on_line || call->collects ? on_chunk : NULL,
         .done = on_http_done,
         .data = call,
     };
@@ -316,11 +329,11 @@ static void finish_version(struct docker_call *call, const struct docker_failure
 
 struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data)
 {
+    /* Without a version: an engine that was replaced may not know the one settled before. */
     const struct request request = {
-        .method = "GET", .path = "/version", .timeout_ms = DOCKER_INFO_MS};
+        .method = "GET", .path = "/version", .timeout_ms = DOCKER_INFO_MS, .is_unversioned = true};
     struct docker_call *call = new_call(docker, data);
 
-    docker->api[0] = '\0'; /* an engine that was replaced may be older */
     call->finish = finish_version;
     call->done.version = done;
     start_call(call, &request);
@@ -455,24 +468,33 @@ static void finish_list(struct docker_call *call, const struct docker_failure *f
     size_t count = 0;
     struct docker_failure unread = {0};
 
+    (void)response;
     if (!failure)
-        failure = malformed(
-            call,
-            docker_read_list(&call->arena, response->body, response->body_len, &items, &count),
-            &unread);
+        failure = malformed(call,
+                            docker_read_list(&call->arena,
+                                             call->collected.data ? call->collected.data : "",
+                                             call->collected.len, &items, &count),
+                            &unread);
     call->done.list(failure, items, count, call->data);
 }
 
-struct docker_call *docker_list(struct docker *docker, docker_list_fn *done, void *data)
+struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_list_fn *done,
+                                void *data)
 {
     CLEANUP(str_freep)
-    char *path = object_path(
-        "/containers/json?all=1&filters=", "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}", "");
+    char *path =
+        object_path("/containers/json?all=1&filters=",
+                    with_ended
+                        ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
+                        : "{\"label\":[\"" CONTAINER_LABEL_TASK
+                          "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
+                    "");
     const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_LIST_MS};
     struct docker_call *call = new_call(docker, data);
 
     call->finish = finish_list;
     call->done.list = done;
+    call->collects = true;
     start_call(call, &request);
     return call;
 }

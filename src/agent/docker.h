@@ -16,14 +16,15 @@
 #include "net/loop.h"
 
 /* AP-418 */
-#define DOCKER_INSPECT_MS    30000
-#define DOCKER_LIST_MS       600000
-#define DOCKER_REMOVE_MS     300000
-#define DOCKER_VOLUME_MS     300000
-#define DOCKER_INFO_MS       10000
-#define DOCKER_STATS_MS      18000
-#define DOCKER_STOP_GRACE_MS 120000 /* on top of the stop time-out */
-#define DOCKER_PULL_BEGIN_MS 300000 /* to the first word of a pull */
+#define DOCKER_INSPECT_MS     30000
+#define DOCKER_LIST_MS        600000
+#define DOCKER_REMOVE_MS      300000
+#define DOCKER_VOLUME_MS      300000
+#define DOCKER_INFO_MS        10000
+#define DOCKER_STATS_MS       18000
+#define DOCKER_STOP_GRACE_MS  120000             /* on top of the stop time-out */
+#define DOCKER_LIST_BYTES_MAX (64 * 1024 * 1024) /* some 50,000 containers */
+#define DOCKER_PULL_BEGIN_MS  300000             /* to the first word of a pull */
 
 #define DOCKER_API_VERSION "1.41" /* what we speak, or the newest that the engine does if older */
 
@@ -90,8 +91,9 @@ struct docker_call *docker_inspect(struct docker *docker, const char *id, docker
  */
 struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
                                      void *data);
-/* All containers, running or not, that carry the label of a task. */
-struct docker_call *docker_list(struct docker *docker, docker_list_fn *done, void *data);
+/* The containers that carry the label of a task: all, or those that have not ended. */
+struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_list_fn *done,
+                                void *data);
 /* With its anonymous volumes; kills it if it runs. */
 struct docker_call *docker_remove(struct docker *docker, const char *id, docker_done_fn *done,
                                   void *data);

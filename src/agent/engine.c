@@ -142,6 +142,9 @@ static void turn(void *data)
             engine_start_wanted(task);
         if (task->is_to_be_reported && !engine->ready)
             report(task);
+        if (task->is_health_changed && engine->on_health)
+            engine->on_health(task->arn, engine->health_data);
+        task->is_health_changed = false;
     }
     tell_ready(engine);
 }
@@ -191,6 +194,12 @@ void engine_set_clock(struct engine *engine, const struct clock *clock, uint64_t
 {
     engine->clock = clock;
     engine->rng = rng_seeded(seed);
+}
+
+void engine_on_health(struct engine *engine, engine_health_fn *fn, void *data)
+{
+    engine->on_health = fn;
+    engine->health_data = data;
 }
 
 void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memory_mib)
@@ -295,7 +304,7 @@ static struct error *want_new(struct engine *engine, const struct acs_task *want
     struct engine_task *task = NULL;
     struct error *refusal = NULL, *err;
 
-    if (engine->task_count >= ENGINE_TASKS_MAX)
+    if (engine->task_count - engine->stopped_count >= ENGINE_TASKS_MAX)
         return error_new(API_SERVER, "%d tasks are known already", ENGINE_TASKS_MAX);
     if (!is_stop && wanted->containers.count == 0)
         refusal = error_new(API_CLIENT,
@@ -343,7 +352,7 @@ struct error *engine_want(struct engine *engine, const struct acs_task *wanted)
 
 void engine_refuse(struct engine *engine, const char *task_arn, const char *reason)
 {
-    if (engine_task_find(engine, task_arn) || engine->task_count >= ENGINE_TASKS_MAX)
+    if (engine_task_find(engine, task_arn))
         return;
     (void)engine_task_new_refused(engine, task_arn, engine->last_sequence + 1, reason);
 }

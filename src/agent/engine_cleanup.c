@@ -42,6 +42,20 @@ void engine_cleanup_resume(struct engine_task *task)
     remove_next(task);
 }
 
+/* Too many have stopped in too short a time to keep them all for so long. */
+static void hasten_oldest(struct engine *engine)
+{
+    struct engine_task *task;
+
+    TAILQ_FOREACH(task, &engine->order, in_order)
+    {
+        if (task->reported != ENGINE_STOPPED || task->is_cleanup_due || task->is_being_removed)
+            continue;
+        timer_start(&task->cleanup_timer, engine->loop, 0, on_cleanup_due, task);
+        return;
+    }
+}
+
 void engine_cleanup_schedule(struct engine_task *task)
 {
     struct engine *engine = task->engine;
@@ -54,6 +68,8 @@ void engine_cleanup_schedule(struct engine_task *task)
     if (config->task_cleanup_jitter_ms > 0)
         wait_ms += (int64_t)rng_below(&engine->rng, (uint64_t)config->task_cleanup_jitter_ms);
     timer_start(&task->cleanup_timer, engine->loop, wait_ms - since_ms, on_cleanup_due, task);
+    if (engine->stopped_count > ENGINE_STOPPED_MAX)
+        hasten_oldest(engine);
 }
 
 static void retry_later(struct engine_task *task)

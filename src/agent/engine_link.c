@@ -163,14 +163,15 @@ static void on_listed(const struct docker_failure *failure, const struct docker_
         return;
     }
     engine->listings++;
-    engine_strangers_clear(engine);
+    if (is_new_link)
+        engine_strangers_clear(engine);
     for (size_t i = 0; i < count; i++) {
         struct engine_container *container =
             engine_container_find(engine, items[i].id, items[i].name);
 
         if (container)
             compare(container, &items[i]);
-        else
+        else if (is_new_link)
             add_stranger(engine, &items[i], count);
     }
     if (is_new_link)
@@ -192,7 +193,9 @@ static void on_listed(const struct docker_failure *failure, const struct docker_
 static void list(struct engine *engine)
 {
     engine->calls++;
-    engine->list_call = docker_list(engine->docker, on_listed, engine);
+    /* Those that had ended before are of interest only once: to find the containers of forgotten
+     * tasks. */
+    engine->list_call = docker_list(engine->docker, !engine->is_linked, on_listed, engine);
 }
 
 static void relist(void *data)

@@ -132,6 +132,8 @@ static void load_task(struct engine_task *task, const struct agent_store_task *r
     task->desired = row->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING;
     task->known = status_of(row->known);
     task->reported = status_of(row->reported);
+    if (task->known == ENGINE_STOPPED)
+        engine->stopped_count++;
     task->is_admitted = row->is_admitted;
     if (!task->reason)
         task->reason = str_dup(row->reason);

@@ -134,6 +134,7 @@ static void set_task_known(struct engine_task *task, enum engine_status known)
         task->running_revision = task->revision + 1;
     } else {
         task->stopped_revision = task->revision + 1;
+        engine->stopped_count++;
         task->stopped_at_ms = engine_now_ms(engine);
         if (!task->execution_stopped_at_ms)
             task->execution_stopped_at_ms = task->stopped_at_ms;
@@ -221,18 +222,10 @@ void engine_container_set_health(struct engine_container *container, const char 
     if (container->health && strcmp(container->health, health) == 0)
         return;
     container->health = health;
+    container->task->is_health_changed = true;
     container->health_since_ms = at_ms ? at_ms : engine_now_ms(container->task->engine);
     engine_task_touch(container->task);
     engine_task_wake(container->task);
-    if (container->task->engine->on_health)
-        container->task->engine->on_health(container->task->arn,
-                                           container->task->engine->health_data);
-}
-
-void engine_on_health(struct engine *engine, engine_health_fn *fn, void *data)
-{
-    engine->on_health = fn;
-    engine->health_data = data;
 }
 
 static void adopt_running(struct engine_container *container, const struct docker_container *docker)
@@ -275,6 +268,8 @@ static void ended(struct engine_container *container, int exit_code, int64_t at_
         container->restarts++;
         container->is_unsure = container->is_oom = false;
         container->known = ENGINE_CREATED;
+        if (container->health)
+            container->health = "UNKNOWN";
         log_info("restarting container", "task", task->arn, "container", container->spec->name);
         engine_task_touch(task);
         engine_task_wake(task);

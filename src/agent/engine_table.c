@@ -295,6 +295,8 @@ void engine_task_free(struct engine_task *task)
         TAILQ_REMOVE(&engine->dirty, task, in_dirty);
     engine_gates_forget(task);
     engine->task_count--;
+    if (task->known == ENGINE_STOPPED)
+        engine->stopped_count--;
     free(task->containers);
     free(task->volumes);
     free(task->views);

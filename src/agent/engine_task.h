@@ -4,9 +4,8 @@
  * noted in the structs and the task is woken; once a turn each woken task is looked at and the next
  * thing is done for it. Looking twice is harmless.
  *
- *   container   NONE -> PULLED -> CREATED -> RUNNING -> STOPPED      (AP-401; may stop from
- * anywhere) task        NONE -------------------- -> RUNNING -> STOPPED      (AP-402: its least
- * advanced container)
+ *   container  NONE -> PULLED -> CREATED -> RUNNING -> STOPPED   may stop from anywhere (AP-401)
+ *   task       NONE ------------------------ RUNNING -> STOPPED   its least advanced (AP-402)
  *
  * Ownership  The engine owns tasks; a task owns its containers and volumes. A task is freed only
  * when no call is under way for it.
@@ -27,22 +26,25 @@
 #include "agent/volume.h"
 #include "base/tree.h"
 
-#define ENGINE_TASKS_MAX      10000 /* beyond it a task is not accepted: the server sends it again */
-#define ENGINE_LOOKS_MAX      32    /* inspections under way at once */
-#define ENGINE_STARTS_PER_CPU 4     /* containers that are being created and started at once */
-#define ENGINE_CONTAINERS_MAX 64    /* of one task; ECS allows 10 */
-#define ENGINE_TRIES_MAX      5     /* of a stop or a look that Docker refuses */
-#define ENGINE_CONFLICT_TRIES_MAX                                                                  \
-    40 /* while Docker is at work on an earlier create call of the same name */
-#define ENGINE_RECREATIONS_MAX  3 /* of a container that Docker lost while starting it */
-#define ENGINE_RETRY_FIRST_MS   250
-#define ENGINE_RETRY_MAX_MS     5000
-#define ENGINE_FLUSH_MS         20 /* what only Docker needs to know again waits so long to be written */
-#define ENGINE_CONNECT_FIRST_MS 100 /* pauses between tries to reach Docker */
-#define ENGINE_CONNECT_MAX_MS   5000
-#define ENGINE_RELIST_MS        300000 /* AP-412 */
-#define ENGINE_RELIST_JITTER_MS 30000
-#define ENGINE_REMOVE_TRIES_MAX 10
+/* Tasks that have not stopped; beyond it one is not accepted, and the server sends it again. */
+#define ENGINE_TASKS_MAX 10000
+/* Stopped ones that wait for their clean-up; beyond it the oldest goes early. */
+#define ENGINE_STOPPED_MAX    4000
+#define ENGINE_LOOKS_MAX      32 /* inspections under way at once */
+#define ENGINE_STARTS_PER_CPU 4  /* containers that are being created and started at once */
+#define ENGINE_CONTAINERS_MAX 64 /* of one task; ECS allows 10 */
+#define ENGINE_TRIES_MAX      5  /* of a stop or a look that Docker refuses */
+/* While Docker is at work on an earlier create call of the same name. */
+#define ENGINE_CONFLICT_TRIES_MAX 40
+#define ENGINE_RECREATIONS_MAX    3 /* of a container that Docker lost while starting it */
+#define ENGINE_RETRY_FIRST_MS     250
+#define ENGINE_RETRY_MAX_MS       5000
+#define ENGINE_FLUSH_MS           20 /* what only Docker needs to know again waits so long to be written */
+#define ENGINE_CONNECT_FIRST_MS   100 /* pauses between tries to reach Docker */
+#define ENGINE_CONNECT_MAX_MS     5000
+#define ENGINE_RELIST_MS          300000 /* AP-412 */
+#define ENGINE_RELIST_JITTER_MS   30000
+#define ENGINE_REMOVE_TRIES_MAX   10
 
 /* What is under way for a container. */
 enum engine_doing {
@@ -127,7 +129,7 @@ struct engine_task {
     bool is_admitted, holds_resources;
     bool is_stop_wanted; /* by the server, in this life of the agent */
     bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
-    bool is_cleanup_due, is_being_removed;
+    bool is_health_changed, is_cleanup_due, is_being_removed;
     char *reason;
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms;
     int64_t waiting_since_mono_ms;
@@ -181,7 +183,7 @@ struct engine {
     struct engine_task_list looked; /* were; may have starts or reports to go out */
     struct engine_task_list dirty;  /* to be written */
     struct engine_gate gates[ENGINE_GATE_COUNT];
-    size_t task_count;
+    size_t task_count, stopped_count;
     struct engine_names names;
     struct engine_ids ids;
     int64_t last_sequence;

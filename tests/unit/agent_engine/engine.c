@@ -62,6 +62,13 @@ static void on_report(const struct engine_task_view *task, void *data)
         engine_reported(world->engine, arn, revision);
 }
 
+static void on_health(const char *task_arn, void *data)
+{
+    struct world *world = data;
+
+    buf_printf(&world->told, "health %s; ", task_arn + strlen(ARN));
+}
+
 static void on_ready(struct error *err, void *data)
 {
     struct world *world = data;
@@ -335,12 +342,13 @@ static void conditions(void **state)
 {
     struct world *world = *state;
 
+    engine_on_health(world->engine, on_health, world);
     run(world, "1", MORE("a", ON("b", "HEALTHY")) "," CHECKED("b"));
     assert_calls(world, "create -; start b");
     fake_docker_health(world->docker, "b", "healthy");
     fake_loop_settle(world->loop);
     assert_calls(world, "create -; start a");
-    assert_told(world, "RUNNING 1 a b; ");
+    assert_told(world, "health 1; RUNNING 1 a b; "); /* health has a channel of its own (AP-510) */
 
     run(world, "2", MORE("c", ON("d", "SUCCESS")) "," OPTIONAL("d", ""));
     assert_calls(world, "create -; start d");

@@ -578,8 +578,10 @@ struct docker_call *docker_inspect(struct docker *docker, const char *id, docker
     return make(docker, INSPECT, id, AS_DONE(done), data);
 }
 
-struct docker_call *docker_list(struct docker *docker, docker_list_fn *done, void *data)
+struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_list_fn *done,
+                                void *data)
 {
+    (void)with_ended; /* more than was asked for does no harm */
     return make(docker, LIST, "", AS_DONE(done), data);
 }
 
