@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -175,7 +176,9 @@ static bool send_task(struct acs *acs, const struct parcel *parcel)
     SET(&message, generated_at_ms, control_wall_ms(session->control));
     message.tasks = (struct acs_tasks){true, 1, &told}; /* AP-225: one task a payload */
     acs_frame_payload_message(&frame, &message);
+    FAIL_POINT("before_payload"); /* acknowledged to the caller, unknown to the agent */
     session_send(session, &frame);
+    FAIL_POINT("after_payload");
     session->control->stats.payloads_sent++;
     arena_done(&arena);
     return true;

@@ -2,7 +2,6 @@
 import os
 import random
 import re
-import subprocess
 import threading
 
 import pytest
@@ -22,6 +21,7 @@ def fail_points(*rooms):
     return sorted(names)
 
 
+LONG = "echo $RUN >>/runs/log; sleep 1000"
 AGENT_POINTS = fail_points("agent")
 SERVER_POINTS = fail_points("store", "state", "control")
 
@@ -41,15 +41,7 @@ def run_under(world, seed, victims, count, pause):
         while not done.wait(pause * (0.5 + rng.random())):
             victim = rng.choice(victims)
             kills.append(victim)
-            if victim == "server":
-                world.server.kill()
-                world.server.start()
-            elif victim == "agent":
-                world.agent.kill()
-                world.agent.start()
-            else:
-                world.docker.kill()
-                world.docker.start()
+            world.kill(victim)
 
     names = ["%s-%d-%d" % (victims[0], seed, i) for i in range(count)]
     thread = threading.Thread(target=killer)
@@ -60,10 +52,7 @@ def run_under(world, seed, victims, count, pause):
         done.set()
         thread.join()
     print("seed", seed, "kills", {v: kills.count(v) for v in victims})
-    if not world.server.is_running():
-        world.server.start()
-    if not world.agent.is_running():
-        world.agent.start()
+    world.revive()
     world.wait_connected()
     return names, arns
 
@@ -82,49 +71,55 @@ def test_random_kills(world, victims, count, pause):
 
 
 def die_at(program, point, nth):
-    program.start(extra_env={"BERTH_FAIL_POINT": "%s:%d" % (point, nth)})
+    try:
+        program.start(extra_env={"BERTH_FAIL_POINT": "%s:%d" % (point, nth)})
+    except AssertionError:
+        pass  # it died before it was ready
+
+
+def assert_died_at(program, point):
+    assert "fail point name=" + point in program.output(), "never reached"
 
 
 @pytest.mark.parametrize("nth", [1, 2, 5])
 @pytest.mark.parametrize("point", SERVER_POINTS)
 def test_server_dies_at(world, point, nth):
+    """before_payload: between the acknowledged write and the agent's hearing of it."""
     world.definition()
     world.start_agent()
     world.server.stop()
-    try:
-        die_at(world.server, point, nth)
-    except AssertionError:
-        world.server.start()  # it died before it was ready
+    die_at(world.server, point, nth)
     names = ["n%d" % i for i in range(5)]
     arns = [world.run_task(name) for name in names]
-    if not world.server.is_running():
-        world.server.start()
-    world.wait_connected()
     tasks = world.assert_consistent(names, arns)
     assert [t["containers"][0].get("exitCode") for t in tasks] == [0] * len(tasks)
+    assert_died_at(world.server, point)
 
 
+@pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("point", AGENT_POINTS)
-def test_agent_dies_at(world, point):
+def test_agent_dies_at(world, point, nth):
+    """Tasks that end and tasks that are stopped; then their containers are removed, once all is said about them."""
     world.definition()
+    world.definition("long", LONG)
     world.start_agent()
     world.agent.stop()
-    die_at(world.agent, point, 1)
-    names = ["n%d" % i for i in range(3)]
-    arns = [world.run_task(name) for name in names]
-
-    def died_or_done():
-        return not world.agent.is_running() or all(t["lastStatus"] == "STOPPED" for t in world.tasks(arns))
-
-    eventually(died_or_done, 60, "the fail point is reached or the work is done")
-    if not world.agent.is_running():
-        world.agent.start()
+    world.agent.env["ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION"] = "1s"
+    die_at(world.agent, point, nth)
+    names = ["n%d" % i for i in range(4)]
+    arns = [world.run_task(name, "long" if i % 2 else "once") for i, name in enumerate(names)]
+    world.eventually(lambda: set(names) == set(world.runs()), 60, "all tasks run")
+    for arn in arns[1::2]:
+        world.ecs.stop_task(cluster="default", task=arn)
     tasks = world.assert_consistent(names, arns)
-    assert [t["containers"][0].get("exitCode") for t in tasks] == [0] * len(tasks)
+    assert [t["containers"][0].get("exitCode") for t in tasks[::2]] == [0, 0]
+    assert [t["stopCode"] for t in tasks[1::2]] == ["UserInitiated"] * 2
+    world.eventually(lambda: not world.docker.containers(), 30, "the containers are removed")
+    assert_died_at(world.agent, point)
 
 
 def test_containers_outlive_the_agent_and_the_server(world):
-    world.definition("long", "echo $RUN >>/runs/log; sleep 1000")
+    world.definition("long", LONG)
     world.start_agent()
     arn = world.run_task("one", "long")
     eventually(lambda: world.tasks([arn])[0]["lastStatus"] == "RUNNING", 60)
@@ -143,7 +138,7 @@ def test_containers_outlive_the_agent_and_the_server(world):
 
 def test_a_container_that_ends_while_the_agent_is_down_is_reported(world):
     """AP-544."""
-    world.definition("long", "echo $RUN >>/runs/log; sleep 1000")
+    world.definition("long", LONG)
     world.start_agent()
     arn = world.run_task("one", "long")
     eventually(lambda: world.tasks([arn])[0]["lastStatus"] == "RUNNING", 60)
@@ -156,7 +151,7 @@ def test_a_container_that_ends_while_the_agent_is_down_is_reported(world):
 
 
 def test_a_stop_asked_for_while_the_agent_is_down_happens(world):
-    world.definition("long", "echo $RUN >>/runs/log; sleep 1000")
+    world.definition("long", LONG)
     world.start_agent()
     arn = world.run_task("one", "long")
     eventually(lambda: world.tasks([arn])[0]["lastStatus"] == "RUNNING", 60)
@@ -169,16 +164,14 @@ def test_a_stop_asked_for_while_the_agent_is_down_happens(world):
 
 def test_a_reboot(world):
     """Everything dies at once; a service is whole again after, and nothing is started twice."""
-    world.definition("long", "echo $RUN >>/runs/log; sleep 1000")
+    world.definition("long", LONG)
     world.start_agent()
     world.ecs.create_service(cluster="default", serviceName="s", taskDefinition="long", desiredCount=3)
     count = lambda: world.ecs.describe_services(cluster="default", services=["s"])["services"][0]["runningCount"]
     eventually(lambda: count() == 3, 60)
-    for program in (world.agent, world.server, world.docker):
-        program.kill()
-    pids = subprocess.run(["pgrep", "-f", world.docker.directory], capture_output=True, text=True, check=False).stdout.split()
-    for pid in pids:  # shims and their containers: what a power cut takes too
-        subprocess.run(["kill", "-9", pid], check=False, capture_output=True)
+    world.agent.kill()
+    world.server.kill()
+    world.docker.power_off()
     world.docker.start()
     world.server.start()
     world.agent.start()

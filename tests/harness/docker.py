@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -40,7 +41,8 @@ class Docker:
         for one in ids:  # one by one: a container may go meanwhile
             text = self.run("inspect", one, check=False)
             found += json.loads(text or "[]")
-        return found
+        # `docker ps` lags behind the end of a container, `docker inspect` does not.
+        return found if everything else [one for one in found if one["State"]["Running"]]
 
     def remove_task_containers(self, cluster):
         for one in self.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.cluster=" + cluster).split():
@@ -86,18 +88,51 @@ class PrivateDocker(Docker):
         self.process.kill()
         self.process.wait()
 
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def descendants(self):
+        """The pids of containerd, the shims and what runs in their containers. They outlive a dockerd that is killed,
+        and a container's processes outlive its shim, so children are found before their parents are ended."""
+        parents, ours = {}, set()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as file:
+                    command = file.read()
+                with open("/proc/%s/stat" % pid) as file:
+                    parents[int(pid)] = int(file.read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue  # it ended meanwhile
+            if b"containerd" in command.split(b"\0")[0] and self.directory.encode() in command:
+                ours.add(int(pid))
+        grew = True
+        while grew:
+            more = {pid for pid, parent in parents.items() if parent in ours} - ours
+            ours |= more
+            grew = bool(more)
+        return ours
+
+    def power_off(self):
+        """All of it at once: dockerd, containerd, shims, containers."""
+        found = self.descendants()
+        self.kill()
+        for pid in found | self.descendants():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        eventually(lambda: not self.descendants(), 20, "all processes of the engine have ended")
+
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        """Leaves nothing behind, whatever state a test has left it in."""
+        if self.process is not None:
+            self.power_off()
         if self.bridge:
             subprocess.run(["ip", "link", "del", self.bridge[0]], check=False, capture_output=True)
+        # Mounts that a killed dockerd left go first.
+        with open("/proc/self/mounts") as mounts:
+            left = [line.split()[1] for line in mounts if self.directory in line]
+        for mount in sorted(left, reverse=True):
+            subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
         if self.owns_directory:
-            # Mounts that a killed dockerd left go first.
-            with open("/proc/self/mounts") as mounts:
-                left = [line.split()[1] for line in mounts if self.directory in line]
-            for mount in sorted(left, reverse=True):
-                subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
             shutil.rmtree(self.directory, ignore_errors=True)
