@@ -1,11 +1,11 @@
 /* load.c - a closed-loop load of signed requests, and idle agents beside it.
  *
- *   load --url http://127.0.0.1:4566 --key ID --secret S --operation ListClusters --connections 64 --seconds 5
- *   load ... --agents 10000 --seconds 60       registers instances, holds their command sockets open
+ *   load --url http://127.0.0.1:4566 --key ID --secret S --operation ListClusters --connections 64
+ *   load ... --agents 10000 --seconds 60   registers instances, holds their command sockets open
  *
- * One thread, one epoll; each connection has one request under way. Reads repeat one signed request (the
- * server checks each signature all the same); writes are made and signed anew each time. Prints one line
- * of JSON: requests per second, latency percentiles, refusals. */
+ * One thread, one epoll; each connection has one request under way. Reads repeat one signed request
+ * (the server checks each signature all the same); writes are made and signed anew each time.
+ * Prints one line of JSON: requests per second, latency percentiles, refusals. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,11 @@ static struct {
     struct sockaddr_in address;
     int connections, agents;
     double seconds;
-} options = {.operation = "ListClusters", .connections = 64, .seconds = 5, .definition = "bench", .cluster = "default"};
+} options = {.operation = "ListClusters",
+             .connections = 64,
+             .seconds = 5,
+             .definition = "bench",
+             .cluster = "default"};
 
 static uint32_t *latencies;
 static size_t latency_count, refused;
@@ -66,7 +70,8 @@ static void die(const char *what)
     exit(1);
 }
 
-static void add_signed(struct buf *out, const char *method, const char *path_and_query, const char *operation, const char *body)
+static void add_signed(struct buf *out, const char *method, const char *path_and_query,
+                       const char *operation, const char *body)
 {
     CLEANUP(arena_done) struct arena arena = {0};
     const struct sigv4_keys keys = {options.key, options.secret, NULL};
@@ -76,11 +81,13 @@ static void add_signed(struct buf *out, const char *method, const char *path_and
     size_t header_count = 1, signature_count = 0;
 
     if (operation) {
-        headers[header_count++] = (struct http_header){"content-type", "application/x-amz-json-1.1"};
-        headers[header_count++] = (struct http_header){"x-amz-target", arena_printf(&arena, TARGET ".%s", operation)};
+        headers[header_count++] =
+            (struct http_header){"content-type", "application/x-amz-json-1.1"};
+        headers[header_count++] =
+            (struct http_header){"x-amz-target", arena_printf(&arena, TARGET ".%s", operation)};
     }
-    sigv4_sign(&arena, &keys, "us-east-1", "ecs", method, url, headers, header_count, body, strlen(body),
-               clock_wall_ms(&clock_system), &signatures, &signature_count);
+    sigv4_sign(&arena, &keys, "us-east-1", "ecs", method, url, headers, header_count, body,
+               strlen(body), clock_wall_ms(&clock_system), &signatures, &signature_count);
     buf_printf(out, "%s %s HTTP/1.1\r\n", method, path_and_query);
     for (size_t i = 0; i < header_count; i++)
         buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
@@ -89,8 +96,9 @@ static void add_signed(struct buf *out, const char *method, const char *path_and
     if (operation)
         buf_printf(out, "content-length: %zu\r\n\r\n%s", strlen(body), body);
     else
-        buf_add_str(out, "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
-                         "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        buf_add_str(out,
+                    "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+                    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 }
 
 /* The next request of the operation under load. */
@@ -99,7 +107,8 @@ static void add_request(struct buf *out)
     static struct buf repeated;
     static int64_t signed_at_us;
     CLEANUP(str_freep) char *body = NULL;
-    bool is_read = str_starts_with(options.operation, "List") || str_starts_with(options.operation, "Describe");
+    bool is_read = str_starts_with(options.operation, "List") ||
+                   str_starts_with(options.operation, "Describe");
     unsigned long long n = (unsigned long long)sequence++;
 
     if (is_read) {
@@ -114,10 +123,12 @@ static void add_request(struct buf *out)
     if (str_eq(options.operation, "CreateCluster"))
         body = str_printf("{\"clusterName\":\"c-%d-%llu\"}", (int)getpid(), n);
     else if (str_eq(options.operation, "RegisterTaskDefinition"))
-        body = str_printf("{\"family\":\"f-%d-%llu\",\"containerDefinitions\":[{\"name\":\"a\",\"image\":\"busybox\",\"memory\":16}]}",
+        body = str_printf("{\"family\":\"f-%d-%llu\",\"containerDefinitions\":[{\"name\":\"a\","
+                          "\"image\":\"busybox\",\"memory\":16}]}",
                           (int)getpid(), n % 1000);
     else if (str_eq(options.operation, "RunTask"))
-        body = str_printf("{\"cluster\":\"%s\",\"taskDefinition\":\"%s\"}", options.cluster, options.definition);
+        body = str_printf("{\"cluster\":\"%s\",\"taskDefinition\":\"%s\"}", options.cluster,
+                          options.definition);
     else {
         fprintf(stderr, "load: no body is known for %s\n", options.operation);
         exit(2);
@@ -130,7 +141,8 @@ static int dial(void)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
 
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&options.address, sizeof(options.address)) < 0)
+    if (fd < 0 ||
+        connect(fd, (const struct sockaddr *)&options.address, sizeof(options.address)) < 0)
         die("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -169,7 +181,8 @@ static size_t whole_answer(const struct buf *in, int *ret_status)
 
     if (!end)
         return 0;
-    total = (size_t)(end - in->data) + 4 + (length && length < end ? (size_t)strtoul(length + 15, NULL, 10) : 0);
+    total = (size_t)(end - in->data) + 4 +
+            (length && length < end ? (size_t)strtoul(length + 15, NULL, 10) : 0);
     *ret_status = atoi(in->data + 9);
     return total <= in->len ? total : 0;
 }
@@ -180,7 +193,8 @@ static void on_answer(struct connection *connection, int status, size_t len)
         latencies[latency_count++] = (uint32_t)(now_us() - connection->sent_us);
     if (status != 200) {
         refused++;
-        snprintf(last_refusal, sizeof(last_refusal), "%.*s", (int)(len < 500 ? len : 500), connection->in.data);
+        snprintf(last_refusal, sizeof(last_refusal), "%.*s", (int)(len < 500 ? len : 500),
+                 connection->in.data);
     }
     buf_consume(&connection->in, len);
 }
@@ -227,7 +241,8 @@ static void run_load(void)
             size_t len;
 
             if (!fill(connection)) {
-                fprintf(stderr, "load: the server closed a connection: %.300s\n", connection->in.data ? connection->in.data : "");
+                fprintf(stderr, "load: the server closed a connection: %.300s\n",
+                        connection->in.data ? connection->in.data : "");
                 exit(1);
             }
             while ((len = whole_answer(&connection->in, &status))) {
@@ -240,10 +255,10 @@ static void run_load(void)
     }
     double seconds = (double)(now_us() - began) / 1e6;
     qsort(latencies, latency_count, sizeof(*latencies), compare);
-    printf("{\"operation\":\"%s\",\"connections\":%d,\"seconds\":%.2f,\"rps\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
-           "\"refused\":%zu}\n",
-           options.operation, options.connections, seconds, (double)latency_count / seconds, percentile_ms(0.5), percentile_ms(0.99),
-           percentile_ms(1), refused);
+    printf("{\"operation\":\"%s\",\"connections\":%d,\"seconds\":%.2f,\"rps\":%.0f,"
+           "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"refused\":%zu}\n",
+           options.operation, options.connections, seconds, (double)latency_count / seconds,
+           percentile_ms(0.5), percentile_ms(0.99), percentile_ms(1), refused);
     if (refused)
         fprintf(stderr, "load: the last refusal: %s\n", last_refusal);
 }
@@ -296,9 +311,11 @@ static void serve_agent(struct connection *connection)
         id = strstr(text, "HeartbeatMessage") ? strstr(text, "\"messageId\":\"") : NULL;
         if (id) {
             CLEANUP(str_freep)
-            char *ack = str_printf("{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"%.*s\"}}",
-                                   (int)strcspn(id + 13, "\""), id + 13);
-            unsigned char frame[8] = {0x81, 0x80 | 126, (unsigned char)(strlen(ack) >> 8), (unsigned char)strlen(ack)};
+            char *ack = str_printf(
+                "{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"%.*s\"}}",
+                (int)strcspn(id + 13, "\""), id + 13);
+            unsigned char frame[8] = {0x81, 0x80 | 126, (unsigned char)(strlen(ack) >> 8),
+                                      (unsigned char)strlen(ack)};
             bool is_short = strlen(ack) < 126;
 
             if (is_short)
@@ -314,19 +331,19 @@ static void serve_agent(struct connection *connection)
 
 static void open_agent(struct connection *agent, struct connection *api)
 {
-    static const char body[] =
-        "{\"cluster\":\"%s\",\"totalResources\":[{\"name\":\"CPU\",\"type\":\"INTEGER\",\"integerValue\":2048},"
-        "{\"name\":\"MEMORY\",\"type\":\"INTEGER\",\"integerValue\":4096},{\"name\":\"PORTS\",\"type\":\"STRINGSET\",\"stringSetValue\":[\"22\"]},"
-        "{\"name\":\"PORTS_UDP\",\"type\":\"STRINGSET\",\"stringSetValue\":[]}],\"attributes\":[{\"name\":\"ecs.os-type\",\"value\":\"linux\"}]}";
     CLEANUP(str_freep) char *request = NULL;
     CLEANUP(str_freep) char *answer = NULL;
     CLEANUP(buf_done) struct buf query = {0};
     const char *arn;
     int status = 0;
 
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
-    request = str_printf(body, options.cluster);
-    _Pragma("GCC diagnostic pop")
+    request = str_printf("{\"cluster\":\"%s\",\"totalResources\":["
+                         "{\"name\":\"CPU\",\"type\":\"INTEGER\",\"integerValue\":2048},"
+                         "{\"name\":\"MEMORY\",\"type\":\"INTEGER\",\"integerValue\":4096},"
+                         "{\"name\":\"PORTS\",\"type\":\"STRINGSET\",\"stringSetValue\":[\"22\"]},"
+                         "{\"name\":\"PORTS_UDP\",\"type\":\"STRINGSET\",\"stringSetValue\":[]}],"
+                         "\"attributes\":[{\"name\":\"ecs.os-type\",\"value\":\"linux\"}]}",
+                         options.cluster);
     add_signed(&api->out, "POST", "/", "RegisterContainerInstance", request);
     answer = exchange(api, &status);
     arn = strstr(answer, "\"containerInstanceArn\":\"");
@@ -343,7 +360,9 @@ static void open_agent(struct connection *agent, struct connection *api)
         else
             buf_add_char(&query, *p);
     }
-    buf_add_str(&query, "&dockerVersion=DockerVersion%3A%2020&protocolVersion=2&sendCredentials=true&seqNum=1");
+    buf_add_str(
+        &query,
+        "&dockerVersion=DockerVersion%3A%2020&protocolVersion=2&sendCredentials=true&seqNum=1");
     agent->fd = dial();
     add_signed(&agent->out, "GET", query.data, NULL, "");
     free(exchange(agent, &status));
@@ -411,13 +430,16 @@ int main(int argc, char **argv)
             options.cluster = argv[i + 1];
     }
     if (!str_starts_with(options.url, "http://127.0.0.1:") || !options.key || !options.secret) {
-        fprintf(stderr, "usage: load --url http://127.0.0.1:PORT --key ID --secret S [--operation O] [--connections N]"
-                        " [--agents N] [--seconds S] [--cluster C] [--definition D]\n");
+        fprintf(stderr,
+                "usage: load --url http://127.0.0.1:PORT --key ID --secret S [--operation O]"
+                " [--connections N] [--agents N] [--seconds S] [--cluster C]"
+                " [--definition D]\n");
         return 2;
     }
     options.host = options.url + 7;
     snprintf(host, sizeof(host), "%s", options.host + 10);
-    options.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(host)),
+    options.address = (struct sockaddr_in){.sin_family = AF_INET,
+                                           .sin_port = htons((uint16_t)atoi(host)),
                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;

@@ -34,8 +34,8 @@ enum statement {
     "pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms"
 #define CONTAINER_COLUMNS                                                                          \
     "task_arn, name, docker_name, docker_id, known, desired, reported, is_start_sent, "            \
-    "has_exit_code, is_oom, exit_code, restarts, reason, image_id, image_digest, health, bindings, "         \
-    "health_since_ms, created_at_ms, started_at_ms, finished_at_ms"
+    "has_exit_code, is_oom, exit_code, restarts, reason, image_id, image_digest, health, "         \
+    "bindings, health_since_ms, created_at_ms, started_at_ms, finished_at_ms"
 
 /* An upsert keeps the row's rowid, and with it the order in which rows were first put. */
 static const char *const sql[STATEMENT_COUNT] = {
@@ -58,8 +58,9 @@ static const char *const sql[STATEMENT_COUNT] = {
         "docker_id = excluded.docker_id, known = excluded.known, desired = excluded.desired, "
         "reported = excluded.reported, is_start_sent = excluded.is_start_sent, "
         "has_exit_code = excluded.has_exit_code, is_oom = excluded.is_oom, "
-        "exit_code = excluded.exit_code, restarts = excluded.restarts, reason = excluded.reason, image_id = excluded.image_id, "
-        "image_digest = excluded.image_digest, health = excluded.health, "
+        "exit_code = excluded.exit_code, restarts = excluded.restarts, reason = excluded.reason, "
+        "image_id = excluded.image_id, image_digest = excluded.image_digest, "
+        "health = excluded.health, "
         "bindings = excluded.bindings, health_since_ms = excluded.health_since_ms, "
         "created_at_ms = excluded.created_at_ms, started_at_ms = excluded.started_at_ms, "
         "finished_at_ms = excluded.finished_at_ms",
@@ -91,9 +92,11 @@ static const char schema[] =
     " pull_stopped_at_ms INTEGER NOT NULL, execution_stopped_at_ms INTEGER NOT NULL,"
     " stopped_at_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE container (task_arn TEXT NOT NULL, name TEXT NOT NULL,"
-    " docker_name TEXT NOT NULL UNIQUE, docker_id TEXT, known INTEGER NOT NULL, desired INTEGER NOT NULL, reported INTEGER NOT NULL,"
+    " docker_name TEXT NOT NULL UNIQUE, docker_id TEXT, known INTEGER NOT NULL,"
+    " desired INTEGER NOT NULL, reported INTEGER NOT NULL,"
     " is_start_sent INTEGER NOT NULL, has_exit_code INTEGER NOT NULL, is_oom INTEGER NOT NULL,"
-    " exit_code INTEGER NOT NULL, restarts INTEGER NOT NULL, reason TEXT, image_id TEXT, image_digest TEXT, health TEXT,"
+    " exit_code INTEGER NOT NULL, restarts INTEGER NOT NULL, reason TEXT, image_id TEXT,"
+    " image_digest TEXT, health TEXT,"
     " bindings TEXT, health_since_ms INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,"
     " started_at_ms INTEGER NOT NULL, finished_at_ms INTEGER NOT NULL,"
     " PRIMARY KEY (task_arn, name)) STRICT;"

@@ -54,7 +54,7 @@ struct agent_store_container {
     bool is_start_sent; /* stored before the start call: it may have run */
     bool has_exit_code, is_oom;
     int exit_code;
-    unsigned restarts; /* by the restart policy */
+    unsigned restarts;                                                /* by the restart policy */
     const char *reason, *image_id, *image_digest, *health, *bindings; /* bindings: JSON */
     int64_t health_since_ms, created_at_ms, started_at_ms, finished_at_ms;
 };

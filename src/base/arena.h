@@ -26,7 +26,7 @@ MUST_USE char *arena_dup(struct arena *arena, const char *s); /* NULL gives NULL
 MUST_USE char *arena_dup_n(struct arena *arena, const char *s, size_t len);
 MUST_USE char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), (count) * sizeof(type)))
 
 #endif

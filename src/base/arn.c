@@ -42,8 +42,8 @@ bool arn_parse(struct arena *arena, const char *text, struct arn *ret)
     return true;
 }
 
-#define PREFIX              "arn:aws:ecs:%s:%s:"
-#define PREFIX_ARGS(scope)  (scope)->region, (scope)->account
+#define PREFIX             "arn:aws:ecs:%s:%s:"
+#define PREFIX_ARGS(scope) (scope)->region, (scope)->account
 
 char *arn_cluster(struct arena *arena, const struct scope *scope, const char *cluster)
 {
@@ -93,7 +93,8 @@ char *arn_container(struct arena *arena, const struct scope *scope, const char *
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision)
 {
-    return arena_printf(arena, PREFIX "task-definition/%s:%d", PREFIX_ARGS(scope), family, revision);
+    return arena_printf(arena, PREFIX "task-definition/%s:%d", PREFIX_ARGS(scope), family,
+                        revision);
 }
 
 char *arn_service_deployment(struct arena *arena, const struct scope *scope, const char *cluster,

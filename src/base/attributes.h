@@ -1,13 +1,13 @@
-/* attributes.h - the few compiler attributes the code relies on, and the macros for owning locals. */
+/* attributes.h - the compiler attributes the code relies on, and the macros for owning locals. */
 #ifndef BERTH_BASE_ATTRIBUTES_H
 #define BERTH_BASE_ATTRIBUTES_H
 
 #include <stddef.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE                __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define NORETURN __attribute__((noreturn))
-#define UNUSED __attribute__((unused))
+#define NORETURN                __attribute__((noreturn))
+#define UNUSED                  __attribute__((unused))
 
 /* CLEANUP(str_freep) char *s = NULL; calls str_freep(&s) when s goes out of scope. */
 #define CLEANUP(freep) __attribute__((cleanup(freep)))
@@ -21,7 +21,7 @@
     })
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define BIT(n) (1u << (n))
+#define BIT(n)           (1u << (n))
 
 /* The structure that holds `member` at `ptr`. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

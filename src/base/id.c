@@ -62,7 +62,8 @@ void uuid_new(struct rng *rng, char ret[UUID_SIZE])
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
     hex_encode(b, sizeof(b), hex);
-    snprintf(ret, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    snprintf(ret, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
 }
 
 void ecs_svc_id_new(struct rng *rng, int64_t now_ms, char ret[ECS_SVC_ID_SIZE])

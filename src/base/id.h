@@ -1,5 +1,5 @@
-/* id.h - identifiers: 16 bytes, shown as 32 lower-case hex digits, whose first 6 bytes are the time of
- * creation in milliseconds and the rest random. Clients see what they expect of ECS (API-031,
+/* id.h - identifiers: 16 bytes, shown as 32 lower-case hex digits, whose first 6 bytes are the time
+ * of creation in milliseconds and the rest random. Clients see what they expect of ECS (API-031,
  * API-037), and keys in time order are cheap to store.
  */
 #ifndef BERTH_BASE_ID_H
@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 
-#define ID_HEX_SIZE      33
-#define UUID_SIZE        37
-#define ECS_SVC_ID_SIZE  28 /* "ecs-svc/" and 19 digits */
+#define ID_HEX_SIZE     33
+#define UUID_SIZE       37
+#define ECS_SVC_ID_SIZE 28 /* "ecs-svc/" and 19 digits */
 
 struct id {
     uint8_t bytes[16];

@@ -1,7 +1,7 @@
 /* intern.h - strings kept once. Two interned strings are equal exactly when their pointers are.
  *
- * Ownership  Each intern() or intern_ref() is undone by one intern_unref(); a string lives while it is
- *            referenced. The table belongs to the loop thread: one thread only.
+ * Ownership  Each intern() or intern_ref() is undone by one intern_unref(); a string lives while it
+ *            is referenced. The table belongs to the loop thread: one thread only.
  */
 #ifndef BERTH_BASE_INTERN_H
 #define BERTH_BASE_INTERN_H

@@ -1,4 +1,4 @@
-/* json_text.h - writing JSON straight into a buffer, without a tree between. Reading is jansson's. */
+/* json_text.h - JSON written straight into a buffer, without a tree between. */
 #ifndef BERTH_BASE_JSON_TEXT_H
 #define BERTH_BASE_JSON_TEXT_H
 

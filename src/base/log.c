@@ -86,7 +86,7 @@ void log_event(enum log_level level, const char *text, ...)
     }
     va_end(ap);
     buf_add_str(&line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
-    /* One write keeps lines of several threads whole; a full or closed stderr is nobody's to tell. */
+    /* One write keeps lines of several threads whole; of a full stderr nobody can be told. */
     if (write(STDERR_FILENO, line.data, line.len) < 0)
         return;
 }

@@ -1,9 +1,9 @@
 /* log.h - one event, one line on stderr, UTC with milliseconds, as text or JSON.
  *
  * log_info("task stopped", "task", id, "reason", reason) takes pairs of field name and string value
- * after the fixed text; a NULL value is left out. `error` asks a person to act, `warning` says what we
- * do instead, `debug` is free. Environment values and credentials are never logged.
- * Safe from any thread. The sink is the one global there is.
+ * after the fixed text; a NULL value is left out. `error` asks a person to act, `warning` says what
+ * we do instead, `debug` is free. Environment values and credentials are never logged. Safe from
+ * any thread. The sink is the one global there is.
  */
 #ifndef BERTH_BASE_LOG_H
 #define BERTH_BASE_LOG_H
@@ -14,7 +14,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 void log_configure(enum log_level least, enum log_format format);
-bool log_level_parse(const char *name, enum log_level *ret); /* debug, info, warning, error */
+bool log_level_parse(const char *name, enum log_level *ret);   /* debug, info, warning, error */
 bool log_format_parse(const char *name, enum log_format *ret); /* text, json */
 
 void log_event(enum log_level level, const char *text, ...) __attribute__((sentinel));

@@ -42,7 +42,7 @@ struct buf {
     size_t cap;
 };
 
-void buf_done(struct buf *buf); /* frees the bytes, leaves an empty buffer; fits CLEANUP */
+void buf_done(struct buf *buf);  /* frees the bytes, leaves an empty buffer; fits CLEANUP */
 void buf_clear(struct buf *buf); /* empties, keeps the memory */
 void buf_reserve(struct buf *buf, size_t more);
 void buf_add(struct buf *buf, const void *bytes, size_t len);

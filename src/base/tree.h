@@ -1,7 +1,7 @@
 /* tree.h - intrusive red-black trees (RB_*, RB_GENERATE_STATIC) as libbsd has them.
  *
- * Include this instead of <bsd/sys/tree.h>: its static variants use a macro that Debian's libbsd leaves
- * undefined because Linux headers have members of that name.
+ * Include this instead of <bsd/sys/tree.h>: its static variants use a macro that Debian's libbsd
+ * leaves undefined because Linux headers have members of that name.
  */
 #ifndef BERTH_BASE_TREE_H
 #define BERTH_BASE_TREE_H

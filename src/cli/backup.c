@@ -27,8 +27,10 @@ static struct error *backup(const char *dir, const char *file)
     path = *file == '/' ? str_dup(file) : str_printf("%s/%s", cwd, file);
     TRY(endpoint_read_server(dir, &endpoint));
     body = json_pack("{s:s}", "file", path);
-    TRY(endpoint_call(&endpoint, "berth", "Berth_20261120.Backup", body, BACKUP_TIMEOUT_MS, &answer));
-    printf("%s: %" JSON_INTEGER_FORMAT " bytes\n", path, json_integer_value(json_object_get(answer, "bytes")));
+    TRY(endpoint_call(&endpoint, "berth", "Berth_20261120.Backup", body, BACKUP_TIMEOUT_MS,
+                      &answer));
+    printf("%s: %" JSON_INTEGER_FORMAT " bytes\n", path,
+           json_integer_value(json_object_get(answer, "bytes")));
     return NULL;
 }
 
@@ -41,8 +43,8 @@ int command_backup(int argc, char **argv)
     };
     const struct command command = {
         .usage = "berth backup [--data DIR] FILE",
-        .about = "Copies the store of the running server to FILE, which must not exist. To restore, stop the\n"
-                 "server and put the file in place of DIR/state.db.",
+        .about = "Copies the store of the running server to FILE, which must not exist.\n"
+                 "To restore, stop the server and put the file in place of DIR/state.db.",
         .options = options,
         .option_count = ARRAY_LEN(options),
         .operands_min = 1,

@@ -36,9 +36,11 @@ static struct error *wait_ready(struct child *child, int fd, int64_t timeout_ms)
         n = poll(&poll_fd, 1, (int)timeout_ms);
     } while (n < 0 && errno == EINTR);
     if (n == 0)
-        return error_new(API_SERVER, "the %s is not ready after %d seconds", child->name, (int)(timeout_ms / 1000));
+        return error_new(API_SERVER, "the %s is not ready after %d seconds", child->name,
+                         (int)(timeout_ms / 1000));
     if (read(fd, &word, 1) != 1)
-        return error_new(API_SERVER, "the %s ended before it was ready (its message is above)", child->name);
+        return error_new(API_SERVER, "the %s ended before it was ready (its message is above)",
+                         child->name);
     return NULL;
 }
 

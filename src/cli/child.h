@@ -1,4 +1,5 @@
-/* child.h - the two programs `berth up` is the parent of: this same binary, run as a server and as an agent.
+/* child.h - the two programs `berth up` is the parent of: this same binary, run as a server and as
+ * an agent.
  *
  * A child started with --under-up leaves SIGINT to its parent and ends when the parent dies.
  */
@@ -11,14 +12,14 @@
 
 #include "base/error.h"
 
-#define CHILD_ARGS_MAX    48
-#define CHILD_READY_ENV   "BERTH_READY_FD"
+#define CHILD_ARGS_MAX  48
+#define CHILD_READY_ENV "BERTH_READY_FD"
 
 struct child {
-    const char *name; /* "server" */
+    const char *name;                 /* "server" */
     const char *args[CHILD_ARGS_MAX]; /* after the program's name; NULL-terminated */
-    const char *env[8]; /* "NAME=value" to add; NULL-terminated */
-    pid_t pid; /* 0: not running */
+    const char *env[8];               /* "NAME=value" to add; NULL-terminated */
+    pid_t pid;                        /* 0: not running */
     int64_t started_ms;
     unsigned restarts; /* in a row, for back-off */
 };

@@ -1,5 +1,5 @@
-/* commands.h - the commands of the program, one file each. Each gets the arguments after its name and
- * returns the exit code (options.h). */
+/* commands.h - the commands of the program, one file each. Each gets the arguments after its name
+ * and returns the exit code (options.h). */
 #ifndef BERTH_CLI_COMMANDS_H
 #define BERTH_CLI_COMMANDS_H
 

@@ -35,7 +35,8 @@ static struct error *read_file(const char *dir, const char *name, struct endpoin
 
     TRY(data_dir_read(dir, name, &text));
     json = json_loads(text, 0, NULL);
-    if (!json_is_string(json_object_get(json, "endpoint")) || !json_is_string(json_object_get(json, "region")))
+    if (!json_is_string(json_object_get(json, "endpoint")) ||
+        !json_is_string(json_object_get(json, "region")))
         return error_new(API_CLIENT, "%s/%s does not say where the server is", dir, name);
     *ret = (struct endpoint){
         .url = text_of(json, "endpoint"),
@@ -65,8 +66,9 @@ struct error *endpoint_read_up(const char *dir, struct endpoint *ret)
 struct error *endpoint_write(const char *dir, const char *name, const struct endpoint *endpoint)
 {
     CLEANUP(json_freep)
-    json_t *json = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint->url, "region", endpoint->region,
-                             "account", endpoint->account, "accessKeyId", endpoint->access_key_id, "secretAccessKey",
+    json_t *json = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint->url,
+                             "region", endpoint->region, "account", endpoint->account,
+                             "accessKeyId", endpoint->access_key_id, "secretAccessKey",
                              endpoint->secret_access_key, "caFile", endpoint->ca_file);
     CLEANUP(str_freep) char *text = json_dumps(json, JSON_INDENT(2));
 
@@ -100,8 +102,9 @@ static struct error *error_of_answer(long status, const char *text)
     return error_new(code, "%s", message ? message : name);
 }
 
-struct error *endpoint_call(const struct endpoint *endpoint, const char *service, const char *target,
-                            const json_t *body, int64_t timeout_ms, json_t **ret_answer)
+struct error *endpoint_call(const struct endpoint *endpoint, const char *service,
+                            const char *target, const json_t *body, int64_t timeout_ms,
+                            json_t **ret_answer)
 {
     CLEANUP(arena_done) struct arena arena = {0};
     CLEANUP(buf_done) struct buf answer = {0};
@@ -125,13 +128,16 @@ struct error *endpoint_call(const struct endpoint *endpoint, const char *service
     if (endpoint->access_key_id) {
         const struct sigv4_keys keys = {endpoint->access_key_id, endpoint->secret_access_key, NULL};
 
-        sigv4_sign(&arena, &keys, endpoint->region, service, "POST", url, headers, ARRAY_LEN(headers), text,
-                   strlen(text), clock_wall_ms(&clock_system), &signatures, &signature_count);
+        sigv4_sign(&arena, &keys, endpoint->region, service, "POST", url, headers,
+                   ARRAY_LEN(headers), text, strlen(text), clock_wall_ms(&clock_system),
+                   &signatures, &signature_count);
     }
     for (size_t i = 0; i < ARRAY_LEN(headers); i++)
-        lines = curl_slist_append(lines, arena_printf(&arena, "%s: %s", headers[i].name, headers[i].value));
+        lines = curl_slist_append(
+            lines, arena_printf(&arena, "%s: %s", headers[i].name, headers[i].value));
     for (size_t i = 0; i < signature_count; i++)
-        lines = curl_slist_append(lines, arena_printf(&arena, "%s: %s", signatures[i].name, signatures[i].value));
+        lines = curl_slist_append(
+            lines, arena_printf(&arena, "%s: %s", signatures[i].name, signatures[i].value));
     lines = curl_slist_append(lines, "Expect:");
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
@@ -148,7 +154,8 @@ struct error *endpoint_call(const struct endpoint *endpoint, const char *service
     curl_slist_free_all(lines);
     curl_easy_cleanup(curl);
     if (result != CURLE_OK)
-        return error_new(API_SERVER, "no answer from %s: %s", endpoint->url, curl_easy_strerror(result));
+        return error_new(API_SERVER, "no answer from %s: %s", endpoint->url,
+                         curl_easy_strerror(result));
     if (status != 200)
         return error_of_answer(status, answer.data ? answer.data : "");
     *ret_answer = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);

@@ -1,7 +1,8 @@
 /* env.c - `berth env` and `berth aws`: pointing AWS clients at this server.
  *
- * AWS_ENDPOINT_URL is enough for awscli 2.13, boto3 1.28 and later. Older ones ignore it and would talk to
- * the real AWS (API-028), so the shell also gets a function `aws` that says --endpoint-url. */
+ * AWS_ENDPOINT_URL is enough for awscli 2.13, boto3 1.28 and later. Older ones ignore it and would
+ * talk to the real AWS (API-028), so the shell also gets a function `aws` that adds
+ * --endpoint-url. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -124,5 +125,6 @@ int command_aws(int argc, char **argv)
         args[n++] = argv[i];
     execvp("aws", args);
     free(args);
-    return command_fail(error_new(API_CLIENT, "cannot run the AWS CLI: is the package awscli installed?"));
+    return command_fail(
+        error_new(API_CLIENT, "cannot run the AWS CLI: is the package awscli installed?"));
 }

@@ -28,13 +28,16 @@ static const char *text_of(const json_t *json, const char *name, const char *oth
     return text ? text : otherwise;
 }
 
-static struct error *create(const char *dir, const char *account, const char *agent_cluster, const char *name)
+static struct error *create(const char *dir, const char *account, const char *agent_cluster,
+                            const char *name)
 {
     CLEANUP(json_freep) json_t *answer = NULL;
     const json_t *key;
 
     TRY(call(dir, "CreateKey",
-             json_pack("{s:s*, s:s*, s:s*}", "account", account, "agentCluster", agent_cluster, "name", name), &answer));
+             json_pack("{s:s*, s:s*, s:s*}", "account", account, "agentCluster", agent_cluster,
+                       "name", name),
+             &answer));
     key = json_object_get(answer, "key");
     printf("AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", text_of(key, "accessKeyId", ""),
            text_of(answer, "secretAccessKey", ""));
@@ -50,20 +53,20 @@ static struct error *list(const char *dir)
 
     TRY(call(dir, "ListKeys", json_object(), &answer));
     printf("%-22s %-14s %-20s %-16s %s\n", "KEY", "ACCOUNT", "CREATED", "AGENT OF", "NAME");
-    json_array_foreach(json_object_get(answer, "keys"), i, key)
-    {
+    json_array_foreach (json_object_get(answer, "keys"), i, key) {
         time_t created = (time_t)json_number_value(json_object_get(key, "createdAt"));
         char when[32];
         struct tm tm;
 
         strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &tm));
-        printf("%-22s %-14s %-20s %-16s %s\n", text_of(key, "accessKeyId", ""), text_of(key, "account", ""), when,
-               text_of(key, "agentCluster", "-"), text_of(key, "name", ""));
+        printf("%-22s %-14s %-20s %-16s %s\n", text_of(key, "accessKeyId", ""),
+               text_of(key, "account", ""), when, text_of(key, "agentCluster", "-"),
+               text_of(key, "name", ""));
     }
     return NULL;
 }
 
-static struct error *delete(const char *dir, const char *id)
+static struct error *delete (const char *dir, const char *id)
 {
     CLEANUP(json_freep) json_t *answer = NULL;
 
@@ -77,13 +80,15 @@ int command_key(int argc, char **argv)
     const struct option_spec options[] = {
         {"data", OPTION_TEXT, "DIR", "the server's data directory", &dir},
         {"account", OPTION_TEXT, "ID", "create: of this account (the server's own)", &account},
-        {"agent", OPTION_TEXT, "CLUSTER", "create: for the agent of one host in this cluster", &agent_cluster},
+        {"agent", OPTION_TEXT, "CLUSTER", "create: for the agent of one host in this cluster",
+         &agent_cluster},
         {"name", OPTION_TEXT, "N", "create: a note shown by list", &name},
     };
     const struct command command = {
         .usage = "berth key create [--account ID] [--agent CLUSTER] [--name N] | list | delete KEY",
-        .about = "Access keys of the server that runs on this machine. An account's key may do anything in its\n"
-                 "account; an agent's key may call only what an agent calls, for the instance it registered.",
+        .about = "Access keys of the server that runs on this machine. An account's key may do\n"
+                 "anything in its account; an agent's key may call only what an agent calls, for\n"
+                 "the instance it registered.",
         .options = options,
         .option_count = ARRAY_LEN(options),
         .operands_min = 1,

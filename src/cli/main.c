@@ -53,5 +53,6 @@ int main(int argc, char **argv)
         if (str_eq(argv[1], commands[i].name))
             return commands[i].run(argc - 2, argv + 2);
     }
-    return command_fail(error_new(API_INVALID_PARAMETER, "no such command: %s (berth --help lists them)", argv[1]));
+    return command_fail(
+        error_new(API_INVALID_PARAMETER, "no such command: %s (berth --help lists them)", argv[1]));
 }

@@ -56,7 +56,8 @@ static struct error *set(const struct option_spec *spec, const char *value)
         return NULL;
     case OPTION_ON_OFF:
         if (!str_eq(value, "on") && !str_eq(value, "off"))
-            return error_new(API_INVALID_PARAMETER, "--%s is on or off, not '%s'", spec->name, value);
+            return error_new(API_INVALID_PARAMETER, "--%s is on or off, not '%s'", spec->name,
+                             value);
         *(bool *)spec->ret = str_eq(value, "on");
         return NULL;
     case OPTION_TEXT:
@@ -64,8 +65,8 @@ static struct error *set(const struct option_spec *spec, const char *value)
         return NULL;
     case OPTION_TEXTS:
         if (texts->count == OPTION_VALUES_MAX)
-            return error_new(API_INVALID_PARAMETER, "--%s may be given at most %d times", spec->name,
-                             OPTION_VALUES_MAX);
+            return error_new(API_INVALID_PARAMETER, "--%s may be given at most %d times",
+                             spec->name, OPTION_VALUES_MAX);
         texts->items[texts->count++] = value;
         return NULL;
     case OPTION_DURATION:
@@ -114,7 +115,8 @@ struct error *options_parse(const struct command *command, int argc, char **argv
             return error_new(API_INVALID_PARAMETER, "--%s takes no value", spec->name);
         if (spec->kind != OPTION_FLAG && !value) {
             if (i + 1 == argc)
-                return error_new(API_INVALID_PARAMETER, "--%s needs a value: %s", spec->name, spec->value);
+                return error_new(API_INVALID_PARAMETER, "--%s needs a value: %s", spec->name,
+                                 spec->value);
             value = argv[++i];
         }
         TRY(set(spec, value));
@@ -136,7 +138,8 @@ void options_print_help(const struct command *command)
     for (size_t i = 0; i < command->option_count; i++) {
         const struct option_spec *spec = &command->options[i];
         CLEANUP(str_freep)
-        char *left = str_printf("--%s%s%s", spec->name, spec->value ? " " : "", spec->value ? spec->value : "");
+        char *left = str_printf("--%s%s%s", spec->name, spec->value ? " " : "",
+                                spec->value ? spec->value : "");
 
         printf("  %-28s %s\n", left, spec->help);
     }

@@ -1,4 +1,4 @@
-/* options.h - the command line: one table per command says what it takes, help and parsing follow from it.
+/* options.h - the command line: one table per command; help and parsing follow from it.
  *
  * Long options only, as `--name value` or `--name=value`; `--` ends them. Durations carry a unit:
  * 250ms, 20s, 5m, 2h.
@@ -31,7 +31,7 @@ struct option_texts {
 };
 
 struct option_spec {
-    const char *name;  /* without the dashes */
+    const char *name; /* without the dashes */
     enum option_kind kind;
     const char *value; /* what help shows for the value: "DIR"; NULL for flags */
     const char *help;  /* one line; the default is named in it */
@@ -46,8 +46,9 @@ struct command {
     int operands_min, operands_max; /* max -1: any number */
 };
 
-/* Reads argv[0..argc-1]. API_INVALID_PARAMETER with a sentence if it does not fit. `*ret_help` is set if
- * --help was asked for; then nothing else counts. Operands are moved to the front of argv. */
+/* Reads argv[0..argc-1]. API_INVALID_PARAMETER with a sentence if it does not fit. `*ret_help` is
+ * set if --help was asked for; then nothing else counts. Operands are moved to the front of argv.
+ */
 MUST_USE struct error *options_parse(const struct command *command, int argc, char **argv,
                                      int *ret_operands, bool *ret_help);
 void options_print_help(const struct command *command);

@@ -17,24 +17,30 @@ static void on_ready(const char *url)
     child_tell_ready();
 }
 
-static struct error *check(const struct server_options *server, const char *log_level, const char *log_format)
+static struct error *check(const struct server_options *server, const char *log_level,
+                           const char *log_format)
 {
     enum log_level level = LOG_LEVEL_INFO;
     enum log_format format = LOG_FORMAT_TEXT;
 
     if (!log_level_parse(log_level, &level))
-        return error_new(API_INVALID_PARAMETER, "--log-level is debug, info, warning or error, not '%s'", log_level);
+        return error_new(API_INVALID_PARAMETER,
+                         "--log-level is debug, info, warning or error, not '%s'", log_level);
     if (!log_format_parse(log_format, &format))
-        return error_new(API_INVALID_PARAMETER, "--log-format is text or json, not '%s'", log_format);
+        return error_new(API_INVALID_PARAMETER, "--log-format is text or json, not '%s'",
+                         log_format);
     if (strlen(server->account) != 12 || strspn(server->account, "0123456789") != 12)
-        return error_new(API_INVALID_PARAMETER, "--account is 12 digits, not '%s'", server->account);
+        return error_new(API_INVALID_PARAMETER, "--account is 12 digits, not '%s'",
+                         server->account);
     if (!server->tls_cert_file != !server->tls_key_file)
         return error_new(API_INVALID_PARAMETER, "--tls-cert and --tls-key go together");
     for (size_t i = 0; i < server->region_count; i++) {
         size_t len = strlen(server->regions[i]);
 
-        if (!len || len > 32 || strspn(server->regions[i], "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
-            return error_new(API_INVALID_PARAMETER, "--region is lower-case letters, digits and hyphens, not '%s'",
+        if (!len || len > 32 ||
+            strspn(server->regions[i], "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
+            return error_new(API_INVALID_PARAMETER,
+                             "--region is lower-case letters, digits and hyphens, not '%s'",
                              server->regions[i]);
     }
     log_configure(level, format);
@@ -58,15 +64,22 @@ int command_server(int argc, char **argv)
     const char *log_level = "info", *log_format = "text", *lost_after = "2m";
     bool is_under_up = false;
     const struct option_spec options[] = {
-        {"listen", OPTION_TEXT, "ADDR:PORT", "where everything answers (127.0.0.1:4566)", &server.listen},
-        {"data", OPTION_TEXT, "DIR", "where state is kept ($XDG_STATE_HOME/berth; root: /var/lib/berth)", &server.data_dir},
+        {"listen", OPTION_TEXT, "ADDR:PORT", "where everything answers (127.0.0.1:4566)",
+         &server.listen},
+        {"data", OPTION_TEXT, "DIR",
+         "where state is kept ($XDG_STATE_HOME/berth; root: /var/lib/berth)", &server.data_dir},
         {"region", OPTION_TEXTS, "NAME", "a region served; may be repeated (us-east-1)", &regions},
-        {"account", OPTION_TEXT, "ID", "the account of keys made without one (000000000000)", &server.account},
-        {"auth", OPTION_ON_OFF, "on|off", "off: no signatures asked, loopback only (on)", &server.has_auth},
-        {"tls-cert", OPTION_TEXT, "FILE", "certificate chain, PEM; SIGHUP reads it again", &server.tls_cert_file},
+        {"account", OPTION_TEXT, "ID", "the account of keys made without one (000000000000)",
+         &server.account},
+        {"auth", OPTION_ON_OFF, "on|off", "off: no signatures asked, loopback only (on)",
+         &server.has_auth},
+        {"tls-cert", OPTION_TEXT, "FILE", "certificate chain, PEM; SIGHUP reads it again",
+         &server.tls_cert_file},
         {"tls-key", OPTION_TEXT, "FILE", "its private key, PEM", &server.tls_key_file},
-        {"instance-lost-after", OPTION_TEXT, "TIME", "replace the tasks of a host silent so long, or never (2m)", &lost_after},
-        {"task-retention", OPTION_DURATION, "TIME", "stopped tasks stay describable so long (1h)", &server.task_retention_ms},
+        {"instance-lost-after", OPTION_TEXT, "TIME",
+         "replace the tasks of a host silent so long, or never (2m)", &lost_after},
+        {"task-retention", OPTION_DURATION, "TIME", "stopped tasks stay describable so long (1h)",
+         &server.task_retention_ms},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &log_format},
         {"under-up", OPTION_FLAG, NULL, "end with the parent, leave SIGINT to it", &is_under_up},
@@ -88,7 +101,9 @@ int command_server(int argc, char **argv)
     if (!err && str_eq(lost_after, "never"))
         server.instance_lost_after_ms = 0;
     else if (!err && !duration_parse(lost_after, &server.instance_lost_after_ms))
-        err = error_new(API_INVALID_PARAMETER, "--instance-lost-after takes a number with a unit (5m) or never, not '%s'", lost_after);
+        err = error_new(API_INVALID_PARAMETER,
+                        "--instance-lost-after takes a number with a unit (5m) or never, not '%s'",
+                        lost_after);
     if (!regions.count)
         regions.items[regions.count++] = "us-east-1";
     memcpy(server.regions, regions.items, regions.count * sizeof(*regions.items));

@@ -23,13 +23,13 @@
 #include "cli/endpoint.h"
 #include "cli/options.h"
 
-#define READY_TIMEOUT_MS   120000 /* loading a large store takes its time */
-#define CALL_TIMEOUT_MS    30000
-#define DRAIN_TIMEOUT_MS   180000 /* stopTimeout is at most 120 s */
-#define END_TIMEOUT_MS     30000
-#define RESTART_MAX_MS     15000
-#define STEADY_MS          60000 /* having run so long, a child starts again at once */
-#define AGENT_EXIT_FINAL   5     /* AP-011: starting again cannot help */
+#define READY_TIMEOUT_MS 120000 /* loading a large store takes its time */
+#define CALL_TIMEOUT_MS  30000
+#define DRAIN_TIMEOUT_MS 180000 /* stopTimeout is at most 120 s */
+#define END_TIMEOUT_MS   30000
+#define RESTART_MAX_MS   15000
+#define STEADY_MS        60000 /* having run so long, a child starts again at once */
+#define AGENT_EXIT_FINAL 5     /* AP-011: starting again cannot help */
 
 struct up {
     const char *listen, *data, *docker, *cluster, *region, *account, *log_level, *log_format;
@@ -41,8 +41,8 @@ struct up {
     sigset_t signals;
 };
 
-static struct error *admin_call(struct up *up, const char *operation, json_t *body, int64_t timeout_ms,
-                                json_t **ret_answer)
+static struct error *admin_call(struct up *up, const char *operation, json_t *body,
+                                int64_t timeout_ms, json_t **ret_answer)
 {
     CLEANUP(json_freep) json_t *owned = body;
     CLEANUP(str_freep) char *target = str_printf("Berth_20261120.%s", operation);
@@ -50,17 +50,19 @@ static struct error *admin_call(struct up *up, const char *operation, json_t *bo
     return endpoint_call(&up->admin, "berth", target, owned, timeout_ms, ret_answer);
 }
 
-static struct error *ecs_call(struct up *up, const char *operation, json_t *body, json_t **ret_answer)
+static struct error *ecs_call(struct up *up, const char *operation, json_t *body,
+                              json_t **ret_answer)
 {
     CLEANUP(json_freep) json_t *owned = body;
-    CLEANUP(str_freep) char *target = str_printf("AmazonEC2ContainerServiceV20141113.%s", operation);
+    CLEANUP(str_freep)
+    char *target = str_printf("AmazonEC2ContainerServiceV20141113.%s", operation);
 
     return endpoint_call(&up->user, "ecs", target, owned, CALL_TIMEOUT_MS, ret_answer);
 }
 
 /* The key in DIR/`file` if the server still knows it, else a new one, kept there. */
-static struct error *ensure_key(struct up *up, const char *file, const char *agent_cluster, const char *name,
-                                struct endpoint *ret)
+static struct error *ensure_key(struct up *up, const char *file, const char *agent_cluster,
+                                const char *name, struct endpoint *ret)
 {
     CLEANUP(json_freep) json_t *keys = NULL;
     CLEANUP(json_freep) json_t *answer = NULL;
@@ -75,13 +77,14 @@ static struct error *ensure_key(struct up *up, const char *file, const char *age
         CLEANUP(json_freep) json_t *json = json_loads(text, 0, NULL);
 
         known.access_key_id = str_dup(json_string_value(json_object_get(json, "accessKeyId")));
-        known.secret_access_key = str_dup(json_string_value(json_object_get(json, "secretAccessKey")));
+        known.secret_access_key =
+            str_dup(json_string_value(json_object_get(json, "secretAccessKey")));
     }
     error_free(err); /* no file: the first start */
     *ret = (struct endpoint){.url = str_dup(up->admin.url), .region = str_dup(up->region)};
-    json_array_foreach(json_object_get(keys, "keys"), i, key)
-    {
-        if (known.secret_access_key && str_eq(json_string_value(json_object_get(key, "accessKeyId")), known.access_key_id)) {
+    json_array_foreach (json_object_get(keys, "keys"), i, key) {
+        if (known.secret_access_key &&
+            str_eq(json_string_value(json_object_get(key, "accessKeyId")), known.access_key_id)) {
             ret->access_key_id = TAKE(known.access_key_id);
             ret->secret_access_key = TAKE(known.secret_access_key);
             ret->account = str_dup(json_string_value(json_object_get(key, "account")));
@@ -89,12 +92,14 @@ static struct error *ensure_key(struct up *up, const char *file, const char *age
         }
     }
     if (!ret->access_key_id) {
-        TRY(admin_call(up, "CreateKey", json_pack("{s:s*, s:s}", "agentCluster", agent_cluster, "name", name),
+        TRY(admin_call(up, "CreateKey",
+                       json_pack("{s:s*, s:s}", "agentCluster", agent_cluster, "name", name),
                        CALL_TIMEOUT_MS, &answer));
         key = json_object_get(answer, "key");
         ret->access_key_id = str_dup(json_string_value(json_object_get(key, "accessKeyId")));
         ret->account = str_dup(json_string_value(json_object_get(key, "account")));
-        ret->secret_access_key = str_dup(json_string_value(json_object_get(answer, "secretAccessKey")));
+        ret->secret_access_key =
+            str_dup(json_string_value(json_object_get(answer, "secretAccessKey")));
     }
     return endpoint_write(up->data, file, ret);
 }
@@ -120,15 +125,15 @@ static struct error *activate_instance(struct up *up)
     size_t i;
 
     TRY(admin_call(up, "ListKeys", json_object(), CALL_TIMEOUT_MS, &keys));
-    json_array_foreach(json_object_get(keys, "keys"), i, key)
-    {
+    json_array_foreach (json_object_get(keys, "keys"), i, key) {
         const char *instance = json_string_value(json_object_get(key, "agentInstance"));
 
-        if (!instance || !str_eq(json_string_value(json_object_get(key, "accessKeyId")), up->agent_key.access_key_id))
+        if (!instance || !str_eq(json_string_value(json_object_get(key, "accessKeyId")),
+                                 up->agent_key.access_key_id))
             continue;
         return ecs_call(up, "UpdateContainerInstancesState",
-                        json_pack("{s:s, s:[s], s:s}", "cluster", up->cluster, "containerInstances", instance, "status",
-                                  "ACTIVE"),
+                        json_pack("{s:s, s:[s], s:s}", "cluster", up->cluster, "containerInstances",
+                                  instance, "status", "ACTIVE"),
                         &answer);
     }
     return NULL;
@@ -136,8 +141,10 @@ static struct error *activate_instance(struct up *up)
 
 static void prepare_children(struct up *up)
 {
-    const char *server[] = {"server", "--listen", up->listen, "--data", up->data, "--region", up->region, "--account",
-                            up->account, "--log-level", up->log_level, "--log-format", up->log_format, "--under-up"};
+    const char *server[] = {"server",       "--listen",    up->listen,    "--data",
+                            up->data,       "--region",    up->region,    "--account",
+                            up->account,    "--log-level", up->log_level, "--log-format",
+                            up->log_format, "--under-up"};
 
     up->server = (struct child){.name = "server"};
     memcpy(up->server.args, server, sizeof(server));
@@ -146,9 +153,10 @@ static void prepare_children(struct up *up)
 
 static void prepare_agent(struct up *up)
 {
-    const char *agent[] = {"agent", "--server", up->admin.url, "--cluster", up->cluster, "--data", up->agent_dir,
-                           "--docker", up->docker, "--log-level", up->log_level, "--log-format", up->log_format,
-                           "--under-up"};
+    const char *agent[] = {"agent",        "--server",    up->admin.url, "--cluster",
+                           up->cluster,    "--data",      up->agent_dir, "--docker",
+                           up->docker,     "--log-level", up->log_level, "--log-format",
+                           up->log_format, "--under-up"};
 
     memcpy(up->agent.args, agent, sizeof(agent));
     up->agent_env[0] = str_printf("AWS_ACCESS_KEY_ID=%s", up->agent_key.access_key_id);
@@ -156,7 +164,8 @@ static void prepare_agent(struct up *up)
     up->agent_env[2] = str_printf("AWS_DEFAULT_REGION=%s", up->region);
     for (size_t i = 0; i < ARRAY_LEN(up->agent_env); i++)
         up->agent.env[i] = up->agent_env[i];
-    /* What was built on this machine is what its owner means to run; the agent's own default asks a registry. */
+    /* What was built on this machine is what its owner means to run; the agent's own default asks a
+     * registry. */
     if (!getenv("ECS_IMAGE_PULL_BEHAVIOR"))
         up->agent.env[ARRAY_LEN(up->agent_env)] = "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached";
 }
@@ -204,7 +213,8 @@ static int wait_signal(struct up *up, int64_t timeout_ms)
     int signum;
 
     do {
-        signum = timeout_ms < 0 ? sigwaitinfo(&up->signals, NULL) : sigtimedwait(&up->signals, NULL, &timeout);
+        signum = timeout_ms < 0 ? sigwaitinfo(&up->signals, NULL)
+                                : sigtimedwait(&up->signals, NULL, &timeout);
     } while (signum < 0 && errno == EINTR);
     return signum < 0 ? 0 : signum;
 }
@@ -265,8 +275,9 @@ static void drain(struct up *up)
     struct error *err;
 
     log_info("stopping the tasks on this machine");
-    err = admin_call(up, "DrainInstance", json_pack("{s:s}", "agentKey", up->agent_key.access_key_id),
-                     DRAIN_TIMEOUT_MS, &answer);
+    err =
+        admin_call(up, "DrainInstance", json_pack("{s:s}", "agentKey", up->agent_key.access_key_id),
+                   DRAIN_TIMEOUT_MS, &answer);
     if (err)
         log_warning("some tasks may still be running", "reason", err->message);
     error_free(err); /* the end comes all the same; the next start finds what is left */
@@ -291,7 +302,7 @@ static void end_child(struct up *up, struct child *child)
     }
 }
 
-/* The draining call blocks; a signal that comes meanwhile kills outright, as the user asked twice. */
+/* The draining call blocks; a signal that comes meanwhile kills outright: the user asked twice. */
 static void end(struct up *up)
 {
     pid_t drainer;
@@ -308,7 +319,8 @@ static void end(struct up *up)
 
             if (signum == SIGCHLD && waitpid(drainer, NULL, WNOHANG) == drainer)
                 break;
-            if (signum == SIGCHLD && up->server.pid && waitpid(up->server.pid, NULL, WNOHANG) == up->server.pid)
+            if (signum == SIGCHLD && up->server.pid &&
+                waitpid(up->server.pid, NULL, WNOHANG) == up->server.pid)
                 up->server.pid = 0;
             if (signum == SIGCHLD)
                 continue;
@@ -370,19 +382,22 @@ int command_up(int argc, char **argv)
     };
     const struct option_spec options[] = {
         {"listen", OPTION_TEXT, "ADDR:PORT", "where the API answers (127.0.0.1:4566)", &up.listen},
-        {"data", OPTION_TEXT, "DIR", "where state is kept ($XDG_STATE_HOME/berth; root: /var/lib/berth)", &up.data},
-        {"docker", OPTION_TEXT, "SOCK", "Docker's socket (unix:///var/run/docker.sock)", &up.docker},
+        {"data", OPTION_TEXT, "DIR",
+         "where state is kept ($XDG_STATE_HOME/berth; root: /var/lib/berth)", &up.data},
+        {"docker", OPTION_TEXT, "SOCK", "Docker's socket (unix:///var/run/docker.sock)",
+         &up.docker},
         {"cluster", OPTION_TEXT, "NAME", "the cluster this machine joins (default)", &up.cluster},
         {"region", OPTION_TEXT, "NAME", "the region served (us-east-1)", &up.region},
-        {"account", OPTION_TEXT, "ID", "the account of the keys made here (000000000000)", &up.account},
+        {"account", OPTION_TEXT, "ID", "the account of the keys made here (000000000000)",
+         &up.account},
         {"keep", OPTION_FLAG, NULL, "leave tasks running at the end", &up.keep},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &up.log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &up.log_format},
     };
     const struct command command = {
         .usage = "berth up [options]",
-        .about = "Runs a server and an agent on this machine until Ctrl-C, which stops this machine's tasks;\n"
-                 "services stay and start again at the next `berth up`.",
+        .about = "Runs a server and an agent on this machine until Ctrl-C, which stops this\n"
+                 "machine's tasks; services stay and start again at the next `berth up`.",
         .options = options,
         .option_count = ARRAY_LEN(options),
     };
@@ -396,8 +411,11 @@ int command_up(int argc, char **argv)
         options_print_help(&command);
         return EXIT_SUCCESS;
     }
-    if (!err && (!log_level_parse(up.log_level, &level) || !log_format_parse(up.log_format, &format)))
-        err = error_new(API_INVALID_PARAMETER, "--log-level is debug, info, warning or error; --log-format is text or json");
+    if (!err &&
+        (!log_level_parse(up.log_level, &level) || !log_format_parse(up.log_format, &format)))
+        err =
+            error_new(API_INVALID_PARAMETER,
+                      "--log-level is debug, info, warning or error; --log-format is text or json");
     if (!err) {
         log_configure(level, format);
         err = run(&up);

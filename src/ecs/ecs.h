@@ -1,7 +1,8 @@
-/* ecs.h - the ECS operations: one file per resource, one function per operation (declared in "gen/ecs_handlers.h").
+/* ecs.h - the ECS operations: one file per resource, one function per operation (declared in
+ * "gen/ecs_handlers.h").
  *
- * A handler is synchronous and touches only call->txn and its answer: it authorizes, checks everything
- * that can be refused, then changes. The answer leaves when what it rests on is durable.
+ * A handler is synchronous and touches only call->txn and its answer: it authorizes, checks
+ * everything that can be refused, then changes. The answer leaves when what it rests on is durable.
  */
 #ifndef BERTH_ECS_ECS_H
 #define BERTH_ECS_ECS_H
@@ -15,8 +16,8 @@ struct ecs {
     struct loop *loop;
     struct state *state;
     struct control *control;
-    const char *endpoint;           /* for DiscoverPollEndpoint when the request names no Host */
-    const char *const *regions;     /* served */
+    const char *endpoint;       /* for DiscoverPollEndpoint when the request names no Host */
+    const char *const *regions; /* served */
     size_t region_count;
 };
 

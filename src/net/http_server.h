@@ -23,8 +23,8 @@
 #define HTTP_REQUEST_MS              30000  /* from the first byte of a request to its last */
 #define HTTP_TLS_HANDSHAKES_PER_TURN 16
 #define WS_FRAME_BYTES_MAX           (4 * 1024 * 1024)
-#define WS_QUEUE_BYTES_MAX           (8 * 1024 * 1024) /* unsent; beyond it the socket is closed with 1013 \
-                                                        */
+/* Of frames not sent yet; beyond it the socket is closed with 1013. */
+#define WS_QUEUE_BYTES_MAX (8 * 1024 * 1024)
 
 struct http_header {
     const char *name; /* lower case */

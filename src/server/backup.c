@@ -1,9 +1,9 @@
-/* backup.c - Backup of the administrator's API: a copy of the live store, made on the thread pool. */
+/* backup.c - Backup of the administrator's API: a copy of the live store, on the thread pool. */
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "base/str.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "gen/berth_handlers.h"
 #include "server/parts.h"
 
@@ -56,14 +56,15 @@ static void backup_free(struct flow *flow)
 static const struct flow_methods methods = {.advance = advance, .free = backup_free};
 
 struct error *berth_api_backup(struct call *call, const struct berth_backup_request *in,
-                         struct berth_backup_response *out, struct flow **ret_flow)
+                               struct berth_backup_response *out, struct flow **ret_flow)
 {
     struct server *server = call->service;
     struct backup *backup;
     struct stat st;
 
     if (in->file[0] != '/')
-        return error_new(API_INVALID_PARAMETER, "file must be an absolute path, but was %s", in->file);
+        return error_new(API_INVALID_PARAMETER, "file must be an absolute path, but was %s",
+                         in->file);
     if (lstat(in->file, &st) == 0)
         return error_new(API_CLIENT, "%s exists already; a backup never overwrites.", in->file);
     backup = xcalloc(1, sizeof(*backup));

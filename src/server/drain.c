@@ -1,5 +1,5 @@
-/* drain.c - DrainInstance of the administrator's API: takes an instance out of service, stops its tasks and
- * answers when the last has stopped. `berth up` ends with it. */
+/* drain.c - DrainInstance of the administrator's API: takes an instance out of service, stops its
+ * tasks and answers when the last has stopped. `berth up` ends with it. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -35,8 +35,8 @@ static const struct task *next_running(struct drain *drain, const struct id *aft
     for (int stopped = 0; stopped <= 1; stopped++) {
         const struct id *from = after;
 
-        while ((task = state_task_after(drain->server->state, drain->scope, drain->cluster, TASKS_BY_INSTANCE, hex,
-                                        stopped != 0, from))) {
+        while ((task = state_task_after(drain->server->state, drain->scope, drain->cluster,
+                                        TASKS_BY_INSTANCE, hex, stopped != 0, from))) {
             if (task->last_status != TASK_STOPPED)
                 return task;
             from = &task->id;
@@ -65,10 +65,11 @@ static bool stop_some(struct drain *drain)
         edited->version++;
     }
     while (count < STOP_TASKS_PER_TXN &&
-           (task = state_task_after(state, drain->scope, drain->cluster, TASKS_BY_INSTANCE, hex, false,
-                                    task ? &after : NULL))) {
+           (task = state_task_after(state, drain->scope, drain->cluster, TASKS_BY_INSTANCE, hex,
+                                    false, task ? &after : NULL))) {
         after = task->id;
-        task_want_stopped(txn_edit_task(txn, task), STOP_CODE_USER_INITIATED, STOPPED_BY_USER, now_ms);
+        task_want_stopped(txn_edit_task(txn, task), STOP_CODE_USER_INITIATED, STOPPED_BY_USER,
+                          now_ms);
         count++;
     }
     txn_commit(txn);
@@ -131,10 +132,13 @@ static void drain_free(struct flow *flow)
     free(drain);
 }
 
-static const struct flow_methods methods = {.advance = advance, .cancel = cancel, .free = drain_free};
+static const struct flow_methods methods = {
+    .advance = advance, .cancel = cancel, .free = drain_free};
 
-struct error *berth_api_drain_instance(struct call *call, const struct berth_drain_instance_request *in,
-                                 struct berth_drain_instance_response *out, struct flow **ret_flow)
+struct error *berth_api_drain_instance(struct call *call,
+                                       const struct berth_drain_instance_request *in,
+                                       struct berth_drain_instance_response *out,
+                                       struct flow **ret_flow)
 {
     struct server *server = call->service;
     const struct access_key *key;

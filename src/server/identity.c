@@ -17,7 +17,8 @@ bool server_is_admin(const struct server *server, const struct principal *princi
     return str_eq(principal->access_key_id, server->admin.access_key_id);
 }
 
-/* With auth off everybody is the account; a signature, if there is one, still names region and service. */
+/* With auth off everybody is the account; a signature, if there is one, still names region and
+ * service. */
 static struct error *identify_by_declaration(struct server *server, struct arena *arena,
                                              const struct http_request *req, struct identity *ret)
 {
@@ -26,7 +27,8 @@ static struct error *identify_by_declaration(struct server *server, struct arena
 
     error_free(err); /* unsigned is fine */
     *ret = (struct identity){
-        .region = claim.region && serves_region(server, claim.region) ? claim.region : server->options->regions[0],
+        .region = claim.region && serves_region(server, claim.region) ? claim.region
+                                                                      : server->options->regions[0],
         .account = server->options->account,
         .service = claim.service,
         .principal = {.is_root = true},
@@ -36,8 +38,8 @@ static struct error *identify_by_declaration(struct server *server, struct arena
 }
 
 static struct error *identify_by_signature(struct server *server, struct arena *arena,
-                                           const struct http_request *req, const struct sigv4_claim *claim,
-                                           struct identity *ret)
+                                           const struct http_request *req,
+                                           const struct sigv4_claim *claim, struct identity *ret)
 {
     const struct access_key *key = NULL;
     int64_t now_ms = clock_wall_ms(&clock_system);
@@ -45,12 +47,14 @@ static struct error *identify_by_signature(struct server *server, struct arena *
     if (str_eq(claim->access_key_id, server->admin.access_key_id)) {
         ret->secret_access_key = server->admin.secret_access_key;
         ret->account = server->options->account;
-        ret->principal = (struct principal){.access_key_id = server->admin.access_key_id, .is_root = true};
+        ret->principal =
+            (struct principal){.access_key_id = server->admin.access_key_id, .is_root = true};
         ret->is_admin = true;
     } else {
         key = state_access_key(server->state, claim->access_key_id);
         if (!key)
-            return error_new(API_UNRECOGNIZED_CLIENT, "The security token included in the request is invalid.");
+            return error_new(API_UNRECOGNIZED_CLIENT,
+                             "The security token included in the request is invalid.");
         ret->secret_access_key = key->secret;
         ret->account = key->account;
         ret->principal = (struct principal){
@@ -68,7 +72,8 @@ static struct error *identify_by_signature(struct server *server, struct arena *
     return NULL;
 }
 
-struct error *identify(struct server *server, struct arena *arena, const struct http_request *req, struct identity *ret)
+struct error *identify(struct server *server, struct arena *arena, const struct http_request *req,
+                       struct identity *ret)
 {
     struct sigv4_claim claim = {0};
     struct identity identity = {0};

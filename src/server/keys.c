@@ -10,7 +10,8 @@
 void access_key_make(struct rng *rng, char ret_id[32], char ret_secret[64])
 {
     static const char id_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    static const char secret_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char secret_letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     memcpy(ret_id, "AKIA", 4);
     for (int i = 4; i < 20; i++)
@@ -37,7 +38,7 @@ static void describe(struct call *call, const struct access_key *key, struct ber
 }
 
 struct error *berth_api_create_key(struct call *call, const struct berth_create_key_request *in,
-                             struct berth_create_key_response *out)
+                                   struct berth_create_key_response *out)
 {
     struct server *server = call->service;
     const struct access_key *any = NULL;
@@ -48,7 +49,8 @@ struct error *berth_api_create_key(struct call *call, const struct berth_create_
     while ((any = state_access_key_after(server->state, any ? any->access_key_id : NULL)))
         count++;
     if (count >= ACCESS_KEYS_MAX)
-        return error_new(API_CLIENT, "There are %d access keys already; delete some first.", ACCESS_KEYS_MAX);
+        return error_new(API_CLIENT, "There are %d access keys already; delete some first.",
+                         ACCESS_KEYS_MAX);
     access_key_make(call->rng, id, secret);
     key = access_key_new();
     access_key_set_access_key_id(key, id);
@@ -65,7 +67,7 @@ struct error *berth_api_create_key(struct call *call, const struct berth_create_
 }
 
 struct error *berth_api_list_keys(struct call *call, const struct berth_list_keys_request *in,
-                            struct berth_list_keys_response *out)
+                                  struct berth_list_keys_response *out)
 {
     struct server *server = call->service;
     const struct access_key *key = NULL;
@@ -83,7 +85,7 @@ struct error *berth_api_list_keys(struct call *call, const struct berth_list_key
 }
 
 struct error *berth_api_delete_key(struct call *call, const struct berth_delete_key_request *in,
-                             struct berth_delete_key_response *out)
+                                   struct berth_delete_key_response *out)
 {
     struct server *server = call->service;
     const struct access_key *key;

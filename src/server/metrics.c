@@ -8,7 +8,8 @@
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %" PRIu64 "\n", name, help, name, name, value);
+    buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %" PRIu64 "\n", name, help, name, name,
+               value);
 }
 
 static void gauge(struct buf *out, const char *name, const char *help, double value)
@@ -31,7 +32,8 @@ static double resident_bytes(void)
 
 void respond_metrics(struct server *server, struct http_exchange *ex)
 {
-    static const struct http_header headers[] = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}};
+    static const struct http_header headers[] = {
+        {"content-type", "text/plain; version=0.0.4; charset=utf-8"}};
     CLEANUP(buf_done) struct buf out = {0};
     struct http_server_stats http;
     struct dispatch_stats calls;
@@ -44,39 +46,53 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     state_stats(server->state, &state);
 
     counter(&out, "berth_http_requests_total", "HTTP requests received.", http.requests);
-    counter(&out, "berth_http_rejected_connections_total", "Connections refused over the limit.", http.rejected_connections);
+    counter(&out, "berth_http_rejected_connections_total", "Connections refused over the limit.",
+            http.rejected_connections);
     counter(&out, "berth_http_received_bytes_total", "Bytes received.", http.bytes_in);
     counter(&out, "berth_http_sent_bytes_total", "Bytes sent.", http.bytes_out);
     gauge(&out, "berth_http_connections", "Open connections.", http.connections);
-    gauge(&out, "berth_http_connections_max", "Most connections that may be open.", server->connections_max);
+    gauge(&out, "berth_http_connections_max", "Most connections that may be open.",
+          server->connections_max);
     gauge(&out, "berth_websockets", "Open WebSockets.", http.websockets);
     counter(&out, "berth_api_calls_total", "ECS operations called.", calls.calls);
-    counter(&out, "berth_api_refused_total", "ECS operations refused with a client's error.", calls.refused);
-    counter(&out, "berth_api_faults_total", "ECS operations that failed by our fault.", calls.faults);
+    counter(&out, "berth_api_refused_total", "ECS operations refused with a client's error.",
+            calls.refused);
+    counter(&out, "berth_api_faults_total", "ECS operations that failed by our fault.",
+            calls.faults);
     gauge(&out, "berth_api_open_calls", "ECS operations begun and not answered.", calls.open);
     counter(&out, "berth_store_batches_total", "Batches committed.", state.batches);
     counter(&out, "berth_store_transactions_total", "Transactions committed.", state.transactions);
     counter(&out, "berth_store_rows_total", "Rows written.", state.rows);
     counter(&out, "berth_store_failed_batches_total", "Batches that failed.", state.failed_batches);
-    gauge(&out, "berth_store_last_batch_seconds", "Time of the last batch.", state.last_batch_ms / 1000);
-    gauge(&out, "berth_store_max_batch_seconds", "Longest time of a batch.", state.max_batch_ms / 1000);
+    gauge(&out, "berth_store_last_batch_seconds", "Time of the last batch.",
+          state.last_batch_ms / 1000);
+    gauge(&out, "berth_store_max_batch_seconds", "Longest time of a batch.",
+          state.max_batch_ms / 1000);
     gauge(&out, "berth_store_queue", "Transactions not yet durable.", (double)state.queue_depth);
     gauge(&out, "berth_clusters", "Clusters kept.", (double)state.clusters);
     gauge(&out, "berth_container_instances", "Container instances kept.", (double)state.instances);
     gauge(&out, "berth_services", "Services kept.", (double)state.services);
     gauge(&out, "berth_tasks", "Tasks kept, stopped ones included.", (double)state.tasks);
-    gauge(&out, "berth_task_definitions", "Task definition revisions kept.", (double)state.task_definitions);
-    gauge(&out, "berth_acs_sessions", "Agents connected for commands.", (double)control.acs_sessions);
-    gauge(&out, "berth_tcs_sessions", "Agents connected for telemetry.", (double)control.tcs_sessions);
-    counter(&out, "berth_payloads_sent_total", "Payload messages sent to agents.", control.payloads_sent);
-    counter(&out, "berth_acks_received_total", "Acknowledgements from agents.", control.acks_received);
+    gauge(&out, "berth_task_definitions", "Task definition revisions kept.",
+          (double)state.task_definitions);
+    gauge(&out, "berth_acs_sessions", "Agents connected for commands.",
+          (double)control.acs_sessions);
+    gauge(&out, "berth_tcs_sessions", "Agents connected for telemetry.",
+          (double)control.tcs_sessions);
+    counter(&out, "berth_payloads_sent_total", "Payload messages sent to agents.",
+            control.payloads_sent);
+    counter(&out, "berth_acks_received_total", "Acknowledgements from agents.",
+            control.acks_received);
     counter(&out, "berth_reconciles_total", "Reconciler runs.", control.reconciles);
     counter(&out, "berth_placements_total", "Tasks placed for services.", control.placements);
-    counter(&out, "berth_placement_refusals_total", "Placements refused for services.", control.placement_refusals);
-    gauge(&out, "berth_loop_lag_seconds", "Longest time one turn of the loop kept others waiting, since the last scrape.",
+    counter(&out, "berth_placement_refusals_total", "Placements refused for services.",
+            control.placement_refusals);
+    gauge(&out, "berth_loop_lag_seconds",
+          "Longest time one turn of the loop kept others waiting, since the last scrape.",
           (double)loop_take_lag_ms(server->loop) / 1000);
     gauge(&out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
-    gauge(&out, "process_start_time_seconds", "When the process started, in Unix time.", (double)server->started_ms / 1000);
+    gauge(&out, "process_start_time_seconds", "When the process started, in Unix time.",
+          (double)server->started_ms / 1000);
     http_respond(ex, 200, headers, 1, out.data, out.len);
 }
 
@@ -87,8 +103,10 @@ void respond_health(struct server *server, struct http_exchange *ex)
     struct state_stats state;
 
     state_stats(server->state, &state);
-    buf_printf(&out, "{\"status\":\"%s\",\"version\":\"%s\",\"tasks\":%" PRIu64 ",\"containerInstances\":%" PRIu64
-                     ",\"failedBatches\":%" PRIu64 "}\n",
-               server->is_ending ? "ending" : "ok", BERTH_VERSION, state.tasks, state.instances, state.failed_batches);
+    buf_printf(&out,
+               "{\"status\":\"%s\",\"version\":\"%s\",\"tasks\":%" PRIu64
+               ",\"containerInstances\":%" PRIu64 ",\"failedBatches\":%" PRIu64 "}\n",
+               server->is_ending ? "ending" : "ok", BERTH_VERSION, state.tasks, state.instances,
+               state.failed_batches);
     http_respond(ex, server->is_ending ? 503 : 200, headers, 1, out.data, out.len);
 }

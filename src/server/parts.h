@@ -49,9 +49,9 @@ struct identity {
     const char *secret_access_key; /* NULL with auth off */
     bool is_admin;
 };
-/* Fails with the errors of API-022, or API_CLIENT for a region not served. Strings from the arena. */
-MUST_USE struct error *identify(struct server *server, struct arena *arena, const struct http_request *req,
-                                struct identity *ret);
+/* Fails as API-022 says, or with API_CLIENT for a region not served. Strings from the arena. */
+MUST_USE struct error *identify(struct server *server, struct arena *arena,
+                                const struct http_request *req, struct identity *ret);
 bool server_is_admin(const struct server *server, const struct principal *principal);
 
 /* Two random texts in the form AWS's keys have. */

@@ -1,5 +1,5 @@
-/* router.c - where a request goes: the browser rules first, then pages for machines (/healthz, /metrics), agents'
- * sockets (/acs/ws, /tcs/ws) and the APIs (POST /). */
+/* router.c - where a request goes: the browser rules first, then pages for machines (/healthz,
+ * /metrics), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST /). */
 #include <string.h>
 
 #include "base/json_text.h"
@@ -25,7 +25,8 @@ static void refuse_upgrade(struct http_exchange *ex, const struct error *err)
     http_respond(ex, api_error_http_status(err->code), headers, 1, body.data, body.len);
 }
 
-static void upgrade(struct server *server, struct arena *arena, struct http_exchange *ex, const struct http_request *req)
+static void upgrade(struct server *server, struct arena *arena, struct http_exchange *ex,
+                    const struct http_request *req)
 {
     struct identity identity = {0};
     struct error *err = identify(server, arena, req, &identity);
@@ -47,7 +48,8 @@ static void upgrade(struct server *server, struct arena *arena, struct http_exch
                     });
 }
 
-static void call_api(struct server *server, struct arena *arena, struct http_exchange *ex, const struct http_request *req)
+static void call_api(struct server *server, struct arena *arena, struct http_exchange *ex,
+                     const struct http_request *req)
 {
     struct dispatch *const services[] = {server->ecs_dispatch, server->berth_dispatch};
     const struct aws_json json = {services, ARRAY_LEN(services), &server->rng};
@@ -58,8 +60,9 @@ static void call_api(struct server *server, struct arena *arena, struct http_exc
         aws_json_refuse(&json, ex, err);
         return;
     }
-    aws_json_serve(&json, ex, req,
-                   &(struct aws_json_caller){identity.region, identity.account, &identity.principal});
+    aws_json_serve(
+        &json, ex, req,
+        &(struct aws_json_caller){identity.region, identity.account, &identity.principal});
 }
 
 void route(struct http_exchange *ex, const struct http_request *req, void *data)

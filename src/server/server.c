@@ -18,8 +18,8 @@
 #include "gen/ecs_handlers.h"
 #include "server/parts.h"
 
-#define END_MS            30000 /* SIGTERM ends within this */
-#define DESCRIPTORS_KEPT  64    /* for the store, the log and such */
+#define END_MS             30000 /* SIGTERM ends within this */
+#define DESCRIPTORS_KEPT   64    /* for the store, the log and such */
 #define DESCRIPTORS_WANTED 1048576
 
 /* ---- what the dispatchers ask of us ---- */
@@ -36,7 +36,8 @@ static struct error *admit_to_ecs(struct call *call, void *data)
 static struct error *admit_administrator(struct call *call, void *data)
 {
     if (!server_is_admin(data, &call->principal))
-        return error_new(API_ACCESS_DENIED, "Only the key in server.json of the server's data directory may do this.");
+        return error_new(API_ACCESS_DENIED,
+                         "Only the key in server.json of the server's data directory may do this.");
     return NULL;
 }
 
@@ -47,7 +48,8 @@ static void begin_call(struct call *call, void *data)
     call->txn = txn_begin(server->state, state_scope(server->state, call->region, call->account));
 }
 
-static void finish_call(struct call *call, void (*done)(const struct error *err, void *arg), void *arg, void *data)
+static void finish_call(struct call *call, void (*done)(const struct error *err, void *arg),
+                        void *arg, void *data)
 {
     struct server *server = data;
 
@@ -58,7 +60,8 @@ static void finish_call(struct call *call, void (*done)(const struct error *err,
     state_when_durable(server->state, done, arg);
 }
 
-static struct dispatch *make_dispatch(struct server *server, const struct operation_table *table, void *service,
+static struct dispatch *make_dispatch(struct server *server, const struct operation_table *table,
+                                      void *service,
                                       struct error *(*admit)(struct call *call, void *data))
 {
     return dispatch_new(&(struct dispatch_options){
@@ -81,7 +84,9 @@ static unsigned raise_descriptor_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 1024 - DESCRIPTORS_KEPT;
     if (limit.rlim_cur < DESCRIPTORS_WANTED) {
-        struct rlimit wanted = {DESCRIPTORS_WANTED, limit.rlim_max < DESCRIPTORS_WANTED ? DESCRIPTORS_WANTED : limit.rlim_max};
+        struct rlimit wanted = {DESCRIPTORS_WANTED, limit.rlim_max < DESCRIPTORS_WANTED
+                                                        ? DESCRIPTORS_WANTED
+                                                        : limit.rlim_max};
 
         if (setrlimit(RLIMIT_NOFILE, &wanted) < 0) {
             wanted = (struct rlimit){limit.rlim_max, limit.rlim_max};
@@ -91,12 +96,14 @@ static unsigned raise_descriptor_limit(void)
             limit = wanted;
         }
     }
-    return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)(limit.rlim_cur - DESCRIPTORS_KEPT) : DESCRIPTORS_KEPT;
+    return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)(limit.rlim_cur - DESCRIPTORS_KEPT)
+                                                 : DESCRIPTORS_KEPT;
 }
 
 static bool is_loopback(const char *listen)
 {
-    return str_starts_with(listen, "127.") || str_starts_with(listen, "[::1]") || str_starts_with(listen, "localhost:");
+    return str_starts_with(listen, "127.") || str_starts_with(listen, "[::1]") ||
+           str_starts_with(listen, "localhost:");
 }
 
 /* The address a local client uses: a wildcard is reached by loopback. */
@@ -114,19 +121,22 @@ static char *make_url(const struct server *server)
         host = "[::1]";
         host_len = (int)strlen(host);
     }
-    return str_printf("%s://%.*s:%u", options->tls_cert_file ? "https" : "http", host_len, host, http_server_port(server->http));
+    return str_printf("%s://%.*s:%u", options->tls_cert_file ? "https" : "http", host_len, host,
+                      http_server_port(server->http));
 }
 
-/* Where local commands find us, and the administrator's key: DIR/server.json, readable by us alone. */
+/* DIR/server.json, readable by us alone: where local commands find us, the administrator's key. */
 static struct error *write_about(const struct server *server)
 {
     const struct server_options *options = server->options;
     CLEANUP(str_freep) char *path = str_printf("%s/server.json", options->data_dir);
     CLEANUP(str_freep) char *temporary = str_printf("%s/.server.json.new", options->data_dir);
     CLEANUP(str_freep) char *text = NULL;
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:i}", "endpoint", server->url, "region", options->regions[0],
-                             "account", options->account, "accessKeyId", server->admin.access_key_id, "secretAccessKey",
-                             server->admin.secret_access_key, "caFile", options->tls_cert_file, "pid", (int)getpid());
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:i}", "endpoint", server->url, "region",
+                  options->regions[0], "account", options->account, "accessKeyId",
+                  server->admin.access_key_id, "secretAccessKey", server->admin.secret_access_key,
+                  "caFile", options->tls_cert_file, "pid", (int)getpid());
     int fd, failed;
 
     text = json_dumps(json, JSON_INDENT(2));
@@ -163,8 +173,10 @@ static struct error *open_apis(struct server *server)
 {
     const struct server_options *options = server->options;
 
-    TRY(control_new(server->loop, server->state,
-                    &(struct control_options){options->instance_lost_after_ms, options->task_retention_ms}, &server->control));
+    TRY(control_new(
+        server->loop, server->state,
+        &(struct control_options){options->instance_lost_after_ms, options->task_retention_ms},
+        &server->control));
     server->ecs = (struct ecs){
         .loop = server->loop,
         .state = server->state,
@@ -199,11 +211,12 @@ static struct error *listen_for_requests(struct server *server)
     server->ecs.endpoint = server->url;
     TRY(write_about(server));
     limit = str_printf("%u", server->connections_max);
-    log_info("listening", "endpoint", server->url, "connections_max", limit, "auth", options->has_auth ? "on" : "off");
+    log_info("listening", "endpoint", server->url, "connections_max", limit, "auth",
+             options->has_auth ? "on" : "off");
     return NULL;
 }
 
-/* ---- ending: new calls refused, flows hurried, agents' sockets closed, the last batch waited for ---- */
+/* Ending: new calls refused, flows hurried, agents' sockets closed, the last batch waited for. */
 
 static void on_http_closed(void *data)
 {
@@ -289,7 +302,8 @@ struct error *server_run(const struct server_options *options)
     if (!strrchr(options->listen, ':'))
         return error_new(API_INVALID_PARAMETER, "--listen is ADDR:PORT, not '%s'", options->listen);
     if (!options->has_auth && !is_loopback(options->listen))
-        return error_new(API_INVALID_PARAMETER, "--auth off listens on loopback only, not on %s", options->listen);
+        return error_new(API_INVALID_PARAMETER, "--auth off listens on loopback only, not on %s",
+                         options->listen);
     signal(SIGPIPE, SIG_IGN);
     err = start(&server);
     if (!err) {
