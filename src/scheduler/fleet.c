@@ -171,12 +171,18 @@ static void mask_set(struct attribute_mask *mask, unsigned number, bool is_set)
 
 int fleet_requirement(struct fleet *fleet, const char *text)
 {
+    const struct requirement **met = &fleet->met[((uintptr_t)text >> 4) % REQUIREMENTS_MET];
     struct requirement key = {.text = text};
-    struct requirement *requirement = RB_FIND(requirement_tree, &fleet->requirements, &key);
+    struct requirement *requirement;
     const char *equals;
 
-    if (requirement)
+    if (*met && strcmp((*met)->text, text) == 0)
+        return (int)(*met)->number;
+    requirement = RB_FIND(requirement_tree, &fleet->requirements, &key);
+    if (requirement) {
+        *met = requirement;
         return (int)requirement->number;
+    }
     if (fleet->requirement_count == REQUIREMENT_COUNT)
         return -1;
     requirement = xcalloc(1, sizeof(*requirement));
@@ -351,14 +357,18 @@ void fleet_remove_host(struct fleet *fleet, const struct id *id)
 struct owner *fleet_owner(struct fleet *fleet, const char *name, bool may_add)
 {
     struct owner key = {.name = name};
-    struct owner *owner = name ? RB_FIND(owner_tree, &fleet->owners, &key) : NULL;
+    struct owner *owner;
 
-    if (owner || !name || !may_add)
+    if (!name || (fleet->last_owner && fleet->last_owner->name == name))
+        return name ? fleet->last_owner : NULL;
+    owner = RB_FIND(owner_tree, &fleet->owners, &key);
+    if (owner)
+        fleet->last_owner = owner;
+    if (owner || !may_add)
         return owner;
     owner = xcalloc(1, sizeof(*owner));
     owner->name = intern_ref(name);
 
-    RB_INIT(&owner->views);
     RB_INSERT(owner_tree, &fleet->owners, owner);
     return owner;
 }
@@ -367,8 +377,11 @@ static void owner_free(struct fleet *fleet, struct owner *owner)
 {
     views_drop(fleet, owner);
     RB_REMOVE(owner_tree, &fleet->owners, owner);
+    if (fleet->last_owner == owner)
+        fleet->last_owner = NULL;
     intern_unref(owner->name);
     free(owner->holdings);
+    free(owner->views);
     free(owner);
 }
 

@@ -20,6 +20,7 @@
 
 #define SPREAD_FIELDS_MAX 5 /* SC-033: rules a demand may have */
 #define REQUIREMENT_WORDS 4 /* attributes that are kept as bits of each host */
+#define REQUIREMENTS_MET  256
 #define REQUIREMENT_COUNT (64 * REQUIREMENT_WORDS)
 #define VIEW_ENTRIES_MAX                                                                           \
     (4 * 1024 * 1024) /* of all views together; the owners not asked for longest lose theirs */
@@ -78,7 +79,8 @@ struct owner {
     const char *name;         /* interned, referenced */
     struct holding *holdings; /* open addressing by slot */
     uint32_t holding_size, holding_count;
-    RB_HEAD(view_tree, view) views;
+    struct view **views; /* in order of their groups' addresses */
+    size_t view_count, view_capacity;
     TAILQ_ENTRY(owner) recent; /* in fleet->recent while it has views */
     size_t view_entries;
 };
@@ -88,15 +90,19 @@ struct run {
     uint32_t count, start;
 };
 
+/* A child of a group as one owner sees it. */
+struct view_child {
+    uint32_t count;
+    uint32_t place; /* in view->order */
+};
+
 /* An owner's counts on the children of a group, or on the hosts of a leaf. */
 struct view {
-    RB_ENTRY(view) entry; /* by group's address */
     struct group *group;
     uint64_t epoch; /* of the group when it was made */
     uint32_t size;
-    uint32_t *order;  /* child numbers by count, the lowest first */
-    uint32_t *place;  /* where in `order` each child is */
-    uint32_t *count;  /* of each child */
+    uint32_t *order; /* child numbers by count, the lowest first */
+    struct view_child *children;
     struct run *runs; /* in order of the count */
     size_t run_count, run_capacity;
 };
@@ -112,13 +118,18 @@ struct group {
     uint32_t size, capacity; /* children or slots */
 };
 
+/* Where a host is in a partition. */
+struct seat {
+    struct group *leaf; /* NULL: nowhere */
+    uint32_t number;    /* in the leaf's slots */
+};
+
 struct partition {
     LIST_ENTRY(partition) entry;
     const char *fields[SPREAD_FIELDS_MAX]; /* attribute names, interned, referenced */
     size_t field_count;
     struct group *root;
-    struct group **leaf_of; /* by slot */
-    uint32_t *number_of;    /* by slot: where in its leaf */
+    struct seat *seats; /* by slot */
     uint32_t slot_capacity;
 };
 
@@ -139,6 +150,9 @@ struct fleet {
     RB_HEAD(owner_tree, owner) owners;
     RB_HEAD(requirement_tree, requirement) requirements;
     unsigned requirement_count; /* bits given out, MASK_PLACEABLE included */
+    const struct requirement
+        *met[REQUIREMENTS_MET]; /* those asked for last, by their texts' addresses */
+    struct owner *last_owner;   /* asked for; NULL: none */
     LIST_HEAD(, partition) partitions;
     size_t partition_count;
     TAILQ_HEAD(owners_recent, owner) recent;

@@ -287,7 +287,7 @@ static struct find pick_in_group(struct search *search, struct group *group, siz
             }
             /* Ties are settled by the rules below (SC-044), if there are any. */
             if (best.slot == NO_SLOT || may_be_better(search, child, depth + 1, &best))
-                compare_child(search, child, depth, view ? view->count[number] : 0, &best);
+                compare_child(search, child, depth, view ? view->children[number].count : 0, &best);
             if (best.slot != NO_SLOT && (++seen == TIES_MAX || depth + 1 == search->rule_count))
                 break;
         }
@@ -319,13 +319,13 @@ static int64_t rule_key(struct search *search, size_t rule_number, const char *c
         break;
     }
     partition = partition_for(search->fleet, fields, field_count);
-    group = partition->leaf_of[slot];
+    group = partition->seats[slot].leaf;
     if (is_last_resort(group, rule))
         return INT64_MAX;
     if (search->owner) {
         struct view *view = view_for(search->fleet, search->owner, group->parent);
 
-        tasks = view->count[group->number];
+        tasks = view->children[group->number].count;
     }
     return tasks;
 }

@@ -6,13 +6,6 @@
 #include "base/mem.h"
 #include "scheduler/fleet_internal.h"
 
-static int view_cmp(const struct view *a, const struct view *b)
-{
-    return ((uintptr_t)a->group > (uintptr_t)b->group) -
-           ((uintptr_t)a->group < (uintptr_t)b->group);
-}
-RB_GENERATE_STATIC(view_tree, view, entry, view_cmp)
-
 /* ---- partitions ---- */
 
 static void group_free(struct group *group)
@@ -46,8 +39,7 @@ void partition_free(struct partition *partition)
     group_free(partition->root);
     for (size_t i = 0; i < partition->field_count; i++)
         intern_unref(partition->fields[i]);
-    free(partition->leaf_of);
-    free(partition->number_of);
+    free(partition->seats);
     free(partition);
 }
 
@@ -68,14 +60,11 @@ void partition_add_host(struct fleet *fleet, struct partition *partition, struct
     }
     if (partition->slot_capacity <= host->slot) {
         partition->slot_capacity = fleet->slot_capacity;
-        partition->leaf_of =
-            xreallocarray(partition->leaf_of, partition->slot_capacity, sizeof(struct group *));
-        partition->number_of =
-            xreallocarray(partition->number_of, partition->slot_capacity, sizeof(uint32_t));
+        partition->seats =
+            xreallocarray(partition->seats, partition->slot_capacity, sizeof(struct seat));
     }
     ARRAY_GROW(group->slots, group->size, group->capacity);
-    partition->leaf_of[host->slot] = group;
-    partition->number_of[host->slot] = group->size;
+    partition->seats[host->slot] = (struct seat){group, group->size};
     group->slots[group->size++] = host->slot;
     /* What owners have on the host was not counted in any view so far. */
     for (; group; group = group->parent)
@@ -84,14 +73,14 @@ void partition_add_host(struct fleet *fleet, struct partition *partition, struct
 
 void partition_remove_host(struct fleet *fleet, struct partition *partition, struct host *host)
 {
-    struct group *group = partition->leaf_of[host->slot];
-    uint32_t number = partition->number_of[host->slot];
+    struct group *group = partition->seats[host->slot].leaf;
+    uint32_t number = partition->seats[host->slot].number;
     uint32_t last = group->slots[--group->size];
 
     (void)fleet;
     group->slots[number] = last;
-    partition->number_of[last] = number;
-    partition->leaf_of[host->slot] = NULL;
+    partition->seats[last].number = number;
+    partition->seats[host->slot].leaf = NULL;
     for (; group; group = group->parent)
         group->epoch++;
 }
@@ -147,10 +136,11 @@ static bool group_is_leaf(const struct group *group)
 static uint32_t group_child_of(const struct group *group, uint32_t slot)
 {
     const struct partition *partition = group->partition;
-    const struct group *at = slot < partition->slot_capacity ? partition->leaf_of[slot] : NULL;
+    const struct seat *seat = slot < partition->slot_capacity ? &partition->seats[slot] : NULL;
+    const struct group *at = seat ? seat->leaf : NULL;
 
     if (group_is_leaf(group))
-        return at == group ? partition->number_of[slot] : NO_SLOT;
+        return at == group ? seat->number : NO_SLOT;
     while (at && at->parent != group)
         at = at->parent;
     return at ? at->number : NO_SLOT;
@@ -158,26 +148,50 @@ static uint32_t group_child_of(const struct group *group, uint32_t slot)
 
 /* ---- views ---- */
 
+/* Where the view of a group is, or would be. */
+static size_t view_place(const struct owner *owner, const struct group *group)
+{
+    size_t low = 0, high = owner->view_count;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if ((uintptr_t)owner->views[mid]->group < (uintptr_t)group)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static struct view *view_find(const struct owner *owner, const struct group *group)
+{
+    size_t at = view_place(owner, group);
+
+    return at < owner->view_count && owner->views[at]->group == group ? owner->views[at] : NULL;
+}
+
 static void view_free(struct fleet *fleet, struct owner *owner, struct view *view)
 {
-    RB_REMOVE(view_tree, &owner->views, view);
+    size_t at = view_place(owner, view->group);
+
+    owner->view_count--;
+    memmove(owner->views + at, owner->views + at + 1,
+            (owner->view_count - at) * sizeof(struct view *));
     fleet->view_entries -= view->size;
     owner->view_entries -= view->size;
     free(view->order);
-    free(view->place);
-    free(view->count);
+    free(view->children);
     free(view->runs);
     free(view);
 }
 
 void views_drop(struct fleet *fleet, struct owner *owner)
 {
-    struct view *view, *next;
-
-    if (RB_EMPTY(&owner->views))
+    if (!owner->view_count)
         return;
-    RB_FOREACH_SAFE (view, view_tree, &owner->views, next)
-        view_free(fleet, owner, view);
+    while (owner->view_count)
+        view_free(fleet, owner, owner->views[owner->view_count - 1]);
     TAILQ_REMOVE(&fleet->recent, owner, recent);
 }
 
@@ -188,14 +202,15 @@ static void view_sort(struct view *view)
     uint32_t *start;
 
     for (uint32_t i = 0; i < view->size; i++)
-        if (view->count[i] > most)
-            most = view->count[i];
+        if (view->children[i].count > most)
+            most = view->children[i].count;
     if (most > 4 * view->size + 1024) {
         /* Few children with large counts: insertion is enough. */
         for (uint32_t child = 0; child < view->size; child++) {
             uint32_t at = child;
 
-            while (at > 0 && view->count[view->order[at - 1]] > view->count[child]) {
+            while (at > 0 &&
+                   view->children[view->order[at - 1]].count > view->children[child].count) {
                 view->order[at] = view->order[at - 1];
                 at--;
             }
@@ -204,17 +219,17 @@ static void view_sort(struct view *view)
     } else {
         start = xcalloc(most + 2, sizeof(*start));
         for (uint32_t i = 0; i < view->size; i++)
-            start[view->count[i] + 1]++;
+            start[view->children[i].count + 1]++;
         for (uint32_t c = 1; c <= most; c++)
             start[c] += start[c - 1];
         for (uint32_t i = 0; i < view->size; i++)
-            view->order[start[view->count[i]]++] = i;
+            view->order[start[view->children[i].count]++] = i;
         free(start);
     }
     for (uint32_t i = 0; i < view->size; i++) {
-        uint32_t count = view->count[view->order[i]];
+        uint32_t count = view->children[view->order[i]].count;
 
-        view->place[view->order[i]] = i;
+        view->children[view->order[i]].place = i;
         if (view->run_count && view->runs[view->run_count - 1].count == count)
             continue;
         ARRAY_GROW(view->runs, view->run_count, view->run_capacity);
@@ -222,12 +237,22 @@ static void view_sort(struct view *view)
     }
 }
 
+static void view_add(struct owner *owner, struct view *view)
+{
+    size_t at = view_place(owner, view->group);
+
+    ARRAY_GROW(owner->views, owner->view_count, owner->view_capacity);
+    memmove(owner->views + at + 1, owner->views + at,
+            (owner->view_count - at) * sizeof(struct view *));
+    owner->views[at] = view;
+    owner->view_count++;
+}
+
 struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *group)
 {
-    struct view key = {.group = group};
-    struct view *view = RB_FIND(view_tree, &owner->views, &key);
+    struct view *view = view_find(owner, group);
 
-    if (!RB_EMPTY(&owner->views))
+    if (owner->view_count)
         TAILQ_REMOVE(&fleet->recent, owner, recent);
     if (view && view->epoch != group->epoch) {
         view_free(fleet, owner, view);
@@ -239,8 +264,7 @@ struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *gr
         view->epoch = group->epoch;
         view->size = group->size;
         view->order = xcalloc(view->size + 1, sizeof(uint32_t));
-        view->place = xcalloc(view->size + 1, sizeof(uint32_t));
-        view->count = xcalloc(view->size + 1, sizeof(uint32_t));
+        view->children = xcalloc(view->size + 1, sizeof(struct view_child));
         for (uint32_t i = 0; i < owner->holding_size; i++) {
             const struct holding *holding = &owner->holdings[i];
             uint32_t child = holding->slot != NO_SLOT && fleet->slots[holding->slot].host->is_known
@@ -248,10 +272,10 @@ struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *gr
                                  : NO_SLOT;
 
             if (child != NO_SLOT)
-                view->count[child] += holding->count;
+                view->children[child].count += holding->count;
         }
         view_sort(view);
-        RB_INSERT(view_tree, &owner->views, view);
+        view_add(owner, view);
         owner->view_entries += view->size;
         fleet->view_entries += view->size;
     }
@@ -302,22 +326,22 @@ static void view_swap(struct view *view, uint32_t a, uint32_t b)
 
     view->order[a] = view->order[b];
     view->order[b] = child;
-    view->place[view->order[a]] = a;
-    view->place[view->order[b]] = b;
+    view->children[view->order[a]].place = a;
+    view->children[view->order[b]].place = b;
 }
 
 /* The child moves to the edge of its run of equals; there one more or less makes it the
  * neighbour's. */
 static void view_count(struct view *view, uint32_t child, bool is_held)
 {
-    uint32_t count = view->count[child];
+    uint32_t count = view->children[child].count;
     size_t run = run_of_count(view, count);
     uint32_t start = view->runs[run].start, end = view_run_end(view, run);
     uint32_t edge = is_held ? end - 1 : start;
 
     assert(is_held || count);
-    view_swap(view, view->place[child], edge);
-    view->count[child] = is_held ? count + 1 : count - 1;
+    view_swap(view, view->children[child].place, edge);
+    view->children[child].count = is_held ? count + 1 : count - 1;
     if (is_held) {
         if (run + 1 < view->run_count && view->runs[run + 1].count == count + 1)
             view->runs[run + 1].start--;
@@ -339,15 +363,14 @@ void views_count(struct fleet *fleet, struct owner *owner, const struct host *ho
 {
     struct partition *partition;
 
-    if (RB_EMPTY(&owner->views) || !host->is_known)
+    if (!owner->view_count || !host->is_known)
         return;
     LIST_FOREACH(partition, &fleet->partitions, entry)
     {
-        struct group *group = partition->leaf_of[host->slot];
+        struct group *group = partition->seats[host->slot].leaf;
 
         for (; group; group = group->parent) {
-            struct view key = {.group = group};
-            struct view *view = RB_FIND(view_tree, &owner->views, &key);
+            struct view *view = view_find(owner, group);
             uint32_t child;
 
             if (!view || view->epoch != group->epoch)
