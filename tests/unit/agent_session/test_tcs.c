@@ -271,8 +271,8 @@ static void test_statistics_that_say_nothing(void **state)
         "{}",
         "{\"read\":\"0001-01-01T00:00:00Z\"}",
         "{\"read\":\"2026-11-20T07:19:10Z\",\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":\"x\"}}}",
-        "{\"read\":7,\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":5}},\"networks\":[],"
-        "\"blkio_stats\":{\"io_service_bytes_recursive\":null}}",
+        ("{\"read\":7,\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":5}},\"networks\":[],"
+         "\"blkio_stats\":{\"io_service_bytes_recursive\":null}}"),
     };
     struct tcs_sample sample;
     struct tcs_totals totals = {0};
