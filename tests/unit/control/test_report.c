@@ -131,13 +131,18 @@ static void a_repeated_report_changes_nothing(void **state)
 static void reports_never_go_backwards(void **state)
 {
     const struct task *task;
+    int64_t version;
 
     (void)state;
     report_running();
     task = report_stopped(0, "", NULL, true);
     assert_int_equal(task->last_status, TASK_STOPPED);
+    version = task->version;
     task = report_running();
     assert_int_equal(task->last_status, TASK_STOPPED);
+    task = report_stopped(5, "", NULL, true);
+    assert_int_equal(task->containers[0].exit_code, 0);
+    assert_int_equal(task->version, version);
     assert_int_equal(task->containers[0].last_status, TASK_STOPPED);
     assert_int_equal(task->containers[0].network_bindings_count, 1);
 }

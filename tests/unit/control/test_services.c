@@ -99,6 +99,32 @@ static void scaling_goes_both_ways(void **state)
     world_free(world);
 }
 
+/* More than one pass does. */
+static void large_services_come_and_go_in_slices(void **state)
+{
+    struct world *world = world_new(6, 4);
+
+    (void)state;
+    world_define(world, "web", 1, false);
+    world_pass(world, 2 * SECONDS);
+    world_create_service(world, "alpha", "web", 1, 700, 100, 200);
+    world_pass(world, MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 700);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(agent_running(&world->agents[i]), 175);
+    world_scale_service(world, "alpha", 8);
+    world_pass(world, MINUTES);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(agent_running(&world->agents[i]), 2);
+    world_scale_service(world, "alpha", 500);
+    world_pass(world, MINUTES);
+    world_delete_service(world, "alpha");
+    world_pass(world, MINUTES);
+    assert_int_equal(world_service(world, "alpha")->status, SERVICE_INACTIVE);
+    world_assert_settled(world);
+    world_free(world);
+}
+
 /* SC-194 to SC-196, 13.1: never above upper, never below lower. */
 static void rolling_updates_keep_their_bounds(void **state)
 {
@@ -476,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_reaches_its_count_and_says_so_once),
         cmocka_unit_test(scaling_goes_both_ways),
+        cmocka_unit_test(large_services_come_and_go_in_slices),
         cmocka_unit_test(rolling_updates_keep_their_bounds),
         cmocka_unit_test(percents_that_leave_no_way_are_told_once),
         cmocka_unit_test(tasks_that_never_start_are_launched_ever_less_often),

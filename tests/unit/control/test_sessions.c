@@ -64,7 +64,7 @@ static void peer_free(struct peer *peer)
     free(peer);
 }
 
-static void connect_as(struct peer *peer, const char *path, const char *query,
+static void upgrade_as(struct peer *peer, const char *path, const char *query,
                        const struct agent_identity *identity)
 {
     struct sim_peer sim_peer = {on_frame, on_closed, peer};
@@ -78,11 +78,17 @@ static void connect_as(struct peer *peer, const char *path, const char *query,
     free(peer->refusal);
     peer->refusal = str_dup(sim_exchange_body(ex));
     sim_exchange_free(ex);
+}
+
+static void connect_as(struct peer *peer, const char *path, const char *query,
+                       const struct agent_identity *identity)
+{
+    upgrade_as(peer, path, query, identity);
     world_settle(peer->world);
 }
 
 /* `credentials` is "true" at the start of a process. */
-static void connect_acs(struct peer *peer, int agent, const char *credentials)
+static void upgrade_acs(struct peer *peer, int agent, const char *credentials)
 {
     struct agent_identity identity = {.scope = peer->world->scope};
     char hex[ID_HEX_SIZE], query[300];
@@ -94,7 +100,13 @@ static void connect_acs(struct peer *peer, int agent, const char *credentials)
              "&dockerVersion=DockerVersion%%3A+20.10.24%%2Bdfsg1&protocolVersion=2"
              "&sendCredentials=%s&seqNum=1",
              hex, credentials);
-    connect_as(peer, "/acs/ws", query, &identity);
+    upgrade_as(peer, "/acs/ws", query, &identity);
+}
+
+static void connect_acs(struct peer *peer, int agent, const char *credentials)
+{
+    upgrade_acs(peer, agent, credentials);
+    world_settle(peer->world);
 }
 
 /* How many frames of a type there are; the last of them in *ret_last. */
@@ -103,6 +115,8 @@ static size_t frames_of(const struct peer *peer, const char *type, const char **
     char start[64];
     size_t count = 0;
 
+    if (ret_last)
+        *ret_last = NULL;
     snprintf(start, sizeof(start), "{\"type\":\"%s\",", type);
     for (size_t i = 0; i < peer->count; i++) {
         if (!str_starts_with(peer->frames[i], start))
@@ -293,6 +307,34 @@ static void tasks_are_told_one_by_one_until_acknowledged(void **state)
     world_free(world);
 }
 
+/* A connection finds tasks in memory that are not in the store yet: they wait, and if the store
+ * refuses them nobody ever hears of them. */
+static void a_new_session_tells_nothing_that_may_be_lost(void **state)
+{
+    (void)state;
+    for (int is_lost = 0; is_lost <= 1; is_lost++) {
+        struct world *world = quiet_world(1);
+        struct peer *first = peer_new(world), *second = peer_new(world);
+        size_t told;
+
+        connect_acs(first, 0, "true");
+        if (is_lost)
+            world_fail_store_write(world, 1);
+        assert_int_equal(world_run_task(world, "web", 1, 2), 2);
+        upgrade_acs(second, 0, "true");
+        assert_int_equal(frames_of(second, "PayloadMessage", NULL), 0);
+        assert_int_equal(frames_of(second, "TaskManifestMessage", NULL), 0);
+        world_settle(world);
+        told = frames_of(first, "PayloadMessage", NULL) + frames_of(second, "PayloadMessage", NULL);
+        assert_int_equal(told, is_lost ? 0 : 2);
+        assert_int_equal(frames_of(second, "TaskManifestMessage", NULL), is_lost ? 0 : 1);
+        assert_int_equal(world->acked_count, is_lost ? 0 : 2);
+        peer_free(first);
+        peer_free(second);
+        world_free(world);
+    }
+}
+
 static void a_report_acknowledges_and_a_new_process_is_told_all(void **state)
 {
     struct world *world = quiet_world(1);
@@ -445,16 +487,18 @@ static void manifests_are_answered_from_the_tables(void **state)
 
 static void nonsense_is_borne_for_a_while(void **state)
 {
-    static const char *const frames[] = {"",
-                                         "{",
-                                         "[]",
-                                         "null",
-                                         "{\"type\":1}",
-                                         "{\"type\":\"AckRequest\"}",
-                                         "{\"type\":\"AckRequest\",\"message\":{}}",
-                                         "{\"type\":\"AckRequest\",\"message\":{\"messageId\":7}}",
-                                         "{\"type\":\"TaskStopVerificationMessage\",\"message\":{"
-                                         "\"messageId\":\"x\",\"stopCandidates\":7}}"};
+    static const char *const frames[] = {
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"type\":1}",
+        "{\"type\":\"AckRequest\"}",
+        "{\"type\":\"AckRequest\",\"message\":{}}",
+        "{\"type\":\"AckRequest\",\"message\":{\"messageId\":7}}",
+        ("{\"type\":\"TaskStopVerificationMessage\",\"message\":{"
+         "\"messageId\":\"x\",\"stopCandidates\":7}}"),
+    };
     struct world *world = quiet_world(1);
     struct peer *peer = peer_new(world);
     int said = 0;
@@ -610,7 +654,6 @@ static void telemetry_with_a_wrong_signature_changes_nothing(void **state)
     struct agent_identity identity = {.scope = add_golden_records(world),
                                       .access_key_id = "AKIDEXAMPLE",
                                       .secret_access_key = "anothersecret"};
-    CLEANUP(str_freep) char *forged = str_dup(golden_health);
 
     (void)state;
     world->clock.wall_ms = golden_wall_ms;
@@ -660,6 +703,7 @@ int main(void)
         cmocka_unit_test(connecting_makes_the_instance_connected),
         cmocka_unit_test(heartbeats_come_and_want_answers),
         cmocka_unit_test(tasks_are_told_one_by_one_until_acknowledged),
+        cmocka_unit_test(a_new_session_tells_nothing_that_may_be_lost),
         cmocka_unit_test(a_report_acknowledges_and_a_new_process_is_told_all),
         cmocka_unit_test(payloads_in_flight_are_limited),
         cmocka_unit_test(what_is_not_acknowledged_is_repeated),
