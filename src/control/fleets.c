@@ -95,8 +95,10 @@ static void with_claim(struct fleets *fleets, const struct scope *scope, const s
     const struct task_definition *definition =
         state_task_definition(fleets->state, scope, task->family, task->revision);
     struct arena arena = {0};
-    struct fleet_port *ports = ARENA_ARRAY(&arena, struct fleet_port, task->ports_count);
+    struct fleet_port *ports = NULL;
 
+    if (task->ports_count)
+        ports = ARENA_ARRAY(&arena, struct fleet_port, task->ports_count);
     for (uint32_t i = 0; i < task->ports_count; i++)
         ports[i] = (struct fleet_port){
             .number = (uint16_t)task->ports[i].number,
@@ -135,16 +137,19 @@ static void follow_task(struct fleets *fleets, const struct change *change)
 
 struct fleet *fleets_get(struct fleets *fleets, const struct scope *scope, const char *cluster)
 {
-    const char *name = intern(cluster);
-    struct cluster_fleet key = {.scope = scope, .cluster = name};
+    struct cluster_fleet key = {.scope = scope, .cluster = cluster};
     struct cluster_fleet *found = RB_FIND(cluster_fleet_tree, &fleets->by_cluster, &key);
 
+    if (found) /* by a name from a record, which is interned as ours is */
+        return found->fleet;
+    key.cluster = intern(cluster);
+    found = RB_FIND(cluster_fleet_tree, &fleets->by_cluster, &key);
     if (found) {
-        intern_unref(name);
+        intern_unref(key.cluster);
         return found->fleet;
     }
     found = xcalloc(1, sizeof(*found));
-    *found = (struct cluster_fleet){.scope = scope, .cluster = name, .fleet = fleet_new()};
+    *found = (struct cluster_fleet){.scope = scope, .cluster = key.cluster, .fleet = fleet_new()};
     RB_INSERT(cluster_fleet_tree, &fleets->by_cluster, found);
     return found->fleet;
 }
