@@ -3,6 +3,7 @@ import os
 import random
 import re
 import threading
+import time
 
 import pytest
 
@@ -31,43 +32,95 @@ def test_there_are_fail_points():
     assert len(AGENT_POINTS) >= 4
 
 
-def run_under(world, seed, victims, count, pause):
-    """`count` RunTask calls while a thread kills one of `victims` again and again."""
-    rng = random.Random(seed)
-    done = threading.Event()
-    kills = []
+class Killer:
+    """Kills one of `victims` and starts it again, again and again, until the block ends."""
 
-    def killer():
-        while not done.wait(pause * (0.5 + rng.random())):
-            victim = rng.choice(victims)
-            kills.append(victim)
-            world.kill(victim)
+    def __init__(self, world, victims, pause):
+        self.world, self.victims, self.pause = world, victims, pause
+        self.seed = int(os.environ.get("SEED", random.randrange(10000)))
+        self.rng = random.Random(self.seed)
+        self.done = threading.Event()
+        self.kills = []
+        self.thread = threading.Thread(target=self.work)
 
-    names = ["%s-%d-%d" % (victims[0], seed, i) for i in range(count)]
-    thread = threading.Thread(target=killer)
-    thread.start()
-    try:
-        arns = [world.run_task(name) for name in names]
-    finally:
-        done.set()
-        thread.join()
-    print("seed", seed, "kills", {v: kills.count(v) for v in victims})
-    world.revive()
-    world.wait_connected()
-    return names, arns
+    def work(self):
+        while not self.done.wait(self.pause * (0.5 + self.rng.random())):
+            victim = self.rng.choice(self.victims)
+            self.kills.append(victim)
+            self.world.kill(victim)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+        print("seed", self.seed, "kills", {v: self.kills.count(v) for v in self.victims})
+        self.world.revive()
+        self.world.wait_connected()
+        assert self.kills
+
+
+def soak(*values):
+    return pytest.param(*values, marks=pytest.mark.soak)
 
 
 @pytest.mark.parametrize("victims,count,pause", [
-    (("server",), 200, 1.0), (("agent",), 200, 1.0), (("server", "agent"), 200, 1.0), (("dockerd",), 60, 6.0)])
+    (("server",), 60, 1.0), (("agent",), 60, 1.0), (("server", "agent"), 60, 1.0), (("dockerd",), 30, 3.0),
+    soak(("server",), 200, 1.0), soak(("agent",), 200, 1.0), soak(("server", "agent"), 200, 1.0),
+    soak(("server", "agent", "dockerd"), 200, 3.0)])
 def test_random_kills(world, victims, count, pause):
-    seed = int(os.environ.get("SEED", random.randrange(10000)))
     world.definition()
     world.start_agent()
-    names, arns = run_under(world, seed, victims, count, pause)
+    with Killer(world, victims, pause) as killer:
+        names = ["r%d-%d" % (killer.seed, i) for i in range(count)]
+        arns = [world.run_task(name) for name in names]
     tasks = world.assert_consistent(names, arns)
+    ended = [t["containers"][0].get("exitCode") for t in tasks]
+    print("tasks", count, "ended well", ended.count(0), "otherwise", [(t["stopCode"], t["containers"][0].get("reason"))
+                                                                 for t, e in zip(tasks, ended) if e != 0])
     if "dockerd" not in victims:
         # Nothing but the engine's own death keeps a task from running.
-        assert [t["containers"][0].get("exitCode") for t in tasks] == [0] * count
+        assert ended == [0] * count
+
+
+@pytest.mark.parametrize("victims", [("server",), ("agent",), ("server", "agent")])
+def test_stops_under_kills(world, victims):
+    """Each task that is asked to stop has run once, stops, and says who asked."""
+    world.definition("long", LONG)
+    world.start_agent()
+    names = ["s%d" % i for i in range(20)]
+    arns = [world.run_task(name, "long") for name in names]
+    world.eventually(lambda: set(names) == set(world.runs()), 60, "all tasks run")
+    with Killer(world, victims, 0.7):
+        for arn in arns:
+            world.ecs.stop_task(cluster="default", task=arn, reason="enough")
+        time.sleep(3)
+    tasks = world.assert_consistent(names, arns)
+    assert {(t["stopCode"], t["stoppedReason"]) for t in tasks} == {("UserInitiated", "enough")}
+
+
+def test_a_service_under_kills(world):
+    """30 s of kills of everything: then exactly the wanted tasks run, each in one container of its own, and no other."""
+    world.definition("long", LONG)
+    world.start_agent()
+    world.ecs.create_service(cluster="default", serviceName="s", taskDefinition="long", desiredCount=5)
+    with Killer(world, ("server", "agent", "dockerd"), 2.0):
+        time.sleep(30)
+
+    def whole():
+        service = world.ecs.describe_services(cluster="default", services=["s"])["services"][0]
+        tasks = world.ecs.list_tasks(cluster="default", serviceName="s")["taskArns"]
+        running = world.docker.containers(everything=False)
+        owners = [c["Config"]["Labels"]["com.amazonaws.ecs.task-arn"] for c in running]
+        return service["runningCount"] == 5 and service["pendingCount"] == 0 and sorted(owners) == sorted(tasks)
+
+    world.eventually(whole, 120, "five tasks of the service run")
+    started = [c["Config"]["Labels"]["com.amazonaws.ecs.task-arn"] for c in world.docker.containers()]
+    assert len(started) == len(set(started)), "a task has two containers"
+    world.ecs.update_service(cluster="default", service="s", desiredCount=0)
+    world.eventually(lambda: not world.docker.containers(everything=False), 60, "the service stops its tasks")
 
 
 def die_at(program, point, nth):

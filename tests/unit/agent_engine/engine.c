@@ -795,6 +795,27 @@ static void late_acknowledgement(void **state)
     assert_false(view_of(world, "1", "b")->is_changed);
 }
 
+static void acknowledge_between(void *data)
+{
+    struct world *world = data;
+
+    assert_int_equal(view_of(world, "1", "a")->known, ENGINE_STOPPED);
+    engine_reported(world->engine, ARN "1", 1);
+}
+
+/* Nor does it cover an end that is known but not yet told. */
+static void acknowledgement_between_end_and_report(void **state)
+{
+    struct world *world = *state;
+
+    world->takes_reports = false;
+    run(world, "1", ONE("a"));
+    fake_docker_exit(world->docker, "a", 0, false, true);
+    loop_defer(world->loop, acknowledge_between, world); /* after the event, before its turn */
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a; STOPPED 1 a=0; ");
+}
+
 /* Nothing is accepted or started that could not be written down. */
 static void a_full_disk(void **state)
 {
@@ -951,7 +972,7 @@ int main(void)
         TEST(a_start_that_docker_lost),
         TEST(a_restart_starts_nothing_twice),
         TEST(unreported_states_are_reported_after_a_restart),
-        TEST(late_acknowledgement),
+        TEST(late_acknowledgement), TEST(acknowledgement_between_end_and_report),
         TEST(a_full_disk),
         cmocka_unit_test(faults_are_survived),
         cmocka_unit_test(restarts_anywhere),
