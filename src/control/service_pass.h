@@ -10,8 +10,8 @@
 #include "base/id.h"
 #include "control/parts.h"
 
-#define SERVICE_STARTS_PER_PASS 200
-#define SERVICE_STOPS_PER_PASS  200
+#define SERVICE_STARTS_PER_PASS 500
+#define SERVICE_STOPS_PER_PASS  500
 
 /* What the tables do not tell: what happened since the last pass. Losing it in a crash costs a
  * count. */

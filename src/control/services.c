@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #define PASSES_PER_TURN    20
-#define PASS_PAUSE_TASKS   20 /* a pass over n tasks is followed by a pause of n/20 ms */
+#define PASS_PAUSE_TASKS   100 /* a pass over n tasks is followed by a pause of n/100 ms */
 #define PASS_AFTER_FULL_MS 10
 
 struct service_watch {

@@ -614,12 +614,17 @@ static const struct scope *add_golden_records(struct world *world)
     return scope;
 }
 
-static enum health_status golden_health_status(struct world *world, const struct scope *scope)
+static const struct task *golden_task(struct world *world, const struct scope *scope)
 {
     struct id id;
 
     assert_true(id_parse("aaaaaaaabbbbccccddddeeeeeeeeeeee", &id));
-    return state_task(world->state, scope, "default", &id)->containers[0].health;
+    return state_task(world->state, scope, "default", &id);
+}
+
+static enum health_status golden_health_status(struct world *world, const struct scope *scope)
+{
+    return golden_task(world, scope)->containers[0].health;
 }
 
 static void telemetry_of_the_official_agent_is_taken(void **state)
@@ -696,6 +701,75 @@ static void telemetry_of_anothers_task_is_passed_over(void **state)
     world_free(world);
 }
 
+/* Changes some bytes, cuts, doubles. */
+static char *mangle(struct rng *rng, const char *frame, size_t *ret_len)
+{
+    size_t len = strlen(frame);
+    char *mangled = xmalloc(2 * len + 1);
+
+    memcpy(mangled, frame, len + 1);
+    for (uint64_t n = rng_below(rng, 6); n-- > 0;)
+        mangled[rng_below(rng, len)] = (char)rng_below(rng, 256);
+    if (rng_below(rng, 4) == 0)
+        len = rng_below(rng, len + 1);
+    if (rng_below(rng, 8) == 0) {
+        memmove(mangled + len, mangled, len);
+        len *= 2;
+    }
+    mangled[len] = '\0';
+    *ret_len = len;
+    return mangled;
+}
+
+static void ten_thousand_mangled_frames_do_no_harm(void **state)
+{
+    static const char *const acs_frames[] = {
+        "{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"c\",\"containerInstance\":\"i\","
+        "\"messageId\":\"00000000000000000000000000000000.1\"}}",
+        "{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"x\"}}",
+        "{\"type\":\"TaskStopVerificationMessage\",\"message\":{\"messageId\":\"manifest-1\","
+        "\"stopCandidates\":[{\"taskArn\":\"arn:aws:ecs:us-east-1:000000000000:task/default/"
+        "00112233445566778899aabbccddeeff\",\"taskClusterArn\":\"c\",\"desiredStatus\":"
+        "\"STOPPED\"}]}}",
+        "{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{\"messageId\":\"x\","
+        "\"credentialsId\":\"y\",\"expiration\":\"2030-01-01T00:00:00Z\"}}",
+    };
+    static const char *const tcs_frames[] = {golden_metrics, golden_health};
+    struct world *world = quiet_world(1);
+    struct peer *acs = peer_new(world), *tcs = peer_new(world);
+    struct agent_identity identity = {.scope = add_golden_records(world)};
+    struct rng rng = rng_seeded(4);
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) {
+        bool is_acs = rng_below(&rng, 2);
+        struct peer *peer = is_acs ? acs : tcs;
+        CLEANUP(str_freep) char *frame = NULL;
+        size_t len;
+
+        if (!peer->ws) {
+            forget_frames(peer);
+            if (is_acs)
+                connect_acs(peer, 0, "true");
+            else
+                connect_as(peer, "/tcs/ws", GOLDEN_QUERY, &identity);
+            assert_int_equal(peer->status, 101);
+        }
+        frame = mangle(&rng,
+                       is_acs ? acs_frames[rng_below(&rng, ARRAY_LEN(acs_frames))]
+                              : tcs_frames[rng_below(&rng, ARRAY_LEN(tcs_frames))],
+                       &len);
+        sim_ws_say(peer->ws, frame, len);
+        if (peer->count > ARRAY_LEN(peer->frames) / 2)
+            forget_frames(peer);
+    }
+    assert_int_equal(golden_task(world, identity.scope)->last_status, TASK_RUNNING);
+    assert_int_equal(golden_task(world, identity.scope)->desired_status, TASK_RUNNING);
+    peer_free(acs);
+    peer_free(tcs);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -711,6 +785,7 @@ int main(void)
         cmocka_unit_test(manifests_are_answered_from_the_tables),
         cmocka_unit_test(nonsense_is_borne_for_a_while),
         cmocka_unit_test(a_session_ends_after_an_hour),
+        cmocka_unit_test(ten_thousand_mangled_frames_do_no_harm),
         cmocka_unit_test(telemetry_of_the_official_agent_is_taken),
         cmocka_unit_test(telemetry_with_a_wrong_signature_changes_nothing),
         cmocka_unit_test(telemetry_of_anothers_task_is_passed_over),
