@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "gen/ecs_types.h"
 
 #define NO_CLUSTER_TEXT "Cluster not found."
@@ -95,18 +96,26 @@ static void wait(struct registration *op, struct error *err)
                 on_retry, op);
 }
 
+/* AP-108, AG-101: the default cluster is made when it is missing, also if it was asked for by name;
+ * one of another name is not. */
+static bool is_cluster_ours_to_make(const struct registration *op)
+{
+    return !op->options.config->is_cluster_explicit || str_eq(op->request.cluster, "default");
+}
+
 /* Decides what a refusal leads to. Takes `err`. */
 static void go_on_after_error(struct registration *op, struct error *err)
 {
-    if (is_cluster_missing(err) && !op->options.config->is_cluster_explicit &&
-        !op->has_created_cluster) {
-        error_free(err); /* AP-108: the default cluster is made when it is missing */
+    if (is_cluster_missing(err) && is_cluster_ours_to_make(op) && !op->has_created_cluster) {
+        error_free(err);
         op->next = CREATE_CLUSTER;
         advance(op);
         return;
     }
     if (!api_client_is_retriable(err) || clock_mono_ms(op->options.clock) >= op->give_up_ms) {
-        finish(op, err);
+        finish(op, is_cluster_missing(err)
+                       ? error_wrap(err, "joining cluster %s", op->request.cluster)
+                       : err);
         return;
     }
     wait(op, err);

@@ -299,10 +299,21 @@ static void test_default_cluster_is_made(void **state) /* AP-108 */
     assert_int_equal(f->code, API_CLUSTER_NOT_FOUND);
     finish(f);
 
-    f = start("ECS_CLUSTER=default\n"); /* named on purpose: not made */
+    f = start("ECS_CLUSTER=default\n"); /* AG-101: named or not */
+    register_host(f);
+    world_answer(0, 400, missing);
+    assert_string_equal(world_call_operation(0), "CreateCluster");
+    world_answer(0, 200, "{}");
+    world_answer(0, 400, missing);
+    assert_true(f->failed);
+    finish(f);
+
+    f = start("ECS_CLUSTER=web\n"); /* one of another name is its owner's to make */
     register_host(f);
     world_answer(0, 400, missing);
     assert_true(f->failed);
+    assert_int_equal(f->code, API_CLUSTER_NOT_FOUND);
+    assert_non_null(strstr(f->message, "joining cluster web"));
     finish(f);
 }
 
