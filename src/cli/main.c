@@ -1,6 +1,7 @@
 /* main.c - finds the command and hands over. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -41,6 +42,7 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
+    prctl(PR_SET_NAME, "berth"); /* what up starts is executed as /proc/self/exe */
     if (argc < 2 || str_eq(argv[1], "--help") || str_eq(argv[1], "-h") || str_eq(argv[1], "help")) {
         print_help();
         return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;

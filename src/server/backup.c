@@ -1,6 +1,9 @@
 /* backup.c - Backup of the administrator's API: a copy of the live store, on the thread pool. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -55,6 +58,18 @@ static void backup_free(struct flow *flow)
 
 static const struct flow_methods methods = {.advance = advance, .free = backup_free};
 
+/* Names what is wrong with where the file shall go; a full disk shows later. */
+static struct error *check_directory(const char *file)
+{
+    CLEANUP(str_freep) char *directory = str_dup(file);
+
+    *(strrchr(directory, '/') + 1) = '\0';
+    if (access(directory, W_OK | X_OK) < 0)
+        return error_new(API_CLIENT, "The server cannot write in %s: %s.", directory,
+                         strerror(errno));
+    return NULL;
+}
+
 struct error *berth_api_backup(struct call *call, const struct berth_backup_request *in,
                                struct berth_backup_response *out, struct flow **ret_flow)
 {
@@ -67,6 +82,7 @@ struct error *berth_api_backup(struct call *call, const struct berth_backup_requ
                          in->file);
     if (lstat(in->file, &st) == 0)
         return error_new(API_CLIENT, "%s exists already; a backup never overwrites.", in->file);
+    TRY(check_directory(in->file));
     backup = xcalloc(1, sizeof(*backup));
     backup->flow.methods = &methods;
     backup->state = server->state;

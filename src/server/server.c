@@ -96,8 +96,8 @@ static unsigned raise_descriptor_limit(void)
             limit = wanted;
         }
     }
-    return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)(limit.rlim_cur - DESCRIPTORS_KEPT)
-                                                 : DESCRIPTORS_KEPT;
+    return (unsigned)(limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
+                                                            : limit.rlim_cur / 2);
 }
 
 static bool is_loopback(const char *listen)
@@ -132,11 +132,14 @@ static struct error *write_about(const struct server *server)
     CLEANUP(str_freep) char *path = str_printf("%s/server.json", options->data_dir);
     CLEANUP(str_freep) char *temporary = str_printf("%s/.server.json.new", options->data_dir);
     CLEANUP(str_freep) char *text = NULL;
+    /* Whoever reads this has a current directory of its own. */
+    CLEANUP(str_freep)
+    char *ca_file = options->tls_cert_file ? realpath(options->tls_cert_file, NULL) : NULL;
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:i}", "endpoint", server->url, "region",
                   options->regions[0], "account", options->account, "accessKeyId",
                   server->admin.access_key_id, "secretAccessKey", server->admin.secret_access_key,
-                  "caFile", options->tls_cert_file, "pid", (int)getpid());
+                  "caFile", ca_file, "pid", (int)getpid());
     int fd, failed;
 
     text = json_dumps(json, JSON_INDENT(2));

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness.program import ECS_TARGET, ApiError, Server, call, signed_headers
+from harness.program import BERTH, ECS_TARGET, ApiError, Server, call, signed_headers
 
 
 def connect(server):
@@ -286,9 +286,11 @@ def certificate(directory, name):
 def test_tls_and_new_certificates(tmp_path):
     """SIGHUP reads the certificate again; old connections live on."""
     cert, private = certificate(str(tmp_path), "first")
-    one = Server(tmp_path, args=["--tls-cert", cert, "--tls-key", private]).start()
+    one = Server(tmp_path, args=["--tls-cert", os.path.relpath(cert), "--tls-key", os.path.relpath(private)]).start()
     try:
         assert one.url.startswith("https://")
+        # The local commands trust the certificate, wherever they are run.
+        assert "KEY" in subprocess.run([BERTH, "key", "list", "--data", one.data], cwd="/", check=True, capture_output=True, text=True).stdout
         key = one.create_key()
         assert call(one.url, key, ECS_TARGET + ".ListClusters", {}, verify=cert) == {"clusterArns": []}
         other, other_private = certificate(str(tmp_path), "second")

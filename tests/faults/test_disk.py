@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness.program import Server, eventually
+from harness.program import ApiError, Server, eventually
 
 
 @pytest.fixture
@@ -92,6 +92,10 @@ def test_a_backup_of_a_live_server(tmp_path):
         file = os.path.join(str(tmp_path), "copy.db")
         assert one.admin("Backup", file=file)["bytes"] == os.path.getsize(file)
         assert oct(os.stat(file).st_mode & 0o777) == "0o600"
+        with pytest.raises(ApiError, match="never overwrites"):
+            one.admin("Backup", file=file)
+        with pytest.raises(ApiError, match="cannot write in /nonexistent/: No such file or directory"):
+            one.admin("Backup", file="/nonexistent/copy.db")
         ecs.create_cluster(clusterName="later")
         other = Server(tmp_path, name="restored")
         os.mkdir(other.data)
