@@ -8,7 +8,8 @@
  *
  * Ownership  Strings of rows passed in are copied; those of rows handed to a callback are lent.
  * Errors     A failed commit leaves the file as it was; the caller keeps its rows dirty and tries
- * again. Units      Times are wall milliseconds, 0: not yet.
+ * again.
+ * Units      Times are wall milliseconds, 0: not yet.
  */
 #ifndef BERTH_AGENT_STORE_H
 #define BERTH_AGENT_STORE_H

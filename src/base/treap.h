@@ -5,8 +5,8 @@
  * whatever the order of insertion. No operation ever stops to rebuild anything.
  *
  * Order      `cmp` compares a key with a node: below 0 if the key comes first. A node's key must
- * not change while it is in a tree. Ownership  Nodes are members of records that their users own. A
- * zeroed struct is an empty tree.
+ * not change while it is in a tree.
+ * Ownership  Nodes are members of records that their users own. A zeroed struct is an empty tree.
  */
 #ifndef BERTH_BASE_TREAP_H
 #define BERTH_BASE_TREAP_H

@@ -14,7 +14,7 @@
 struct control;
 
 struct control_options {
-    int64_t instance_lost_after_ms; /* architecture.md, Lost hosts; <= 0: never */
+    int64_t instance_lost_after_ms; /* ARCHITECTURE.md, Lost hosts; <= 0: never */
     int64_t task_retention_ms; /* stopped tasks and gone instances stay describable so long; 0: one
                                   hour */
 };

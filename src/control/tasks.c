@@ -1,10 +1,12 @@
 /* tasks.c - how tasks end when their agent does not end them, and how records go after their hour.
  *
- * settle   a task wanted stopped is STOPPING until its agent says STOPPED; without an agent to say
- * it (never placed, host deregistered, a stop the agent has but knows no task for) it is STOPPED
- * here lost     a host whose agent is silent for instance_lost_after loses its service tasks
- * (architecture.md, Lost hosts) sweep    stopped tasks and gone instances are deleted after
- * task_retention, INACTIVE services after a day
+ *   settle   a task wanted stopped is STOPPING until its agent says STOPPED; without an agent to
+ *            say it (never placed, host deregistered, a stop the agent has but knows no task for)
+ *            it is STOPPED here
+ *   lost     a host whose agent is silent for instance_lost_after loses its service tasks
+ *            (ARCHITECTURE.md, Lost hosts)
+ *   sweep    stopped tasks and gone instances are deleted after task_retention, INACTIVE services
+ *            after a day
  */
 #include <stdlib.h>
 #include <string.h>

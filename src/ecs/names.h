@@ -7,8 +7,9 @@
  * (find_...) wants it to exist.
  *
  * Ownership  Returned names are interned or live in the call's arena; records are lent by the
- * state. Errors     InvalidParameterException for what cannot name anything, the API's own
- * exception for what is unknown.
+ * state.
+ * Errors     InvalidParameterException for what cannot name anything, the API's own exception for
+ * what is unknown.
  */
 #ifndef BERTH_ECS_NAMES_H
 #define BERTH_ECS_NAMES_H

@@ -5,7 +5,8 @@
  * hosts, except where a rule has to look at each.
  *
  * Ownership  Everything passed in is copied (names interned). Lent pointers are good until the next
- * change. Units      CPU units (1024 = one core), MiB.
+ * change.
+ * Units      CPU units (1024 = one core), MiB.
  */
 #ifndef BERTH_SCHEDULER_FLEET_H
 #define BERTH_SCHEDULER_FLEET_H

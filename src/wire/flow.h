@@ -27,8 +27,9 @@
  * Cancellation  When the caller is gone, the deadline passes or the server shuts down, cancel()
  * runs once (it may be NULL): it hurries the step under way. The flow still ends with flow_end();
  * until then its call and answer stay valid. At the deadline the caller gets its answer
- * (ServiceUnavailableException) at once, whatever the flow does. Ownership     flow_end() runs
- * free() before it returns: the flow is gone then.
+ * (ServiceUnavailableException) at once, whatever the flow does.
+ *
+ * Ownership  flow_end() runs free() before it returns: the flow is gone then.
  */
 #ifndef BERTH_WIRE_FLOW_H
 #define BERTH_WIRE_FLOW_H

@@ -2,7 +2,8 @@
  * by which one decoder and one encoder serve them all.
  *
  * gen/NAME_types.h has a struct for every shape of api/NAME.json. Scalars, lists, maps and
- * structures tell absent from empty or zero: string        const char *x          NULL is absent
+ * structures tell absent from empty or zero:
+ *   string        const char *x          NULL is absent
  *   enum          enum ecs_y x           0 is absent
  *   number, bool  has_x and x
  *   timestamp     has_x_ms and x_ms      milliseconds since the epoch

@@ -320,7 +320,7 @@ static void a_deregistered_host_orphans_its_tasks(void **state)
     world_free(world);
 }
 
-/* architecture.md, Lost hosts. */
+/* ARCHITECTURE.md, Lost hosts. */
 static void a_lost_host_loses_its_service_tasks_only(void **state)
 {
     struct world *world = with_web(4);

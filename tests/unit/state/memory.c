@@ -1,4 +1,4 @@
-/* A million tasks must fit (architecture.md): what a task costs with its index entries, and that no
+/* A million tasks must fit (ARCHITECTURE.md): what a task costs with its index entries, and that no
  * insertion waits for a table to grow. Bytes are those malloc handed out, its own overhead
  * included. */
 #include "world.h"
