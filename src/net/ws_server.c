@@ -123,6 +123,9 @@ static bool handle_event(struct ws *ws, enum ws_event event)
     case WS_EVENT_CLOSE:
         begin_close(ws, reader->close_code, NULL);
         http_conn_linger(ws->conn, false);
+        /* If it answers ours there is nothing left to send: the connection ends now, and we are
+         * the one to end it (RFC 6455, 7.1.1). */
+        http_conn_ask_flush(ws->conn);
         return false;
     case WS_EVENT_ERROR:
         begin_close(ws, reader->close_code, NULL);
