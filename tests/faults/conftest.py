@@ -171,7 +171,8 @@ class World:
 @pytest.fixture(scope="session")
 def broken_docker():
     """The engine that these tests kill; nobody else's."""
-    one = PrivateDocker(bridge=("berth-t0", "172.31.250.1/24"))
+    pid = os.getpid()  # a bridge of this run's own
+    one = PrivateDocker(bridge=("berth-f%d" % pid, "172.31.%d.1/24" % (pid % 250)))
     try:
         one.start()
         one.sample_image()

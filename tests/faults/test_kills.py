@@ -22,6 +22,7 @@ def fail_points(*rooms):
     return sorted(names)
 
 
+KILLS = 15  # at random while the tasks of one test are asked for, or so
 LONG = "echo $RUN >>/runs/log; sleep 1000"
 AGENT_POINTS = fail_points("agent")
 SERVER_POINTS = fail_points("store", "state", "control")
@@ -75,7 +76,10 @@ def test_random_kills(world, victims, count, pause):
     world.start_agent()
     with Killer(world, victims, pause) as killer:
         names = ["r%d-%d" % (killer.seed, i) for i in range(count)]
-        arns = [world.run_task(name) for name in names]
+        arns = []
+        for name in names:
+            arns.append(world.run_task(name))
+            time.sleep(pause * KILLS / count)
     tasks = world.assert_consistent(names, arns)
     ended = [t["containers"][0].get("exitCode") for t in tasks]
     print("tasks", count, "ended well", ended.count(0), "otherwise", [(t["stopCode"], t["containers"][0].get("reason"))
