@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/engine_reason.h"
+#include "agent/image_auth.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -280,10 +281,21 @@ static void answer(struct image_pull *pull)
     }
 }
 
-static void advance(struct image_pull *pull)
+static void start_pull(struct image_pull *pull)
 {
     const struct agent_config *config = pull->images->config;
+    struct arena arena = {0};
+    const char *auth = image_auth_header(&arena, config->engine_auth_type, config->engine_auth_data,
+                                         pull->reference);
 
+    pull->call =
+        docker_pull(pull->images->docker, pull->reference, auth, config->image_pull_timeout_ms,
+                    config->image_pull_inactivity_ms, on_pulled, pull);
+    arena_done(&arena);
+}
+
+static void advance(struct image_pull *pull)
+{
     if (!pull->requests) { /* cancelled */
         pull_free(pull);
         return;
@@ -293,9 +305,7 @@ static void advance(struct image_pull *pull)
         pull->tries++;
         if (!pull->started_at_ms)
             pull->started_at_ms = clock_wall_ms(pull->images->clock);
-        pull->call =
-            docker_pull(pull->images->docker, pull->reference, NULL, config->image_pull_timeout_ms,
-                        config->image_pull_inactivity_ms, on_pulled, pull);
+        start_pull(pull);
         return;
     case LOOK:
         pull->call = docker_inspect_image(pull->images->docker, pull->reference, on_looked, pull);

@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <openssl/evp.h>
 
 #include "agent/admission.h"
 #include "agent/engine_depend.h"
 #include "agent/engine_leftover.h"
 #include "agent/engine_reason.h"
+#include "agent/image_auth.h"
 #include "agent/image_ref.h"
 #include "base/str.h"
 
@@ -260,6 +262,52 @@ static void image_names(void **state)
     }
 }
 
+/* AG-916. The header decoded: which entry was taken. */
+static void registry_credentials(void **state)
+{
+    static const char docker[] =
+        "{\"https://index.docker.io/v1/\":{\"username\":\"hub\",\"password\":\"p\"},"
+        "\"r.example:5000\":{\"username\":\"all\",\"password\":\"p\"},"
+        "\"http://r.example:5000/team\":{\"username\":\"team\",\"password\":\"p\"},"
+        "\"r.example:5000/team/broken\":{\"username\":\"x\"}}";
+    static const struct {
+        const char *type, *data, *reference, *user; /* NULL: none */
+    } cases[] = {
+        {"docker", docker, "busybox", "hub"},
+        {"docker", docker, "library/busybox:1", "hub"},
+        {"docker", docker, "docker.io/library/busybox", "hub"},
+        {"docker", docker, "r.example:5000/a", "all"},
+        {"docker", docker, "r.example:5000/team/a:1", "team"},
+        {"docker", docker, "r.example:5000/teamwork/a", "all"},
+        {"docker", docker, "r.example:5000/team/broken/a", "team"},
+        {"docker", docker, "other.example/a", NULL},
+        {"dockercfg", "{\"https://index.docker.io/v1/\":{\"auth\":\"aHViOnB3\"}}", "busybox",
+         "hub"},
+        {"dockercfg", "{\"https://index.docker.io/v1/\":{\"auth\":\"?\"}}", "busybox", NULL},
+        {"dockercfg", "no JSON", "busybox", NULL},
+        {"other", docker, "busybox", NULL},
+        {NULL, NULL, "busybox", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *header =
+            image_auth_header(&arena, cases[i].type, cases[i].data, cases[i].reference);
+        unsigned char text[512] = {0};
+        json_t *json;
+
+        if (!cases[i].user || !header) {
+            assert_true(!cases[i].user && !header);
+            continue;
+        }
+        assert_null(strpbrk(header, "+/"));
+        assert_true(EVP_DecodeBlock(text, (const unsigned char *)header, (int)strlen(header)) > 0);
+        json = json_loads((const char *)text, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(json, "username")), cases[i].user);
+        json_decref(json);
+    }
+}
+
 static void write_process(const char *proc, const char *pid, const char *cgroup, const char *comm)
 {
     const char *const files[][2] = {{"cgroup", cgroup}, {"comm", comm}};
@@ -305,7 +353,9 @@ int main(void)
         cmocka_unit_test(graphs),      cmocka_unit_test(conditions),
         cmocka_unit_test(needs),       cmocka_unit_test(what_is_taken_comes_back),
         cmocka_unit_test(durations),   cmocka_unit_test(long_reasons_are_cut),
-        cmocka_unit_test(image_names), cmocka_unit_test(leftovers),
+        cmocka_unit_test(image_names),
+        cmocka_unit_test(registry_credentials),
+        cmocka_unit_test(leftovers),
     };
 
     return cmocka_run_group_tests(tests, NULL, drop_arena);

@@ -1,0 +1,16 @@
+/* image_auth.h - the agent-wide registry credentials of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA (AP-464,
+ * AG-170, AG-916). Pure.
+ *
+ * Type "docker" is {"registry": {"username", "password", "email"}}, "dockercfg" has "auth", which is
+ * base64 of "username:password". An entry that cannot be read is as good as none. Never logged.
+ */
+#ifndef BERTH_AGENT_IMAGE_AUTH_H
+#define BERTH_AGENT_IMAGE_AUTH_H
+
+#include "base/arena.h"
+
+/* The value of Docker's X-Registry-Auth header for a pull of `reference`; NULL: none. */
+const char *image_auth_header(struct arena *arena, const char *type, const char *data,
+                              const char *reference);
+
+#endif
