@@ -482,13 +482,12 @@ struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_l
                                 void *data)
 {
     CLEANUP(str_freep)
-    char *path =
-        object_path("/containers/json?all=1&filters=",
-                    with_ended
-                        ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
-                        : "{\"label\":[\"" CONTAINER_LABEL_TASK
-                          "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
-                    "");
+    char *path = object_path(
+        "/containers/json?all=1&filters=",
+        with_ended ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
+                   : "{\"label\":[\"" CONTAINER_LABEL_TASK
+                     "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
+        "");
     const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_LIST_MS};
     struct docker_call *call = new_call(docker, data);
 
