@@ -57,7 +57,9 @@ def agent(tmp_path, server, docker, cluster, ecs):
     """An agent registered in `cluster`; its containers are removed after."""
     docker.sample_image()
     one = Agent(tmp_path, server.url, server.create_key(agentCluster=cluster), docker.host, cluster).start()
-    eventually(lambda: connected(ecs, cluster), 60, "the agent registers and connects; log:\n" + one.log)
-    yield one
-    one.close()
-    docker.remove_task_containers(cluster)
+    try:
+        eventually(lambda: connected(ecs, cluster), 60, "the agent registers and connects; log:\n" + one.log)
+        yield one
+    finally:
+        one.close()
+        docker.remove_task_containers(cluster)
