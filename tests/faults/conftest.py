@@ -1,6 +1,7 @@
 """A world that can be broken: a server, an agent and a dockerd of the test's own, each killed and started again."""
 import os
 import shutil
+import signal
 import threading
 import time
 
@@ -11,6 +12,11 @@ from harness.docker import PrivateDocker
 from harness.program import Agent, Server, connected, eventually
 
 CLUSTER = "default"
+
+
+def pytest_configure():
+    """Who ends the run by TERM gets its clean-up too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Persistent:
