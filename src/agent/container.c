@@ -88,11 +88,9 @@ static void lay_over(json_t *base, json_t *over)
 
 static json_t *load_config(const char *text)
 {
-    json_t *root = str_is_empty(text) ? json_object() : json_loads(text, 0, NULL);
-
-    if (!root && strcmp(text, "null") == 0)
-        root = json_object();
-    return root;
+    if (!text || !*text || strcmp(text, "null") == 0)
+        return json_object();
+    return json_loads(text, 0, NULL);
 }
 
 /* hostConfig of the task definition as an object; NULL if it is not one. */

@@ -1,5 +1,6 @@
 #include "agent/engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -314,6 +315,7 @@ static struct error *want_new(struct engine *engine, const struct acs_task *want
     if (refusal)
         task = engine_task_new_refused(engine, wanted->arn, engine->last_sequence + 1,
                                        refusal->message);
+    assert(task);
     /* A task that this agent forgot but Docker did not has had its turn. */
     if (!refusal && engine_strangers_adopt(engine, task))
         engine_task_admit(task);

@@ -26,7 +26,7 @@ void engine_format_duration(int64_t ms, char ret[DURATION_SIZE])
     }
     if (fraction)
         at += sprintf(at, ".%0*d", digits, fraction);
-    strcpy(at, "s");
+    memcpy(at, "s", sizeof("s"));
 }
 
 char *engine_reason(const char *error_name, const char *state, const struct docker_failure *failure)

@@ -100,6 +100,7 @@ struct error *payloads_source(struct payloads *payloads, const struct scope *sco
     TAILQ_INSERT_HEAD(&payloads->recent, one, recent);
     if (++payloads->count > PAYLOAD_SOURCES_MAX)
         drop(payloads, TAILQ_LAST(&payloads->recent, kept_source_queue));
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was dropped is the last, not this first */
     struct error *err = read_source(payloads, one);
     if (err) {
         drop(payloads, one);

@@ -83,10 +83,12 @@ static void put(struct agent_store *store, const char *arn, int64_t sequence, in
 {
     const struct agent_store_task task = {
         .arn = arn, .spec = "{}", .sequence = sequence, .known = known, .reason = reason};
-    const struct agent_store_container b = {.task_arn = arn, .name = "b", .docker_name = "ecs-b"};
+    CLEANUP(str_freep) char *name_a = str_printf("ecs-%s-a", arn);
+    CLEANUP(str_freep) char *name_b = str_printf("ecs-%s-b", arn);
+    const struct agent_store_container b = {.task_arn = arn, .name = "b", .docker_name = name_b};
     const struct agent_store_container a = {.task_arn = arn,
                                             .name = "a",
-                                            .docker_name = "ecs-a",
+                                            .docker_name = name_a,
                                             .docker_id = known ? "id" : NULL,
                                             .exit_code = known ? 7 : 0};
     const struct agent_store_volume volume = {arn, "v", "ecs-v", true};
@@ -114,8 +116,8 @@ static void what_is_committed_is_there_again(void **state)
 
     assert_null(agent_store_open(dir->file, &store));
     text = contents(store);
-    assert_string_equal(text, "T z {} 3 why;C b ecs-b - 0;C a ecs-a id 7;V v ecs-v;"
-                              "T y {} 0 -;C b ecs-b - 0;C a ecs-a - 0;V v ecs-v;");
+    assert_string_equal(text, "T z {} 3 why;C b ecs-z-b - 0;C a ecs-z-a id 7;V v ecs-v;"
+                              "T y {} 0 -;C b ecs-y-b - 0;C a ecs-y-a - 0;V v ecs-v;");
     assert_null(agent_store_get(store, "cluster-name", &value));
     assert_string_equal(value, "c");
 }
@@ -137,7 +139,7 @@ static void what_is_not_committed_is_not(void **state)
     agent_store_close(TAKE(store));
     assert_null(agent_store_open(dir->file, &store));
     text = contents(store);
-    assert_string_equal(text, "T z {} 0 -;C b ecs-b - 0;C a ecs-a - 0;V v ecs-v;");
+    assert_string_equal(text, "T z {} 0 -;C b ecs-z-b - 0;C a ecs-z-a - 0;V v ecs-v;");
 }
 
 static void a_second_agent_is_refused(void **state)
