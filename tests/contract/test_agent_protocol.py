@@ -253,6 +253,15 @@ def test_the_newest_connection_is_the_one(api, cluster):
     assert instance(api, agent)["agentConnected"] is True
 
 
+def test_a_server_that_ends_does_not_wait_for_its_agents(own_api):
+    """AP-026, AP-216: a close frame agents come back after; one that answers it and leaves the ending to us holds nothing up."""
+    agent = own_api.agent(own_api.cluster(), tcs=True)
+    started = time.monotonic()
+    assert own_api.server.stop() == 0, own_api.server.output()
+    assert time.monotonic() - started < 4
+    assert agent.wait_closed(agent.acs)[0] in (1000, 1001) and agent.wait_closed(agent.tcs)[0] in (1000, 1001)
+
+
 def test_the_manifest_and_its_questions(api, cluster):
     """AP-241, AP-242: what is wanted is listed; only what is not wanted is confirmed; once, and for the last manifest."""
     agent = api.agent(cluster, runs=False)
