@@ -444,7 +444,7 @@ void engine_reported(struct engine *engine, const char *task_arn, uint64_t revis
     for (size_t i = 0; i < task->container_count; i++) {
         struct engine_container *container = &task->containers[i];
 
-        /* What is fresh came after the report was written, or will be told with its own revision. */
+        /* What is fresh came after the report was written, or is told with its own revision. */
         if (container->changed_revision && container->changed_revision <= revision &&
             !container->is_fresh)
             container->reported = container->known;

@@ -1,5 +1,5 @@
-/* image_auth.h - the agent-wide registry credentials of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA (AP-464,
- * AG-170, AG-916). Pure.
+/* image_auth.h - the agent-wide registry credentials of ECS_ENGINE_AUTH_TYPE and
+ * ECS_ENGINE_AUTH_DATA (AP-464, AG-170, AG-916). Pure.
  *
  * Type "docker" is {"registry": {"username", "password", "email"}}, "dockercfg" has "auth", which is
  * base64 of "username:password". An entry that cannot be read is as good as none. Never logged.

@@ -18,8 +18,12 @@ static char *decode(struct arena *arena, const char *text, size_t len)
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '%' && i + 2 < len && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
-            out[n++] = (char)(digit(text[i + 1]) << 4 | digit(text[i + 2]));
+        bool is_escape = text[i] == '%' && i + 2 < len;
+        int high = is_escape ? digit(text[i + 1]) : -1;
+        int low = is_escape ? digit(text[i + 2]) : -1;
+
+        if (high >= 0 && low >= 0) {
+            out[n++] = (char)(high * 16 + low);
             i += 2;
         } else {
             out[n++] = text[i] == '+' ? ' ' : text[i];

@@ -1,5 +1,6 @@
 #include "control/service_pass.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -422,6 +423,7 @@ static void fill_order(struct pass *pass, const struct ecs_create_service_reques
     bool is_of_definition = service->propagate_tags == PROPAGATE_TAGS_TASK_DEFINITION;
     bool is_of_service = service->propagate_tags == PROPAGATE_TAGS_SERVICE;
 
+    assert(definition);
     *order = (struct task_order){
         .cluster = service->cluster,
         .recipe = recipe,

@@ -249,6 +249,7 @@ static void on_unseen(void *data)
     int64_t now_ms = control_mono_ms(lives->control);
     struct unseen *unseen;
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unseen_free() took the freed one off */
     while ((unseen = TAILQ_FIRST(&lives->unseen)) && unseen->due_mono_ms <= now_ms) {
         const struct task *task = todo_task(lives, &unseen->task);
         bool is_open = task && task->last_status == TASK_STOPPING && !task->is_acknowledged;
@@ -654,6 +655,7 @@ static void drop_all(struct task_lives *lives)
     RB_FOREACH_SAFE (host, silent_host_tree, &lives->hosts, next)
         silent_free(lives, host);
     while (!TAILQ_EMPTY(&lives->unseen))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it takes each off the queue */
         unseen_free(lives, TAILQ_FIRST(&lives->unseen));
     for (; lives->todo_done < lives->todo_count; lives->todo_done++)
         intern_unref(lives->todo[lives->todo_done].cluster);

@@ -131,7 +131,7 @@ static struct error *resolve_listen(const char *listen, struct addrinfo **ret)
 static struct error *listen_on(struct http_server *server, const struct addrinfo *address)
 {
     int on = 1;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof(bound);
     const char *listen_text = server->options.listen;
 

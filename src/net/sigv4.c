@@ -274,7 +274,7 @@ static struct error *payload_hash(struct sigv4_cache *cache, const struct sigv4_
             announced = text->headers[i].value;
     if (is_s3(claim->service) && ((claim->is_presigned && !announced) ||
                                   (announced && strcmp(announced, UNSIGNED_PAYLOAD) == 0))) {
-        strcpy(ret, UNSIGNED_PAYLOAD);
+        memcpy(ret, UNSIGNED_PAYLOAD, sizeof(UNSIGNED_PAYLOAD));
         return NULL;
     }
     sigv4_cache_hash_hex(cache, text->body, text->body_len, ret);

@@ -71,6 +71,7 @@ void ws_frame_add_close(struct buf *out, const uint8_t mask[4], int code, const 
     payload[0] = (char)(code >> 8);
     payload[1] = (char)code;
     if (len)
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): its length goes with it */
         memcpy(payload + 2, reason, len);
     ws_frame_add(out, WS_OP_CLOSE, mask, payload, code == WS_CLOSE_NO_CODE ? 0 : len + 2);
 }

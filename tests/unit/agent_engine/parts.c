@@ -353,8 +353,7 @@ int main(void)
         cmocka_unit_test(graphs),      cmocka_unit_test(conditions),
         cmocka_unit_test(needs),       cmocka_unit_test(what_is_taken_comes_back),
         cmocka_unit_test(durations),   cmocka_unit_test(long_reasons_are_cut),
-        cmocka_unit_test(image_names),
-        cmocka_unit_test(registry_credentials),
+        cmocka_unit_test(image_names), cmocka_unit_test(registry_credentials),
         cmocka_unit_test(leftovers),
     };
 
