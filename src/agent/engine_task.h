@@ -39,7 +39,7 @@
 #define ENGINE_RECREATIONS_MAX    3 /* of a container that Docker lost while starting it */
 #define ENGINE_RETRY_FIRST_MS     250
 #define ENGINE_RETRY_MAX_MS       5000
-#define ENGINE_FLUSH_MS           20 /* what only Docker knows again waits so long to be written */
+#define ENGINE_FLUSH_MS           20  /* what only Docker knows again is written so late */
 #define ENGINE_CONNECT_FIRST_MS   100 /* pauses between tries to reach Docker */
 #define ENGINE_CONNECT_MAX_MS     5000
 #define ENGINE_RELIST_MS          300000 /* AP-412 */

@@ -1,8 +1,8 @@
 /* image_auth.h - the agent-wide registry credentials of ECS_ENGINE_AUTH_TYPE and
  * ECS_ENGINE_AUTH_DATA (AP-464, AG-170, AG-916). Pure.
  *
- * Type "docker" is {"registry": {"username", "password", "email"}}, "dockercfg" has "auth", which is
- * base64 of "username:password". An entry that cannot be read is as good as none. Never logged.
+ * Type "docker" is {"registry": {"username", "password", "email"}}, "dockercfg" has "auth", which
+ * is base64 of "username:password". An entry that cannot be read is as good as none. Never logged.
  */
 #ifndef BERTH_AGENT_IMAGE_AUTH_H
 #define BERTH_AGENT_IMAGE_AUTH_H
