@@ -124,8 +124,3 @@ void agent_acs_close(struct agent_acs *acs, loop_fn *closed, void *data)
     acs->closed_data = data;
     agent_session_close(acs->session, on_session_closed, acs);
 }
-
-bool agent_acs_is_open(const struct agent_acs *acs)
-{
-    return agent_session_is_open(acs->session);
-}

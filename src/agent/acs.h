@@ -39,6 +39,5 @@ MUST_USE struct error *agent_acs_new(const struct agent_acs_options *options,
                                      struct agent_acs **ret_acs);
 void agent_acs_start(struct agent_acs *acs);
 void agent_acs_close(struct agent_acs *acs, loop_fn *closed, void *data);
-bool agent_acs_is_open(const struct agent_acs *acs);
 
 #endif

@@ -21,7 +21,6 @@ enum statement {
     DELETE_TASK,
     DELETE_CONTAINERS,
     DELETE_VOLUMES,
-    DELETE_IMAGE,
     LOAD_TASKS,
     LOAD_CONTAINERS,
     LOAD_VOLUMES,
@@ -75,7 +74,6 @@ static const char *const sql[STATEMENT_COUNT] = {
     [DELETE_TASK] = "DELETE FROM task WHERE arn = ?",
     [DELETE_CONTAINERS] = "DELETE FROM container WHERE task_arn = ?",
     [DELETE_VOLUMES] = "DELETE FROM volume WHERE task_arn = ?",
-    [DELETE_IMAGE] = "DELETE FROM image WHERE reference = ?",
     [LOAD_TASKS] = "SELECT " TASK_COLUMNS " FROM task ORDER BY sequence",
     [LOAD_CONTAINERS] =
         "SELECT " CONTAINER_COLUMNS " FROM container WHERE task_arn = ? ORDER BY rowid",
@@ -358,11 +356,6 @@ struct error *agent_store_delete_task(struct agent_store *store, const char *arn
     TRY(delete_by(store, DELETE_CONTAINERS, arn));
     TRY(delete_by(store, DELETE_VOLUMES, arn));
     return delete_by(store, DELETE_TASK, arn);
-}
-
-struct error *agent_store_delete_image(struct agent_store *store, const char *reference)
-{
-    return delete_by(store, DELETE_IMAGE, reference);
 }
 
 static const char *text_at(sqlite3_stmt *stmt, int *at)

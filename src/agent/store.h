@@ -83,7 +83,6 @@ MUST_USE struct error *agent_store_put_image(struct agent_store *store,
                                              const struct agent_store_image *image);
 /* Removes the task with its containers and volumes. */
 MUST_USE struct error *agent_store_delete_task(struct agent_store *store, const char *arn);
-MUST_USE struct error *agent_store_delete_image(struct agent_store *store, const char *reference);
 
 /* Tasks in order of arrival, each before its containers and volumes, which come in the order they
  * were first put. */

@@ -17,8 +17,7 @@
 #include "core/task_build.h"
 #include "scheduler/victims.h"
 
-#define TASKS_PER_TXN  25 /* of some kilobytes each; a transaction takes 512 KiB */
-#define EVENT_KEYS_MAX 4
+#define TASKS_PER_TXN 25 /* of some kilobytes each; a transaction takes 512 KiB */
 
 /* Messages that are not repeated while what they tell of lasts (AG-350). */
 static const char key_placement[] = "placement";

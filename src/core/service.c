@@ -93,11 +93,3 @@ const struct deployment *service_primary(const struct service *service)
             return &service->deployments[i];
     return NULL;
 }
-
-const struct deployment *service_deployment_named(const struct service *service, const char *id)
-{
-    for (size_t i = 0; i < service->deployments_count; i++)
-        if (str_eq(service->deployments[i].id, id))
-            return &service->deployments[i];
-    return NULL;
-}

@@ -65,8 +65,7 @@ struct rollout_step rollout_next(const struct rollout *rollout);
 #define SERVICE_BACKOFF_MAX_MS        900000
 int64_t service_backoff_ms(int32_t failures_in_row);
 
-/* The deployments of a service, by role or id. NULL if there is none. */
+/* NULL if there is none. */
 const struct deployment *service_primary(const struct service *service);
-const struct deployment *service_deployment_named(const struct service *service, const char *id);
 
 #endif

@@ -59,6 +59,5 @@ bool task_counts_healthy(const struct task *task, int64_t now_ms, int64_t *ret_d
 #define STOPPED_DEREGISTERED         "Container instance deregistration forced by user"
 #define STOPPED_SERVICE_SCALING_FMT  "Scaling activity initiated by (deployment %s)" /* SC-208 */
 #define STOPPED_HOST_LOST_FMT        "Host EC2 (instance %s) stopped/terminated"
-#define STOPPED_INSTANCE_DRAINING    "Service task on a draining container instance" /* ours */
 
 #endif

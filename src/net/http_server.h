@@ -105,6 +105,5 @@ void http_exchange_on_gone(struct http_exchange *ex, http_gone_fn *fn, void *dat
 struct ws *ws_accept(struct http_exchange *ex, const struct ws_handler *handler);
 void ws_send(struct ws *ws, const char *text, size_t len);  /* copies; queued; never blocks */
 void ws_close(struct ws *ws, int code, const char *reason); /* on_close still follows */
-void ws_set_data(struct ws *ws, void *data);
 
 #endif

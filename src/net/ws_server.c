@@ -78,11 +78,6 @@ struct ws *ws_accept(struct http_exchange *ex, const struct ws_handler *handler)
     return ws;
 }
 
-void ws_set_data(struct ws *ws, void *data)
-{
-    ws->handler.data = data;
-}
-
 void ws_send(struct ws *ws, const char *text, size_t len)
 {
     struct http_conn *conn = ws->conn;

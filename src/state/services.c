@@ -169,11 +169,6 @@ const struct service *state_service_after(struct state *state, const struct scop
     return home ? home->service : NULL;
 }
 
-const struct scope *service_scope(const struct service *service)
-{
-    return &home_of(service)->cluster->scope->scope;
-}
-
 struct service *txn_insert_service(struct txn *txn, struct service *service)
 {
     return txn_insert(txn, &service_table, service);

@@ -181,10 +181,8 @@ enum task_list {
 const struct task *state_task_after(struct state *state, const struct scope *scope,
                                     const char *cluster, enum task_list list, const char *key,
                                     bool is_stopped_list, const struct id *after /* NULL starts */);
-/* The task's cluster and so on, where only the record is at hand. */
-const struct scope *task_scope(const struct task *task);
+/* Whose it is, where only the record is at hand. */
 const struct scope *container_instance_scope(const struct container_instance *instance);
-const struct scope *service_scope(const struct service *service);
 const struct scope *cluster_scope(const struct cluster *cluster);
 struct task *txn_insert_task(struct txn *txn, struct task *task);
 struct task *txn_edit_task(struct txn *txn, const struct task *task);

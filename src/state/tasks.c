@@ -337,11 +337,6 @@ const struct task *state_task_after(struct state *state, const struct scope *sco
     return task && is_in_list(task, list, &key) ? task : NULL;
 }
 
-const struct scope *task_scope(const struct task *task)
-{
-    return &home_of(task)->scope->scope;
-}
-
 struct task *txn_insert_task(struct txn *txn, struct task *task)
 {
     return txn_insert(txn, &task_table, task);

@@ -46,14 +46,6 @@ static struct dispatch *find_service(const struct aws_json *json, const char *ta
     return NULL;
 }
 
-bool aws_json_is_for(const struct aws_json *json, const struct http_request *req)
-{
-    const char *target = http_request_header(req, "x-amz-target");
-    const char *operation;
-
-    return target && find_service(json, target, &operation) != NULL;
-}
-
 void aws_json_refuse(const struct aws_json *json, struct http_exchange *ex, struct error *err)
 {
     CLEANUP(error_freep) struct error *owned = err;

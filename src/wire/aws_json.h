@@ -32,7 +32,4 @@ void aws_json_serve(const struct aws_json *json, struct http_exchange *ex,
 /* Answers with a refusal that was decided before there was a caller. Takes `err`. */
 void aws_json_refuse(const struct aws_json *json, struct http_exchange *ex, struct error *err);
 
-/* True if the request names one of the services, as far as the target's prefix goes. */
-bool aws_json_is_for(const struct aws_json *json, const struct http_request *req);
-
 #endif
