@@ -13,6 +13,7 @@
 #include "agent/store.h"
 #include "agent/submit.h"
 #include "agent/tcs.h"
+#include "base/dir.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -443,7 +444,7 @@ static struct error *open_store(struct agent *agent)
         log_warning("ECS_CHECKPOINT is off: tasks are forgotten when the agent ends");
         return agent_store_open(NULL, &agent->store);
     }
-    TRY(agent_make_dir(agent->config->data_dir));
+    TRY(dir_make(agent->config->data_dir));
     path = str_printf("%s/" STORE_FILE, agent->config->data_dir);
     err = agent_store_open(path, &agent->store);
     return err ? error_wrap(err, "the agent's state cannot be opened; another agent may use it")

@@ -1,8 +1,6 @@
 #include "agent/agent_host.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -10,26 +8,6 @@
 #include "base/str.h"
 
 #define MIB (1024 * 1024)
-
-struct error *agent_make_dir(const char *path)
-{
-    CLEANUP(str_freep) char *part = str_dup(path);
-    struct stat st;
-
-    for (char *slash = part + 1; *slash; slash++) {
-        if (*slash != '/')
-            continue;
-        *slash = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
-            return error_errno(errno, "directory %s cannot be made", part);
-        *slash = '/';
-    }
-    if (mkdir(part, 0700) < 0 && errno != EEXIST)
-        return error_errno(errno, "directory %s cannot be made", path);
-    if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode))
-        return error_new(API_INVALID_PARAMETER, "%s is not a directory", path);
-    return NULL;
-}
 
 static int64_t memory_bytes(void)
 {

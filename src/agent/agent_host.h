@@ -6,9 +6,6 @@
 #include "agent/capabilities.h"
 #include "agent/docker_message.h"
 
-/* Makes `path` with its parents, for this user only. */
-MUST_USE struct error *agent_make_dir(const char *path);
-
 /* Docker's view of the host counts, since containers run where Docker does. Strings in the arena.
  */
 void agent_host_fill(struct arena *arena, const struct docker_info *info, struct host_facts *out);

@@ -4,6 +4,7 @@
 
 #include "agent/api_client.h"
 #include "agent/register_request.h"
+#include "agent/submit_report.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gen/agent_types.h"
@@ -26,24 +27,12 @@ static const char commands[] =
 static const char license[] = "berth is licensed under the Apache License, Version 2.0: "
                               "https://www.apache.org/licenses/LICENSE-2.0\n";
 
-static const char *status_text(enum engine_status status)
-{
-    switch (status) {
-    case ENGINE_STOPPED:
-        return "STOPPED";
-    case ENGINE_RUNNING:
-        return "RUNNING";
-    default:
-        return "PENDING";
-    }
-}
-
 /* Left out of a task that stopped without being told to (AG-920). */
 static const char *desired_text(const struct engine_task_view *task)
 {
     if (task->known == ENGINE_STOPPED && task->desired != ENGINE_STOPPED)
         return NULL;
-    return status_text(task->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING);
+    return submit_report_status(task->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING);
 }
 
 static void fill_task(struct arena *arena, const struct engine_task_view *task,
@@ -51,7 +40,7 @@ static void fill_task(struct arena *arena, const struct engine_task_view *task,
 {
     out->arn = arena_dup(arena, task->arn);
     out->desired_status = desired_text(task);
-    out->known_status = status_text(task->known);
+    out->known_status = submit_report_status(task->known);
     out->family = arena_dup(arena, task->family);
     out->version = arena_dup(arena, task->version);
     SET_LIST(arena, &out->containers, task->container_count);

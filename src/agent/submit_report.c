@@ -32,7 +32,7 @@ enum submit_report submit_report_next(const struct engine_task_view *task, bool 
     return SUBMIT_REPORT_NONE;
 }
 
-static const char *status_text(enum engine_status status)
+const char *submit_report_status(enum engine_status status)
 {
     switch (status) {
     case ENGINE_STOPPED:
@@ -97,7 +97,7 @@ static void fill_container(struct arena *arena, const struct agent_config *confi
     out->container_name = container->name;
     out->runtime_id = container->docker_id;
     out->image_digest = container->image_digest;
-    out->status = status_text(status);
+    out->status = submit_report_status(status);
     fill_bindings(arena, config, container, &out->network_bindings);
     if (status != ENGINE_STOPPED)
         return;
@@ -143,7 +143,7 @@ void submit_report_write(struct buf *body, const struct agent_config *config, co
     struct ecs_submit_task_state_change_request request = {
         .cluster = cluster,
         .task = task->arn,
-        .status = status_text(is_past ? ENGINE_RUNNING : task->known),
+        .status = submit_report_status(is_past ? ENGINE_RUNNING : task->known),
     };
     struct arena arena = {0};
 

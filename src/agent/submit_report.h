@@ -12,6 +12,9 @@ enum submit_report {
     SUBMIT_REPORT_NEWEST
 };
 
+/* RUNNING, STOPPED, and PENDING for what comes before. */
+const char *submit_report_status(enum engine_status status);
+
 /* Which report comes next. A task that ended before anyone was told it ran is told in two steps, so
  * that it has a start in the API (AP-124). */
 enum submit_report submit_report_next(const struct engine_task_view *task, bool told_running);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -23,28 +22,6 @@ char *data_dir_default(void)
     if (geteuid() == 0 || str_is_empty(home))
         return str_dup("/var/lib/berth");
     return str_printf("%s/.local/state/berth", home);
-}
-
-struct error *data_dir_make(const char *dir)
-{
-    CLEANUP(str_freep) char *path = str_dup(dir);
-    struct stat st;
-
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        if (mkdir(path, 0755) < 0 && errno != EEXIST)
-            return error_errno(errno, "cannot make %s", path);
-        *p = '/';
-    }
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_errno(errno, "cannot make %s", path);
-    if (stat(path, &st) < 0)
-        return error_errno(errno, "cannot use %s", path);
-    if (!S_ISDIR(st.st_mode))
-        return error_new(API_CLIENT, "%s is not a directory", path);
-    return NULL;
 }
 
 static int open_in(const char *dir, const char *name, int flags)

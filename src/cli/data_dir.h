@@ -13,7 +13,6 @@
 
 /* $XDG_STATE_HOME/berth, for root /var/lib/berth, else ~/.local/state/berth. The caller's. */
 MUST_USE char *data_dir_default(void);
-MUST_USE struct error *data_dir_make(const char *dir); /* with its parents, mode 0700 */
 
 /* Takes DIR/`name`; refused with a sentence naming the holder if somebody has it. Held until the
  * process ends (the descriptor is close-on-exec and never closed). `what` describes us: "berth up

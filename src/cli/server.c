@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dir.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/child.h"
@@ -115,7 +116,7 @@ int command_server(int argc, char **argv)
     if (is_under_up)
         child_follow_parent();
     what = str_printf("berth server on %s", server.listen);
-    err = data_dir_make(server.data_dir);
+    err = dir_make(server.data_dir);
     if (!err)
         err = data_dir_lock(server.data_dir, "server.lock", what);
     if (!err)

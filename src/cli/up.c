@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dir.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -112,7 +113,7 @@ static struct error *ensure_agent_key(struct up *up)
 
     if (stat(up->agent_dir, &st) < 0 && unlink(file) < 0 && errno != ENOENT)
         return error_errno(errno, "cannot remove %s", file);
-    TRY(data_dir_make(up->agent_dir));
+    TRY(dir_make(up->agent_dir));
     return ensure_key(up, "agent-key.json", up->cluster, "agent of berth up", &up->agent_key);
 }
 
@@ -348,7 +349,7 @@ static struct error *run(struct up *up)
     CLEANUP(str_freep) char *what = str_printf("berth up on %s", up->listen);
     struct error *err;
 
-    TRY(data_dir_make(up->data));
+    TRY(dir_make(up->data));
     TRY(data_dir_lock(up->data, "up.lock", what));
     signal(SIGINT, SIG_DFL); /* a shell's background job comes with it ignored */
     sigemptyset(&up->signals);
