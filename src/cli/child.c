@@ -20,6 +20,9 @@ NORETURN static void run(const struct child *child, char *const argv[], char *co
     sigset_t none;
 
     (void)child;
+    /* Ctrl-C, timeout(1) and CI runners signal the whole group: it is the parent who ends us, in
+     * the order that stops the tasks first. */
+    setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve("/proc/self/exe", argv, env);

@@ -23,6 +23,7 @@ def up(tmp_path, docker):
         port = sock.getsockname()[1]
     one = Program(["up", "--listen", "127.0.0.1:%d" % port, "--data", tmp_path / "berth", "--docker", docker.host], tmp_path / "up.log",
                   ready=False)
+    one.args = ["/usr/bin/setsid", *one.args]  # a group of its own, as a shell's job has
     one.data = str(tmp_path / "berth")
     one.docker = docker
     one.start()
@@ -73,11 +74,13 @@ def test_ctrl_c_stops_the_tasks_and_the_next_up_starts_them_again(up):
         '[{"name":"a","image":"berth-sample-web:1","memory":16,"linuxParameters":{"initProcessEnabled":true}}]')
     aws("ecs", "create-service", "--service-name", "updown", "--task-definition", "updown", "--desired-count", "2")
     eventually(lambda: len(tasks()) == 2, 90)
-    up.signal(signal.SIGINT)
-    assert up.process.wait(60) == 0, up.output()
-    eventually(lambda: not tasks(), 2)  # Docker's list may lag a moment behind its event
-    up.start()
-    eventually(lambda: len(tasks()) == 2, 90, "the service starts again; log " + up.log)
+    for signum in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C and timeout(1) tell every process of the group
+        os.killpg(up.process.pid, signum)
+        assert up.process.wait(60) == 0, up.output()
+        assert "may still be running" not in up.output()
+        eventually(lambda: not tasks(), 2)  # Docker's list may lag a moment behind its event
+        up.start()
+        eventually(lambda: len(tasks()) == 2, 90, "the service starts again; log " + up.log)
     # A second one on the same data names the first.
     second = subprocess.run([BERTH, "up", "--listen", "127.0.0.1:0", "--data", up.data], capture_output=True, text=True, check=False, timeout=60)
     assert second.returncode == 1
