@@ -49,7 +49,12 @@ struct http_client {
 static struct error *call_error(const struct http_call *call, CURLcode result)
 {
     const char *why = call->error_text[0] ? call->error_text : curl_easy_strerror(result);
+    long os_errno = 0;
 
+    /* Of a socket in the file system curl only says that the URL's host and port do not answer. */
+    if (result == CURLE_COULDNT_CONNECT && call->client->options.unix_socket &&
+        curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK && os_errno)
+        why = strerror((int)os_errno);
     if (call->is_cancelled)
         why = "cancelled";
     else if (call->is_idle)

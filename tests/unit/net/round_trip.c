@@ -354,6 +354,25 @@ static void a_refused_connection_is_an_error(void **state)
     assert_non_null(strstr(world->error, "GET http://127.0.0.1:1/"));
 }
 
+static void a_socket_in_the_file_system_that_is_not_there_is_said_so(void **state)
+{
+    struct world *world = *state;
+    const struct http_client_options of_socket = {.unix_socket = "/nonexistent/docker.sock"};
+    struct http_client *client = NULL;
+    struct http_call_options options = {.method = "GET",
+                                        .url = "http://localhost/version",
+                                        .timeout_ms = 5000,
+                                        .done = on_done,
+                                        .data = world};
+
+    assert_null(http_client_new(world->loop, &of_socket, &client));
+    http_call_start(client, &options);
+    run(world);
+    assert_non_null(world->error);
+    assert_non_null(strstr(world->error, "No such file or directory"));
+    http_client_free(client);
+}
+
 /* AP-024 */
 static void proxies_come_from_the_environment(void **state)
 {
@@ -529,6 +548,7 @@ int main(void)
         BOTH(answers_may_wait),
         BOTH(cancelled_calls_complete_once_and_later),
         BOTH(a_refused_connection_is_an_error),
+        BOTH(a_socket_in_the_file_system_that_is_not_there_is_said_so),
         BOTH(messages_go_both_ways),
         BOTH(the_client_may_close),
         BOTH(a_refused_upgrade_tells_its_body),
