@@ -195,6 +195,8 @@ struct error *docker_read_container(struct arena *arena, const char *json, size_
     out.error = text_of(arena, state, "Error");
     if (!out.error)
         out.error = "";
+    out.log_driver =
+        text_of(arena, json_object_get(json_object_get(root, "HostConfig"), "LogConfig"), "Type");
     out.health = text_of(arena, health, "Status");
     if (str_eq(out.health, "none") || str_eq(out.health, ""))
         out.health = NULL;
@@ -412,6 +414,7 @@ struct error *docker_read_info(struct arena *arena, const char *json, size_t len
     out.cpus = int_of(root, "NCPU");
     out.cgroup_driver = text_of(arena, root, "CgroupDriver");
     out.cgroup_version = text_of(arena, root, "CgroupVersion");
+    out.root_dir = text_of(arena, root, "DockerRootDir");
     out.has_live_restore = json_is_true(json_object_get(root, "LiveRestoreEnabled"));
     plugins = json_object_get(json_object_get(root, "Plugins"), "Volume");
     out.volume_plugins = ARENA_ARRAY(arena, const char *, json_array_size(plugins));

@@ -39,9 +39,10 @@ struct docker_container {
     const char *image_id;                  /* "sha256:..."; NULL in listings */
     enum docker_state state;
     bool is_oom_killed;
-    int exit_code;      /* of an exited container; 0 otherwise. Not in listings */
-    const char *error;  /* why it could not be started; "" if it could */
-    const char *health; /* "healthy", "unhealthy", "starting"; NULL: no health check */
+    int exit_code;          /* of an exited container; 0 otherwise. Not in listings */
+    const char *error;      /* why it could not be started; "" if it could */
+    const char *log_driver; /* "json-file"...; NULL in listings */
+    const char *health;     /* "healthy", "unhealthy", "starting"; NULL: no health check */
     int64_t created_at_ms, started_at_ms, finished_at_ms;
     struct docker_binding *bindings;
     size_t binding_count;
@@ -121,6 +122,7 @@ struct docker_info {
     size_t volume_plugin_count;
     const char *cgroup_driver, *cgroup_version; /* "cgroupfs" or "systemd"; "1" or "2" */
     bool has_live_restore;
+    const char *root_dir; /* "/var/lib/docker" */
 };
 MUST_USE struct error *docker_read_info(struct arena *arena, const char *json, size_t len,
                                         struct docker_info *ret);

@@ -237,6 +237,7 @@ static void free_engine(struct engine *engine)
         engine_task_free(task);
     engine_strangers_clear(engine);
     error_free(engine->start_error);
+    free(engine->docker_root);
     free(engine);
 }
 

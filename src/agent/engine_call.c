@@ -13,7 +13,8 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 
-#define PORT_RANGE_FILE  "/proc/sys/net/ipv4/ip_local_port_range"
+#define PROC             "/proc"
+#define PORT_RANGE_FILE  PROC "/sys/net/ipv4/ip_local_port_range"
 #define PORT_RANGE_FIRST 32768
 #define PORT_RANGE_LAST  60999
 
@@ -348,16 +349,31 @@ static void on_removed_anew(const struct docker_failure *failure, void *data)
     engine_container_set_id(container, NULL);
 }
 
-/* Docker died while it started the container and cannot start what it left behind; nothing of it
- * has run. */
-static void recreate(struct engine_container *container, const char *why)
+static void recreate(struct engine_container *container)
 {
-    log_warning("Docker lost a container while starting it, making it anew", "task",
-                container->task->arn, "container", container->spec->name, "error", why);
     container->recreations++;
     begin(container, ENGINE_REMOVING);
-    container->call = docker_remove(container->task->engine->docker, container->docker_id,
+    container->call = docker_remove(container->task->engine->docker, docker_handle(container),
                                     on_removed_anew, container);
+}
+
+bool engine_container_may_start_again(struct engine_container *container)
+{
+    struct engine_task *task = container->task;
+    enum engine_leftover found = engine_leftover_find(
+        task->engine->docker_root, PROC, docker_handle(container), container->log_driver);
+
+    if (found == LEFTOVER_NOTHING)
+        return true;
+    engine_leftover_kill(PROC, docker_handle(container));
+    if (found == LEFTOVER_HELD && container->recreations < ENGINE_RECREATIONS_MAX) {
+        log_warning("Docker lost a container before it began, making it anew", "task", task->arn,
+                    "container", container->spec->name);
+        recreate(container);
+    } else {
+        engine_container_end(container, -1, str_dup(REASON_LOST));
+    }
+    return false;
 }
 
 static void on_start_failed(struct engine_container *container,
@@ -366,10 +382,6 @@ static void on_start_failed(struct engine_container *container,
     /* Docker also says 404 of things that the container was to use. */
     if (failure->fault == DOCKER_NOT_FOUND && strstr(failure->message, docker_handle(container))) {
         engine_container_vanished(container);
-    } else if (is_answer(failure) && container->is_start_again && container->docker_id &&
-               container->recreations < ENGINE_RECREATIONS_MAX &&
-               !engine_leftover_runs("/proc", container->docker_id, true)) {
-        recreate(container, failure->message);
     } else if (is_answer(failure)) {
         engine_container_end(container, -1,
                              engine_reason("CannotStartContainerError", "started", failure));

@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -26,27 +28,81 @@ static bool read_file(const char *proc, const char *pid, const char *name, char 
     return true;
 }
 
-bool engine_leftover_runs(const char *proc, const char *docker_id, bool kills)
+typedef void process_fn(const char *proc, const char *pid_text, pid_t pid, void *data);
+
+/* Calls `each` for every process in the container's cgroup. */
+static void each_process(const char *proc, const char *docker_id, process_fn *each, void *data)
 {
     DIR *dir = strlen(docker_id) == DOCKER_ID_LEN ? opendir(proc) : NULL;
     const struct dirent *entry;
-    bool found = false;
+    char text[FILE_BYTES_MAX];
+    int64_t pid;
 
-    while (dir && (entry = readdir(dir))) {
-        char text[FILE_BYTES_MAX];
-        int64_t pid;
-
-        if (!str_to_int64(entry->d_name, &pid) || pid < 2 ||
-            !read_file(proc, entry->d_name, "cgroup", text, sizeof(text)) ||
-            !strstr(text, docker_id))
-            continue;
-        if (kills)
-            kill((pid_t)pid, SIGKILL);
-        if (read_file(proc, entry->d_name, "comm", text, sizeof(text)) &&
-            !str_starts_with(text, "runc"))
-            found = true;
-    }
+    while (dir && (entry = readdir(dir)))
+        if (str_to_int64(entry->d_name, &pid) && pid > 1 &&
+            read_file(proc, entry->d_name, "cgroup", text, sizeof(text)) && strstr(text, docker_id))
+            each(proc, entry->d_name, (pid_t)pid, data);
     if (dir)
         closedir(dir);
+}
+
+static void note(const char *proc, const char *pid_text, pid_t pid, void *data)
+{
+    enum engine_leftover *found = data;
+    char comm[64];
+
+    (void)pid;
+    if (!read_file(proc, pid_text, "comm", comm, sizeof(comm)))
+        return;
+    if (!str_starts_with(comm, "runc"))
+        *found = LEFTOVER_RUNS;
+    else if (*found == LEFTOVER_UNKNOWN)
+        *found = LEFTOVER_HELD;
+}
+
+static void kill_one(const char *proc, const char *pid_text, pid_t pid, void *data)
+{
+    (void)proc;
+    (void)pid_text;
+    (void)data;
+    kill(pid, SIGKILL);
+}
+
+void engine_leftover_kill(const char *proc, const char *docker_id)
+{
+    each_process(proc, docker_id, kill_one, NULL);
+}
+
+static bool exists(const char *dir, const char *name)
+{
+    CLEANUP(str_freep) char *path = str_printf("%s/%s", dir, name);
+
+    return access(path, F_OK) == 0;
+}
+
+/* Docker writes the host name, then opens the log, then asks for the process. */
+static bool began(const char *dir, const char *docker_id, const char *log_driver)
+{
+    CLEANUP(str_freep) char *log = str_printf("%s-json.log", docker_id);
+
+    if (!exists(dir, "config.v2.json"))
+        return true; /* not Docker's directory as we know it: nothing can be concluded */
+    if (!exists(dir, "hostname"))
+        return false;
+    if (str_eq(log_driver, "json-file"))
+        return exists(dir, log);
+    return !str_eq(log_driver, "local") || exists(dir, "local-logs");
+}
+
+enum engine_leftover engine_leftover_find(const char *docker_root, const char *proc,
+                                          const char *docker_id, const char *log_driver)
+{
+    CLEANUP(str_freep)
+    char *dir = str_printf("%s/containers/%s", docker_root ? docker_root : "", docker_id);
+    enum engine_leftover found = LEFTOVER_UNKNOWN;
+
+    if (!began(dir, docker_id, log_driver))
+        return LEFTOVER_NOTHING;
+    each_process(proc, docker_id, note, &found);
     return found;
 }

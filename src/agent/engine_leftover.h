@@ -1,16 +1,24 @@
-/* engine_leftover.h - processes of a container that Docker lost: when dockerd dies while it starts
- * one, it may come back without knowing whether the process runs, and refuse to start it again.
+/* engine_leftover.h - what became of a start that Docker never answered.
  *
- * Looks through /proc for processes in the container's cgroup, wherever that is; runc's own helper,
- * which waits to become the process, does not count.
+ * When dockerd dies while it starts a container it comes back calling it created, whether its process
+ * never began, waits to begin, runs unknown to Docker, or has run and ended. What tells is what it
+ * left behind: files in its directory of the container, and processes in the container's cgroup,
+ * wherever in /proc that is. If nothing tells, the container may have run.
  */
 #ifndef BERTH_AGENT_ENGINE_LEFTOVER_H
 #define BERTH_AGENT_ENGINE_LEFTOVER_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+enum engine_leftover {
+    LEFTOVER_NOTHING, /* it did not get as far as a process: the start can be repeated */
+    LEFTOVER_HELD,    /* runc holds a process that has not begun, and Docker cannot go on with it */
+    LEFTOVER_RUNS,    /* its process runs, unknown to Docker */
+    LEFTOVER_UNKNOWN, /* it may have run */
+};
 
-/* True if a process of the container runs; kills all of them if `kills`. `proc` is "/proc". */
-bool engine_leftover_runs(const char *proc, const char *docker_id, bool kills);
+/* `docker_root` is Docker's root directory, `proc` is "/proc"; `log_driver` may be NULL. */
+enum engine_leftover engine_leftover_find(const char *docker_root, const char *proc,
+                                          const char *docker_id, const char *log_driver);
+/* Ends the processes of the container, with SIGKILL. */
+void engine_leftover_kill(const char *proc, const char *docker_id);
 
 #endif

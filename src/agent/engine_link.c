@@ -8,7 +8,7 @@
 /* Docker as a whole: reach it, follow its events, and look at all containers once after events
  * began to flow, so that nothing is missed in between. When the stream ends all that begins anew.
  *
- *   down -> version -> events + list -> linked -> (stream ends) -> down
+ *   down -> version -> info -> events + list -> linked -> (stream ends) -> down
  */
 
 static void connect_now(void *data);
@@ -23,7 +23,7 @@ static void connect_later(struct engine *engine)
 {
     int64_t pause_ms = ENGINE_CONNECT_FIRST_MS;
 
-    if (engine->is_closing || engine->version_call)
+    if (engine->is_closing || engine->version_call || engine->info_call)
         return;
     for (unsigned i = 0; i < engine->connect_tries && pause_ms < ENGINE_CONNECT_MAX_MS; i++)
         pause_ms *= 2;
@@ -272,6 +272,28 @@ static void on_events_ended(const struct docker_failure *failure, void *data)
 
 /* Connecting */
 
+static void on_info(const struct docker_failure *failure, const struct docker_info *info,
+                    void *data)
+{
+    struct engine *engine = data;
+
+    link_call_ended(engine, &engine->info_call);
+    if (engine->is_closing)
+        return;
+    if (failure) {
+        link_down(engine, failure->message);
+        return;
+    }
+    free(engine->docker_root);
+    engine->docker_root = str_dup(info->root_dir);
+    /* Docker replays its last events from `since` on, so what happens between this moment and the
+     * beginning of the stream is told; what happened before, the listing tells. */
+    engine->calls++;
+    engine->events_call =
+        docker_events(engine->docker, engine_now_ms(engine), on_event, on_events_ended, engine);
+    list(engine);
+}
+
 static void on_version(const struct docker_failure *failure, const struct docker_version *version,
                        void *data)
 {
@@ -285,12 +307,8 @@ static void on_version(const struct docker_failure *failure, const struct docker
         return;
     }
     log_debug("Docker answers", "version", version->version);
-    /* Docker replays its last events from `since` on, so what happens between this moment and the
-     * beginning of the stream is told; what happened before, the listing tells. */
     engine->calls++;
-    engine->events_call =
-        docker_events(engine->docker, engine_now_ms(engine), on_event, on_events_ended, engine);
-    list(engine);
+    engine->info_call = docker_get_info(engine->docker, on_info, engine);
 }
 
 static void connect_now(void *data)
@@ -312,6 +330,8 @@ void engine_link_close(struct engine *engine)
     timer_stop(&engine->relist_timer);
     if (engine->version_call)
         docker_cancel(engine->version_call);
+    if (engine->info_call)
+        docker_cancel(engine->info_call);
     if (engine->events_call)
         docker_cancel(engine->events_call);
     if (engine->list_call)

@@ -10,8 +10,11 @@
 
 #define REASON_OUT_OF_MEMORY "OutOfMemoryError: Container killed due to memory usage"
 #define REASON_VANISHED      "ContainerVanishedError: No container matching saved ID found"
-#define REASON_STATE         "TaskStateError: Agent could not progress task's state to stopped"
-#define REASON_MAX           1024 /* AP-121, AP-122: longer ones are cut */
+#define REASON_LOST                                                                                \
+    "CannotStartContainerError: Docker was lost while it started the container, which may have "   \
+    "run"
+#define REASON_STATE "TaskStateError: Agent could not progress task's state to stopped"
+#define REASON_MAX   1024 /* AP-121, AP-122: longer ones are cut */
 
 /* `error_name` is "CannotStartContainerError", `state` what was to be reached: "started". */
 MUST_USE char *engine_reason(const char *error_name, const char *state,

@@ -307,6 +307,8 @@ void engine_container_adopt(struct engine_container *container,
         free(container->image_id);
         container->image_id = str_dup(docker->image_id);
     }
+    free(container->log_driver);
+    container->log_driver = str_dup(docker->log_driver);
     container->created_at_ms = docker->created_at_ms;
     container->is_unsure = false;
     switch (docker->state) {

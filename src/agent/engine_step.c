@@ -103,8 +103,10 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
         container->is_in_gate = true;
         engine_container_create(container);
     } else if (container->known == ENGINE_CREATED) {
-        if (!container->is_start_wanted)
-            container->is_start_again = container->is_start_sent && !container->started_at_ms;
+        bool was_sent = container->is_start_sent && !container->is_start_wanted;
+
+        if (was_sent && !container->started_at_ms && !engine_container_may_start_again(container))
+            return;
         container->is_start_wanted = true;
         engine_task_touch(task);
         engine->is_flush_wanted = true;

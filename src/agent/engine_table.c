@@ -271,6 +271,7 @@ static void free_container(struct engine_container *container)
     free(container->reason);
     free(container->image_id);
     free(container->image_digest);
+    free(container->log_driver);
     free(container->range_starts);
     arena_done(&container->binding_arena);
 }

@@ -76,14 +76,13 @@ struct engine_container {
     bool is_in_gate;       /* is being created and started */
     bool is_start_wanted;  /* waits for the checkpoint that must come before a start */
     bool is_start_sent;    /* on disk before the call: it may have run */
-    bool is_start_again;   /* the call before was never answered, and Docker says it did not run */
     bool is_image_assumed; /* the create call will tell whether the image is there */
     bool is_image_missing; /* it told: it is not */
     bool is_to_be_stopped; /* runs although it counts as stopped (AP-410) */
     bool is_stop_asked;    /* its end is our doing: 137 needs no explanation */
     bool is_oom, has_exit_code;
     int exit_code;
-    char *reason, *image_id, *image_digest;
+    char *reason, *image_id, *image_digest, *log_driver;
     const char *health; /* constant; NULL: no check */
     int64_t health_since_ms, created_at_ms, started_at_ms, finished_at_ms;
     unsigned restarts;
@@ -193,7 +192,8 @@ struct engine {
 
     /* engine_link.c: Docker as a whole */
     bool is_linked; /* events flow and all containers have been looked at since */
-    struct docker_call *version_call, *events_call, *list_call;
+    struct docker_call *version_call, *info_call, *events_call, *list_call;
+    char *docker_root; /* its root directory; NULL: unknown */
     struct timer connect_timer, relist_timer;
     unsigned connect_tries;
     unsigned listings;
@@ -276,6 +276,8 @@ void engine_gates_forget(struct engine_task *task);
 void engine_container_pull(struct engine_container *container);
 void engine_container_create(struct engine_container *container);
 void engine_container_start(struct engine_container *container);
+/* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt with. */
+bool engine_container_may_start_again(struct engine_container *container);
 void engine_container_look(struct engine_container *container);
 void engine_container_halt(struct engine_container *container);
 void engine_volume_make(struct engine_volume *volume);

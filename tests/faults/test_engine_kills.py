@@ -212,24 +212,33 @@ def test_docker_dies_and_comes_back(private, tmp_path):
 
 
 def test_docker_dies_at_work(private, tmp_path):
-    """Killed while it creates and starts: every task ends up run, in one container of its own."""
+    """Killed while it creates and starts: no task runs twice, and what is told of each is true. One that Docker was just
+    beginning may be told to have failed: whether it ran cannot be known for all of them."""
     rng = random.Random(11)
-    for _ in range(3):
+    for _ in range(4):
         engine = Engine(tmp_path, private, **CACHED).start()
-        tasks = [counted(tmp_path, memory=8) for _ in range(12)]
+        tasks = [counted(tmp_path, memory=8) if n % 2 else counted(tmp_path, "exit 0", memory=8) for n in range(16)]
         for one in tasks:
             engine.want(one)
         time.sleep(rng.uniform(0.2, 2.0))
         private.kill()
         private.start()
-        told = {}
-        deadline = time.monotonic() + 90
-        while len(told) < len(tasks):
-            message = engine.next(deadline - time.monotonic())
-            if message.get("report"):
-                told[message["report"]] = message
-        eventually(lambda: all(len(containers_of(private, t)) == 1 for t in tasks), 30)
-        assert_each_ran_once(tmp_path, tasks)
+        for one in tasks[::2]:
+            engine.report(one, "STOPPED", 90)
+        for one in tasks[1::2]:
+            engine.wait_told(one, 90)
+        lost = 0
+        for one in tasks:
+            runs, told = runs_of(tmp_path, one), engine.last_report(one)
+            is_lost = "Docker was lost while it started" in told["containers"][0].get("reason", "")
+            assert "reason" not in told["containers"][0] or is_lost, told
+            lost += is_lost
+            if is_lost:
+                assert runs <= 1, told
+            else:
+                eventually(lambda one=one: runs_of(tmp_path, one) == 1, 10, str(told))
+        assert lost < len(tasks) / 2
+        assert all(len(containers_of(private, t)) <= 1 for t in tasks)
         engine.close()
         os.unlink(engine.file)
         remove_containers(private)

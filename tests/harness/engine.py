@@ -147,6 +147,13 @@ class Engine:
                 break
         return self.wait(lambda m: m.get("report") == one["arn"] and m["known"] == known, timeout)
 
+    def last_report(self, one):
+        return next((m for m in reversed(self.said) if m.get("report") == one["arn"]), None)
+
+    def wait_told(self, one, timeout):
+        """The last report of the task, once there is one."""
+        return self.last_report(one) or self.wait(lambda m: m.get("report") == one["arn"], timeout)
+
     def run(self, one, timeout=30.0):
         answer = self.want(one)
         assert "error" not in answer, answer

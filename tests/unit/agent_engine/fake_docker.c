@@ -1,8 +1,10 @@
 #include "fake_docker.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -10,12 +12,25 @@
 
 #define MANY 512
 
-enum call_kind { VERSION, CREATE, START, STOP, INSPECT, LIST, REMOVE, PULL, IMAGE, VOLUME, EVENTS };
+enum call_kind {
+    VERSION,
+    INFO,
+    CREATE,
+    START,
+    STOP,
+    INSPECT,
+    LIST,
+    REMOVE,
+    PULL,
+    IMAGE,
+    VOLUME,
+    EVENTS
+};
 
 static const char *const kind_names[] = {
-    [VERSION] = "version", [CREATE] = "create", [START] = "start",   [STOP] = "stop",
-    [INSPECT] = "inspect", [LIST] = "list",     [REMOVE] = "remove", [PULL] = "pull",
-    [IMAGE] = "image",     [VOLUME] = "volume", [EVENTS] = "events",
+    [VERSION] = "version", [INFO] = "info",       [CREATE] = "create", [START] = "start",
+    [STOP] = "stop",       [INSPECT] = "inspect", [LIST] = "list",     [REMOVE] = "remove",
+    [PULL] = "pull",       [IMAGE] = "image",     [VOLUME] = "volume", [EVENTS] = "events",
 };
 
 struct docker_call {
@@ -32,6 +47,7 @@ struct docker_call {
 
 struct docker {
     struct loop *loop;
+    char *root;
     struct fake_container *containers[MANY];
     size_t count;
     char *images[MANY];
@@ -48,11 +64,36 @@ struct docker {
     const char *refused, *refusal, *holds;
 };
 
-struct docker *fake_docker_new(struct loop *loop)
+/* Makes the empty file root/containers/ID/NAME. */
+static void keep(const struct docker *docker, const char *id, const char *name)
+{
+    CLEANUP(str_freep) char *dir = str_printf("%s/containers", docker->root);
+    CLEANUP(str_freep) char *one = str_printf("%s/%s", dir, id);
+    CLEANUP(str_freep) char *path = str_printf("%s/%s", one, name);
+    FILE *file;
+
+    mkdir(docker->root, 0700);
+    mkdir(dir, 0700);
+    mkdir(one, 0700);
+    file = fopen(path, "w");
+    if (file)
+        fclose(file);
+}
+
+static void keep_start(const struct docker *docker, const char *id)
+{
+    CLEANUP(str_freep) char *log = str_printf("%s-json.log", id);
+
+    keep(docker, id, "hostname");
+    keep(docker, id, log);
+}
+
+struct docker *fake_docker_new(struct loop *loop, const char *root)
 {
     struct docker *docker = xcalloc(1, sizeof(*docker));
 
     docker->loop = loop;
+    docker->root = str_dup(root);
     return docker;
 }
 
@@ -75,6 +116,7 @@ void fake_docker_free(struct docker *docker)
     for (size_t i = 0; i < docker->volume_count; i++)
         free(docker->volumes[i]);
     buf_done(&docker->log);
+    free(docker->root);
     free(docker);
 }
 
@@ -233,8 +275,6 @@ static const struct docker_failure no_image = {DOCKER_NOT_FOUND,
                                                "Error response from daemon: No such image: x", 0};
 static const struct docker_failure conflict = {DOCKER_CONFLICT,
                                                "Error response from daemon: the name is in use", 0};
-static const struct docker_failure broken = {DOCKER_CONFLICT,
-                                             "Error response from daemon: task already exists", 0};
 static const struct docker_failure pull_refused = {
     DOCKER_NOT_FOUND, "Error response from daemon: pull access denied", 0};
 
@@ -260,6 +300,7 @@ static const struct docker_failure *create(struct docker *docker, struct docker_
             str_dup(json_string_value(json_object_get(labels, "com.amazonaws.ecs.container-name")));
         container->body = str_dup(call->body);
         container->state = DOCKER_STATE_CREATED;
+        keep(docker, container->id, "config.v2.json");
         docker->containers[docker->count++] = container;
         *ret_id = container->id;
     }
@@ -273,12 +314,11 @@ static const struct docker_failure *start(struct docker *docker, struct docker_c
 
     if (!container)
         return &not_found;
-    if (container->is_broken)
-        return &broken;
     if (container->state == DOCKER_STATE_RUNNING)
         return NULL;
     container->state = DOCKER_STATE_RUNNING;
     container->starts++;
+    keep_start(docker, container->id);
     container->started_at_ms = now_ms(docker);
     tell(docker, container, DOCKER_EVENT_START, NULL);
     return NULL;
@@ -306,6 +346,7 @@ static void describe(const struct fake_container *container, struct docker_conta
         .task_arn = container->task_arn,
         .container_name = container->container_name,
         .image_id = "sha256:1",
+        .log_driver = "json-file",
         .state = container->state,
         .is_oom_killed = container->is_oom,
         .exit_code = container->exit_code,
@@ -341,6 +382,7 @@ static void answer(struct docker_call *call, const struct docker_failure *failur
     struct docker *docker = call->docker;
     const struct docker_failure *found = NULL;
     const struct docker_version version = {"20.10", "1.41", "1.12", "linux", "amd64"};
+    const struct docker_info info = {.root_dir = docker->root};
     const struct docker_image image = {"sha256:1", NULL};
     const struct docker_volume volume = {call->name, "local", "{}", "{}"};
     struct docker_container described[MANY];
@@ -352,6 +394,9 @@ static void answer(struct docker_call *call, const struct docker_failure *failur
     switch (call->kind) {
     case VERSION:
         ((docker_version_fn *)call->done)(failure, failure ? NULL : &version, call->data);
+        return;
+    case INFO:
+        ((docker_info_fn *)call->done)(failure, failure ? NULL : &info, call->data);
         return;
     case CREATE:
         found = does ? create(docker, call, &id) : NULL;
@@ -449,7 +494,7 @@ static void finish(void *data)
         answer(call, &failure, false);
     } else if (call->is_faulty) {
         if (call->fault == FAKE_BREAK && call->kind == START && by_handle(docker, call->name))
-            by_handle(docker, call->name)->is_broken = true;
+            keep_start(docker, by_handle(docker, call->name)->id);
         failure = (struct docker_failure){faults[call->fault].fault, faults[call->fault].message,
                                           call->timeout_ms};
         answer(call, &failure, faults[call->fault].does);
@@ -470,11 +515,12 @@ static struct docker_call *make(struct docker *docker, enum call_kind kind, cons
     call->name = str_dup(name);
     call->done = done;
     call->data = data;
-    if (kind != VERSION && kind != EVENTS && docker->fail_in > 0 && --docker->fail_in == 0) {
+    if (kind != VERSION && kind != INFO && kind != EVENTS && docker->fail_in > 0 &&
+        --docker->fail_in == 0) {
         call->is_faulty = docker->has_failed = true;
         call->fault = docker->fault;
     }
-    if (kind != VERSION && kind != LIST && kind != EVENTS)
+    if (kind != VERSION && kind != INFO && kind != LIST && kind != EVENTS)
         buf_printf(&docker->log, "%s%s %.12s", docker->log.len ? "; " : "", kind_names[kind],
                    container                       ? container->container_name
                    : kind == PULL || kind == IMAGE ? name
@@ -542,6 +588,11 @@ void fake_docker_up(struct docker *docker)
 struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data)
 {
     return make(docker, VERSION, "", AS_DONE(done), data);
+}
+
+struct docker_call *docker_get_info(struct docker *docker, docker_info_fn *done, void *data)
+{
+    return make(docker, INFO, "", AS_DONE(done), data);
 }
 
 struct docker_call *docker_create(struct docker *docker, const char *name, const char *body,

@@ -15,11 +15,12 @@ enum fake_fault {
     FAKE_LOST_ANSWER, /* no answer, but it was done */
     FAKE_TIMEOUT,     /* no answer in time; it was done */
     FAKE_NONSENSE,    /* it was done, and the answer makes no sense */
-    FAKE_BREAK,       /* as FAKE_LOST; a container that was to be started can never be */
+    FAKE_BREAK,       /* as FAKE_LOST, but a start had got as far as the process */
     FAKE_FAULT_COUNT
 };
 
-struct docker *fake_docker_new(struct loop *loop);
+/* `root` is Docker's root directory: it keeps there what the engine looks at. */
+struct docker *fake_docker_new(struct loop *loop, const char *root);
 void fake_docker_free(struct docker *docker);
 
 /* The nth call from now on (1 is the next) meets the fault; events and versions do not count. */
@@ -49,7 +50,7 @@ struct fake_container {
     char *name, *id, *task_arn, *container_name, *body;
     enum docker_state state;
     int exit_code;
-    bool is_oom, is_broken;
+    bool is_oom;
     const char *health;
     unsigned starts, stops;
     int64_t started_at_ms, finished_at_ms;

@@ -330,20 +330,58 @@ static void leftovers(void **state)
 {
 #define ID(digit)   digit digit digit digit
 #define ID64(digit) ID(ID(ID(digit)))
-    char proc[] = "/tmp/berth-proc-XXXXXX";
+    static const struct {
+        const char *why, *id, *files[3], *log_driver;
+        enum engine_leftover found;
+    } cases[] = {
+        {"not where Docker keeps things", ID64("0"), {NULL}, "json-file", LEFTOVER_UNKNOWN},
+        {"only created", ID64("1"), {"config.v2.json"}, "json-file", LEFTOVER_NOTHING},
+        {"not as far as the log",
+         ID64("2"),
+         {"config.v2.json", "hostname"},
+         "json-file",
+         LEFTOVER_NOTHING},
+        {"as far as the log",
+         ID64("3"),
+         {"config.v2.json", "hostname", ID64("3") "-json.log"},
+         "json-file",
+         LEFTOVER_UNKNOWN},
+        {"another log", ID64("4"), {"config.v2.json", "hostname"}, "local", LEFTOVER_NOTHING},
+        {"a log elsewhere", ID64("5"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_UNKNOWN},
+        {"runs", ID64("a"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_RUNS},
+        {"has not become the process yet",
+         ID64("b"),
+         {"config.v2.json", "hostname"},
+         "syslog",
+         LEFTOVER_HELD},
+        {"no number", ID64("c"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_UNKNOWN},
+    };
+    char root[] = "/tmp/berth-root-XXXXXX";
     CLEANUP(str_freep) char *command = NULL;
+    char proc[64], path[256];
 
     (void)state;
-    assert_non_null(mkdtemp(proc));
+    assert_non_null(mkdtemp(root));
+    snprintf(proc, sizeof(proc), "%s/proc", root);
+    mkdir(proc, 0700);
     write_process(proc, "100", "0::/system.slice/docker-" ID64("a") ".scope\n", "sh\n");
     write_process(proc, "101", "4:memory:/docker/" ID64("b") "\n", "runc:[2:INIT]\n");
     write_process(proc, "102", "0::/user.slice\n", "bash\n");
     write_process(proc, "self", "0::/docker/" ID64("c") "\n", "sh\n");
-    assert_true(engine_leftover_runs(proc, ID64("a"), false));
-    assert_false(engine_leftover_runs(proc, ID64("b"), false)); /* has not become the process yet */
-    assert_false(engine_leftover_runs(proc, ID64("c"), false));
-    assert_false(engine_leftover_runs(proc, "", false));
-    command = str_printf("rm -r %s", proc);
+    snprintf(path, sizeof(path), "%s/containers", root);
+    mkdir(path, 0700);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        snprintf(path, sizeof(path), "%s/containers/%s", root, cases[i].id);
+        mkdir(path, 0700);
+        for (size_t k = 0; k < ARRAY_LEN(cases[i].files) && cases[i].files[k]; k++) {
+            snprintf(path, sizeof(path), "%s/containers/%s/%s", root, cases[i].id,
+                     cases[i].files[k]);
+            fclose(fopen(path, "w"));
+        }
+        if (engine_leftover_find(root, proc, cases[i].id, cases[i].log_driver) != cases[i].found)
+            fail_msg("%s", cases[i].why);
+    }
+    command = str_printf("rm -r %s", root);
     assert_int_equal(system(command), 0);
 }
 
