@@ -131,7 +131,11 @@ static struct error *resolve_listen(const char *listen, struct addrinfo **ret)
 static struct error *listen_on(struct http_server *server, const struct addrinfo *address)
 {
     int on = 1;
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {0};
     socklen_t len = sizeof(bound);
     const char *listen_text = server->options.listen;
 
@@ -141,10 +145,9 @@ static struct error *listen_on(struct http_server *server, const struct addrinfo
     setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(server->listen_fd, address->ai_addr, address->ai_addrlen) < 0 ||
         listen(server->listen_fd, LISTEN_BACKLOG) < 0 ||
-        getsockname(server->listen_fd, (struct sockaddr *)&bound, &len) < 0)
+        getsockname(server->listen_fd, &bound.any, &len) < 0)
         return error_errno(errno, "listening on %s", listen_text);
-    server->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                     : ((struct sockaddr_in *)&bound)->sin_port);
+    server->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return NULL;
 }
 
