@@ -5,10 +5,9 @@ of its own, joined to ours by a veth pair; the server listens on our end. Docker
 agent picks dynamic host ports by trying them where it lives, so each gets a range that is free in ours."""
 import json
 import os
-import socket
 import subprocess
 
-from .program import REGION, ROOT, Program
+from .program import REGION, Program
 
 OFFICIAL = os.environ.get("OFFICIAL_AGENT")
 WORD = "/usr/bin/python3"

@@ -2,7 +2,6 @@
 import json
 import os
 import select
-import signal
 import subprocess
 import time
 import urllib.error
