@@ -157,17 +157,19 @@ static void set_told_at(struct pass *pass, const char *key, int64_t at_ms)
     service_set_event_key(edit_service(pass), text.data);
 }
 
-/* Tells it unless it was told less than six hours ago and still lasts. */
-static void tell(struct pass *pass, const char *key, const char *message)
+/* Tells it unless it was told less than six hours ago and still lasts. True if it was news. */
+static bool tell(struct pass *pass, const char *key, const char *message)
 {
     int64_t last_ms = told_at(pass, key);
+    bool is_news = !last_ms || pass->now_ms - last_ms >= SERVICE_EVENT_REPEAT_MS;
 
-    if (!last_ms || pass->now_ms - last_ms >= SERVICE_EVENT_REPEAT_MS) {
+    if (is_news) {
         add_event(pass, message);
         set_told_at(pass, key, pass->now_ms);
         last_ms = pass->now_ms;
     }
     due(pass, last_ms + SERVICE_EVENT_REPEAT_MS);
+    return is_news;
 }
 
 static void resolved(struct pass *pass, const char *key)
@@ -478,6 +480,7 @@ static struct error *place(struct pass *pass, const struct ecs_create_service_re
     struct task_recipe recipe = {0};
     struct task_order order;
     struct plan plan;
+    bool is_news;
 
     TRY(read_recipe(pass, primary, &recipe));
     fill_order(pass, config, primary, &recipe, &order);
@@ -492,10 +495,12 @@ static struct error *place(struct pass *pass, const struct ecs_create_service_re
         return NULL;
     }
     pass->control->stats.placement_refusals++;
-    tell(pass, key_placement,
-         event_unplaceable(&pass->arena, pass->service->name,
-                           plan.refusal_count ? &plan.refusals[0].host : NULL,
-                           plan.refusal_count ? plan.refusals[0].reason : NULL));
+    is_news = tell(pass, key_placement,
+                   event_unplaceable(&pass->arena, pass->service->name,
+                                     plan.refusal_count ? &plan.refusals[0].host : NULL,
+                                     plan.refusal_count ? plan.refusals[0].reason : NULL));
+    if (!is_news)
+        return NULL;
     log_info("a service's task finds no place", "cluster", order.cluster, "service",
              pass->service->name, "why", plan_explain(&pass->arena, &plan));
     return NULL;
