@@ -1,22 +1,10 @@
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-#include <sys/socket.h>
 
 #include "agent/container.h"
-#include "agent/container_port.h"
-#include "agent/engine_leftover.h"
 #include "agent/engine_reason.h"
 #include "agent/engine_task.h"
 #include "base/failpoint.h"
 #include "base/log.h"
-
-#define PROC             "/proc"
-#define PORT_RANGE_FILE  PROC "/sys/net/ipv4/ip_local_port_range"
-#define PORT_RANGE_FIRST 32768
-#define PORT_RANGE_LAST  60999
 
 void engine_call_begun(struct engine_task *task)
 {
@@ -36,7 +24,7 @@ bool engine_call_ended(struct engine *engine, struct engine_task *task)
 }
 
 /* Ends a container's call; false if nothing is to follow because the engine is closing. */
-static bool finish(struct engine_container *container)
+bool engine_container_finish(struct engine_container *container)
 {
     container->call = NULL;
     container->doing = ENGINE_IDLE;
@@ -46,7 +34,7 @@ static bool finish(struct engine_container *container)
     return true;
 }
 
-static void begin(struct engine_container *container, enum engine_doing doing)
+void engine_container_begin(struct engine_container *container, enum engine_doing doing)
 {
     container->doing = doing;
     engine_call_begun(container->task);
@@ -67,7 +55,7 @@ void engine_container_retry(struct engine_container *container)
 }
 
 /* Docker's answer was lost on the way: what it did has to be looked up. */
-static void doubt(struct engine_container *container)
+void engine_container_doubt(struct engine_container *container)
 {
     container->is_unsure = container->known != ENGINE_STOPPED;
     engine_container_retry(container);
@@ -79,7 +67,7 @@ static bool is_answer(const struct docker_failure *failure)
            failure->fault == DOCKER_CONFLICT;
 }
 
-static const char *docker_handle(const struct engine_container *container)
+const char *engine_container_handle(const struct engine_container *container)
 {
     return container->docker_id ? container->docker_id : container->docker_name;
 }
@@ -92,7 +80,7 @@ static void on_image(const struct image_result *result, void *data)
     struct engine_task *task = container->task;
 
     container->image_request = NULL;
-    if (!finish(container))
+    if (!engine_container_finish(container))
         return;
     if (result->is_lost) {
         engine_container_retry(container);
@@ -116,106 +104,12 @@ void engine_container_pull(struct engine_container *container)
 {
     const char *image = container->spec->image ? container->spec->image : "";
 
-    begin(container, ENGINE_PULLING);
+    engine_container_begin(container, ENGINE_PULLING);
     container->image_request =
         images_get(container->task->engine->images, image, on_image, container);
 }
 
 /* Create */
-
-static bool is_port_free(int port, const char *protocol, void *data)
-{
-    bool is_udp = strcmp(protocol, "udp") == 0;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    bool is_free;
-
-    (void)data;
-    if (fd < 0)
-        return false;
-    is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    close(fd);
-    return is_free;
-}
-
-struct port_search {
-    const struct engine *engine;
-};
-
-/* Free on the host, and not promised to a container that has yet to start. */
-static bool is_port_available(int port, const char *protocol, void *data)
-{
-    const struct port_search *search = data;
-    const struct engine_task *task;
-
-    TAILQ_FOREACH(task, &search->engine->order, in_order)
-    {
-        if (!task->holds_resources)
-            continue;
-        for (size_t i = 0; i < task->container_count; i++) {
-            const struct engine_container *container = &task->containers[i];
-
-            for (size_t k = 0; k < container->spec->port_mappings.count; k++) {
-                const struct acs_port_mapping *mapping = &container->spec->port_mappings.items[k];
-                int first, last, start = container->range_starts[k];
-
-                if (start && str_eq(container_port_protocol(mapping), protocol) &&
-                    container_port_range_parse(mapping->container_port_range, &first, &last) &&
-                    port >= start && port <= start + last - first)
-                    return false;
-            }
-        }
-    }
-    return is_port_free(port, protocol, NULL);
-}
-
-static void port_limits(const struct agent_config *config, int *ret_first, int *ret_last)
-{
-    FILE *file;
-
-    *ret_first = PORT_RANGE_FIRST;
-    *ret_last = PORT_RANGE_LAST;
-    if (config->dynamic_port_first > 0) {
-        *ret_first = config->dynamic_port_first;
-        *ret_last = config->dynamic_port_last;
-        return;
-    }
-    file = fopen(PORT_RANGE_FILE, "re");
-    if (!file)
-        return;
-    if (fscanf(file, "%d %d", ret_first, ret_last) != 2 || *ret_first < 1 ||
-        *ret_last < *ret_first || *ret_last > 65535) {
-        *ret_first = PORT_RANGE_FIRST;
-        *ret_last = PORT_RANGE_LAST;
-    }
-    fclose(file);
-}
-
-/* AP-430: one block of host ports for each range. */
-static struct error *choose_ranges(struct engine_container *container)
-{
-    struct engine *engine = container->task->engine;
-    struct port_search search = {engine};
-    int lowest, highest;
-
-    port_limits(engine->config, &lowest, &highest);
-    for (size_t i = 0; i < container->spec->port_mappings.count; i++) {
-        const struct acs_port_mapping *mapping = &container->spec->port_mappings.items[i];
-        const char *protocol = container_port_protocol(mapping);
-        int first, last;
-
-        if (container->range_starts[i] ||
-            !container_port_range_parse(mapping->container_port_range, &first, &last))
-            continue;
-        container->range_starts[i] = container_port_find_block(
-            lowest, highest, lowest, last - first + 1, protocol, is_port_available, &search);
-        if (!container->range_starts[i])
-            return error_new(API_CLIENT,
-                             "HostConfigError: no %d free host ports in a row for %s/%s",
-                             last - first + 1, mapping->container_port_range, protocol);
-    }
-    return NULL;
-}
 
 static struct error *create_body(struct engine_container *container, struct buf *ret_body)
 {
@@ -240,7 +134,7 @@ static struct error *create_body(struct engine_container *container, struct buf 
         docker_names[i] = task->containers[i].docker_name;
     for (size_t i = 0; i < task->volume_count; i++)
         volume_names[i] = task->volumes[i].docker_name;
-    err = choose_ranges(container);
+    err = engine_container_choose_ports(container);
     if (!err)
         err = container_create_body(&plan, ret_body);
     arena_done(&arena);
@@ -259,12 +153,12 @@ static void on_create_failed(struct engine_container *container,
     }
     /* The name is ours alone: somebody who has it is the container that an earlier call made. */
     if (failure->fault == DOCKER_CONFLICT && container->tries < ENGINE_CONFLICT_TRIES_MAX) {
-        doubt(container);
+        engine_container_doubt(container);
         container->retry_at_mono_ms = 0;
         return;
     }
     if (failure->fault == DOCKER_UNREACHABLE || failure->fault == DOCKER_MALFORMED) {
-        doubt(container);
+        engine_container_doubt(container);
         return;
     }
     engine_container_end(container, -1,
@@ -276,7 +170,7 @@ static void on_created(const struct docker_failure *failure, const char *id, voi
     struct engine_container *container = data;
 
     FAIL_POINT("agent_after_create");
-    if (!finish(container))
+    if (!engine_container_finish(container))
         return;
     if (container->known == ENGINE_STOPPED)
         return;
@@ -301,7 +195,7 @@ void engine_container_create(struct engine_container *container)
         return;
     }
     FAIL_POINT("agent_before_create");
-    begin(container, ENGINE_CREATING);
+    engine_container_begin(container, ENGINE_CREATING);
     container->call =
         docker_create(engine->docker, container->docker_name, body.data,
                       engine->config->container_create_timeout_ms, on_created, container);
@@ -309,79 +203,16 @@ void engine_container_create(struct engine_container *container)
 
 /* Start */
 
-/* True if only Docker knows which host ports were taken. */
-static bool must_look_for_ports(const struct engine_container *container)
-{
-    const struct acs_container *spec = container->spec;
-    const char *host = spec->docker_config ? spec->docker_config->host_config : NULL;
-    struct arena arena = {0};
-    bool is_bridge =
-        strcmp(container_network_mode(&arena, container->task->spec, spec), "bridge") == 0;
-
-    arena_done(&arena);
-    if (!is_bridge || spec->port_mappings.count == 0)
-        return false;
-    if ((host && strstr(host, "Port")) || !container->task->engine->config->excludes_ipv6_bindings)
-        return true;
-    for (size_t i = 0; i < spec->port_mappings.count; i++) {
-        const struct acs_port_mapping *mapping = &spec->port_mappings.items[i];
-
-        if (container_port_is_dynamic(mapping) ||
-            (!str_is_empty(mapping->container_port_range) && !container->range_starts[i]))
-            return true;
-    }
-    return false;
-}
-
-static void on_removed_anew(const struct docker_failure *failure, void *data)
-{
-    struct engine_container *container = data;
-
-    if (!finish(container))
-        return;
-    if (failure && failure->fault != DOCKER_NOT_FOUND) {
-        doubt(container);
-        return;
-    }
-    container->known = ENGINE_PULLED;
-    container->is_start_sent = false;
-    container->created_at_ms = 0;
-    engine_container_set_id(container, NULL);
-}
-
-static void recreate(struct engine_container *container)
-{
-    container->recreations++;
-    begin(container, ENGINE_REMOVING);
-    container->call = docker_remove(container->task->engine->docker, docker_handle(container),
-                                    on_removed_anew, container);
-}
-
-bool engine_container_may_start_again(struct engine_container *container)
-{
-    struct engine_task *task = container->task;
-    enum engine_leftover found = engine_leftover_find(
-        task->engine->docker_root, PROC, docker_handle(container), container->log_driver);
-
-    if (found == LEFTOVER_NOTHING)
-        return true;
-    engine_leftover_kill(PROC, docker_handle(container));
-    if (found == LEFTOVER_HELD && container->recreations < ENGINE_RECREATIONS_MAX) {
-        log_warning("Docker lost a container before it began, making it anew", "task", task->arn,
-                    "container", container->spec->name);
-        recreate(container);
-    } else {
-        engine_container_end(container, -1, str_dup(REASON_LOST));
-    }
-    return false;
-}
-
 static void on_start_failed(struct engine_container *container,
                             const struct docker_failure *failure)
 {
     /* Docker also says 404 of things that the container was to use. */
-    if (failure->fault == DOCKER_NOT_FOUND && strstr(failure->message, docker_handle(container))) {
+    if (failure->fault == DOCKER_NOT_FOUND &&
+        strstr(failure->message, engine_container_handle(container))) {
         engine_container_vanished(container);
+    } else if (is_answer(failure) && container->is_repeated &&
+               container->recreations < ENGINE_RECREATIONS_MAX) {
+        engine_container_recreate(container); /* what Docker left behind may be in the way */
     } else if (is_answer(failure)) {
         engine_container_end(container, -1,
                              engine_reason("CannotStartContainerError", "started", failure));
@@ -391,7 +222,7 @@ static void on_start_failed(struct engine_container *container,
                              engine_reason("CannotStartContainerError", "started", failure));
         container->is_to_be_stopped = true;
     } else {
-        doubt(container);
+        engine_container_doubt(container);
     }
 }
 
@@ -401,7 +232,7 @@ static void on_started(const struct docker_failure *failure, void *data)
     struct engine *engine = container->task->engine;
 
     FAIL_POINT("agent_after_start");
-    if (!finish(container))
+    if (!engine_container_finish(container))
         return;
     if (container->known == ENGINE_STOPPED || container->is_unsure)
         return; /* its end was quicker than the answer */
@@ -411,7 +242,7 @@ static void on_started(const struct docker_failure *failure, void *data)
     }
     if (!container->started_at_ms || container->restarts)
         container->started_at_ms = engine_now_ms(engine);
-    if (container->desired == ENGINE_RUNNING && must_look_for_ports(container)) {
+    if (container->desired == ENGINE_RUNNING && engine_container_must_look_for_ports(container)) {
         container->is_unsure = true;
         return;
     }
@@ -424,9 +255,10 @@ void engine_container_start(struct engine_container *container)
     struct engine *engine = container->task->engine;
 
     FAIL_POINT("agent_before_start");
-    begin(container, ENGINE_STARTING);
+    container->observed = LEFTOVER_UNKNOWN;
+    engine_container_begin(container, ENGINE_STARTING);
     container->call =
-        docker_start(engine->docker, docker_handle(container),
+        docker_start(engine->docker, engine_container_handle(container),
                      engine->config->container_start_timeout_ms, on_started, container);
 }
 
@@ -463,7 +295,7 @@ static void on_looked(const struct docker_failure *failure, const struct docker_
     struct engine_container *container = data;
 
     engine_gate_leave(container->task->engine, ENGINE_GATE_LOOK);
-    if (!finish(container))
+    if (!engine_container_finish(container))
         return;
     if (failure) {
         on_look_failed(container, failure);
@@ -484,9 +316,9 @@ void engine_container_look(struct engine_container *container)
 
     if (!engine_gate_enter(task, ENGINE_GATE_LOOK))
         return;
-    begin(container, ENGINE_LOOKING);
+    engine_container_begin(container, ENGINE_LOOKING);
     container->call =
-        docker_inspect(engine->docker, docker_handle(container), on_looked, container);
+        docker_inspect(engine->docker, engine_container_handle(container), on_looked, container);
 }
 
 /* Stop */
@@ -504,14 +336,14 @@ static void on_halted(const struct docker_failure *failure, void *data)
     struct engine_task *task = container->task;
 
     FAIL_POINT("agent_after_stop");
-    if (!finish(container))
+    if (!engine_container_finish(container))
         return;
     if (!failure || failure->fault == DOCKER_NOT_FOUND) {
         container->is_to_be_stopped = false;
         /* Its event, which has the exit code, may still be on the way. */
         container->is_unsure = container->known != ENGINE_STOPPED;
     } else if (failure->fault == DOCKER_UNREACHABLE) {
-        doubt(container);
+        engine_container_doubt(container);
     } else if (container->tries < ENGINE_TRIES_MAX) {
         log_warning("container not stopped, trying again", "task", task->arn, "container",
                     container->spec->name, "error", failure->message);
@@ -529,97 +361,10 @@ void engine_container_halt(struct engine_container *container)
 {
     FAIL_POINT("agent_before_stop");
     container->is_stop_asked = true;
-    begin(container, ENGINE_STOPPING);
-    container->call = docker_stop(container->task->engine->docker, docker_handle(container),
-                                  grace_s(container), on_halted, container);
-}
-
-/* Volumes */
-
-static void fail_volume(struct engine_volume *volume, const char *why)
-{
-    CLEANUP(str_freep)
-    char *reason =
-        str_printf("ResourceInitializationError: volume %s: %s", volume->spec->name, why);
-
-    engine_task_fail(volume->task, reason);
-}
-
-static void on_volume_failed(struct engine_volume *volume, const struct docker_failure *failure)
-{
-    if (failure->fault == DOCKER_UNREACHABLE)
-        volume->retry_at_mono_ms = engine_mono_ms(volume->task->engine) + ENGINE_RETRY_MAX_MS;
-    else
-        fail_volume(volume, failure->message);
-}
-
-static bool finish_volume(struct engine_volume *volume)
-{
-    volume->call = NULL;
-    volume->state = VOLUME_WANTED;
-    if (!engine_call_ended(volume->task->engine, volume->task))
-        return false;
-    engine_task_wake(volume->task);
-    return true;
-}
-
-static void on_volume_made(const struct docker_failure *failure, const struct docker_volume *docker,
-                           void *data)
-{
-    struct engine_volume *volume = data;
-
-    (void)docker;
-    if (!finish_volume(volume))
-        return;
-    if (!failure)
-        volume->state = VOLUME_READY;
-    else
-        on_volume_failed(volume, failure);
-}
-
-static void create_volume(struct engine_volume *volume)
-{
-    CLEANUP(buf_done) struct buf body = {0};
-
-    volume_create_body(&body, volume->spec, volume->docker_name);
-    volume->state = VOLUME_BUSY;
-    engine_call_begun(volume->task);
-    volume->call =
-        docker_create_volume(volume->task->engine->docker, body.data, on_volume_made, volume);
-}
-
-static void on_volume_found(const struct docker_failure *failure,
-                            const struct docker_volume *docker, void *data)
-{
-    struct engine_volume *volume = data;
-    const struct agent_config *config = volume->task->engine->config;
-    bool is_autoprovisioned = volume->spec->docker_volume_configuration->autoprovision;
-
-    if (!finish_volume(volume))
-        return;
-    if (!failure && is_autoprovisioned && config->matches_full_volume_config &&
-        !volume_matches(volume->spec, docker))
-        fail_volume(volume, "one of that name exists with another configuration");
-    else if (!failure)
-        volume->state = VOLUME_READY;
-    else if (failure->fault == DOCKER_NOT_FOUND && is_autoprovisioned)
-        create_volume(volume);
-    else if (failure->fault == DOCKER_NOT_FOUND)
-        fail_volume(volume, "it does not exist on this instance and is not autoprovisioned");
-    else
-        on_volume_failed(volume, failure);
-}
-
-void engine_volume_make(struct engine_volume *volume)
-{
-    if (volume->kind == VOLUME_TASK) {
-        create_volume(volume);
-        return;
-    }
-    volume->state = VOLUME_BUSY;
-    engine_call_begun(volume->task);
-    volume->call = docker_inspect_volume(volume->task->engine->docker, volume->docker_name,
-                                         on_volume_found, volume);
+    engine_container_begin(container, ENGINE_STOPPING);
+    container->call =
+        docker_stop(container->task->engine->docker, engine_container_handle(container),
+                    grace_s(container), on_halted, container);
 }
 
 /* Ends everything that is under way, because the engine is closing. Completions still run. */

@@ -55,7 +55,7 @@ static void note(const char *proc, const char *pid_text, pid_t pid, void *data)
     if (!read_file(proc, pid_text, "comm", comm, sizeof(comm)))
         return;
     if (!str_starts_with(comm, "runc"))
-        *found = LEFTOVER_RUNS;
+        *found = LEFTOVER_RAN;
     else if (*found == LEFTOVER_UNKNOWN)
         *found = LEFTOVER_HELD;
 }
@@ -71,6 +71,62 @@ static void kill_one(const char *proc, const char *pid_text, pid_t pid, void *da
 void engine_leftover_kill(const char *proc, const char *docker_id)
 {
     each_process(proc, docker_id, kill_one, NULL);
+}
+
+/* True if the process is the shim of the container: "... -id <docker_id> ...". */
+static bool is_shim(const char *proc, const char *pid_text, const char *docker_id)
+{
+    CLEANUP(str_freep) char *path = str_printf("%s/%s/cmdline", proc, pid_text);
+    FILE *file = fopen(path, "re");
+    char text[FILE_BYTES_MAX];
+    size_t len, at;
+    bool is_next = false;
+
+    if (!file)
+        return false;
+    len = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    for (at = 0; at < len; at += strlen(text + at) + 1) {
+        if (is_next)
+            return strcmp(text + at, docker_id) == 0;
+        is_next = strcmp(text + at, "-id") == 0;
+    }
+    return false;
+}
+
+/* How far a shim has come: it works in its container's directory, where runc notes the process that it
+ * has prepared. */
+static enum engine_leftover ask_shim(const char *proc, const char *pid_text)
+{
+    char pid[32], comm[64];
+
+    if (!read_file(proc, pid_text, "cwd/init.pid", pid, sizeof(pid)))
+        return LEFTOVER_HELD;
+    pid[strcspn(pid, "\n")] = '\0';
+    if (read_file(proc, pid, "comm", comm, sizeof(comm)) && str_starts_with(comm, "runc"))
+        return LEFTOVER_HELD;
+    return LEFTOVER_RAN;
+}
+
+enum engine_leftover engine_leftover_observe(const char *proc, const char *docker_id)
+{
+    DIR *dir = strlen(docker_id) == DOCKER_ID_LEN ? opendir(proc) : NULL;
+    enum engine_leftover found = dir ? LEFTOVER_NOTHING : LEFTOVER_UNKNOWN;
+    const struct dirent *entry;
+    int64_t pid;
+
+    while (dir && (entry = readdir(dir))) {
+        if (!str_to_int64(entry->d_name, &pid) || pid < 2 ||
+            !is_shim(proc, entry->d_name, docker_id))
+            continue;
+        found = ask_shim(proc, entry->d_name);
+        if (found == LEFTOVER_RAN)
+            break;
+    }
+    if (dir)
+        closedir(dir);
+    return found;
 }
 
 static bool exists(const char *dir, const char *name)

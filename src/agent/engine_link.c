@@ -36,6 +36,7 @@ static void connect_later(struct engine *engine)
 
 static void link_down(struct engine *engine, const char *why)
 {
+    engine_observe_starts(engine);
     if (engine->is_linked || engine->connect_tries == 0)
         log_warning("Docker cannot be reached", "error", why);
     engine->is_linked = false;
@@ -315,6 +316,7 @@ static void connect_now(void *data)
 {
     struct engine *engine = data;
 
+    engine_observe_starts(engine);
     engine->calls++;
     engine->version_call = docker_get_version(engine->docker, on_version, engine);
 }

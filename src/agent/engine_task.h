@@ -21,6 +21,7 @@
 #include "agent/docker.h"
 #include "agent/engine.h"
 #include "agent/engine_depend.h"
+#include "agent/engine_leftover.h"
 #include "agent/image.h"
 #include "agent/store.h"
 #include "agent/volume.h"
@@ -72,14 +73,17 @@ struct engine_container {
     struct image_request *image_request;
 
     bool is_essential;
-    bool is_unsure;        /* Docker has to be asked before anything else is done */
-    bool is_in_gate;       /* is being created and started */
-    bool is_start_wanted;  /* waits for the checkpoint that must come before a start */
+    bool is_unsure;       /* Docker has to be asked before anything else is done */
+    bool is_in_gate;      /* is being created and started */
+    bool is_start_wanted; /* waits for the checkpoint that must come before a start */
+    enum engine_leftover
+        observed;          /* of a start that Docker was at when it died; UNKNOWN: never seen */
     bool is_start_sent;    /* on disk before the call: it may have run */
     bool is_image_assumed; /* the create call will tell whether the image is there */
     bool is_image_missing; /* it told: it is not */
     bool is_to_be_stopped; /* runs although it counts as stopped (AP-410) */
     bool is_stop_asked;    /* its end is our doing: 137 needs no explanation */
+    bool is_repeated;      /* the start under way is not the first: Docker was lost in that */
     bool is_oom, has_exit_code;
     int exit_code;
     char *reason, *image_id, *image_digest, *log_driver;
@@ -271,20 +275,43 @@ bool engine_gate_enter(struct engine_task *task,
 void engine_gate_leave(struct engine *engine, enum engine_gate_kind kind);
 void engine_gates_forget(struct engine_task *task);
 
+/* engine_port.c */
+
+MUST_USE struct error *engine_container_choose_ports(struct engine_container *container);
+/* True if only Docker knows which host ports were taken. */
+bool engine_container_must_look_for_ports(const struct engine_container *container);
+
+/* engine_volume.c */
+
+void engine_volume_make(struct engine_volume *volume);
+
 /* engine_call.c: calls to Docker and what comes of them */
+
+void engine_container_begin(struct engine_container *container, enum engine_doing doing);
+/* Ends a container's call; false if nothing is to follow because the engine is closing. */
+bool engine_container_finish(struct engine_container *container);
+/* Docker's answer was lost on the way: what it did has to be looked up. */
+void engine_container_doubt(struct engine_container *container);
+const char *engine_container_handle(const struct engine_container *container); /* id or name */
 
 void engine_container_pull(struct engine_container *container);
 void engine_container_create(struct engine_container *container);
 void engine_container_start(struct engine_container *container);
-/* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt with. */
-bool engine_container_may_start_again(struct engine_container *container);
 void engine_container_look(struct engine_container *container);
 void engine_container_halt(struct engine_container *container);
-void engine_volume_make(struct engine_volume *volume);
 void engine_cancel_calls(struct engine_task *task);
 void engine_call_begun(struct engine_task *task);
 bool engine_call_ended(struct engine *engine, struct engine_task *task); /* false: closing */
 void engine_container_retry(struct engine_container *container);
+
+/* engine_lost.c: starts whose answer was lost */
+
+/* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt with. */
+bool engine_container_may_start_again(struct engine_container *container);
+/* Removes a container that has not run and goes on as if it had not been created. */
+void engine_container_recreate(struct engine_container *container);
+/* While Docker is away: how far the starts that it was at have come. */
+void engine_observe_starts(struct engine *engine);
 
 /* engine_cleanup.c */
 

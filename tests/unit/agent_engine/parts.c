@@ -326,10 +326,47 @@ static void write_process(const char *proc, const char *pid, const char *cgroup,
     }
 }
 
-static void leftovers(void **state)
-{
 #define ID(digit)   digit digit digit digit
 #define ID64(digit) ID(ID(ID(digit)))
+
+static void write_shim(const char *proc, const char *pid, const char *id, const char *init_pid)
+{
+    char path[256];
+    FILE *file;
+
+    write_process(proc, pid, "0::/system.slice/docker.service\n", "containerd-shim\n");
+    snprintf(path, sizeof(path), "%s/%s/cmdline", proc, pid);
+    file = fopen(path, "w");
+    fprintf(file, "/usr/bin/containerd-shim-runc-v2%c-namespace%cmoby%c-id%c%s%c", 0, 0, 0, 0, id,
+            0);
+    fclose(file);
+    snprintf(path, sizeof(path), "%s/%s/cwd", proc, pid);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/%s/cwd/init.pid", proc, pid);
+    if (!init_pid)
+        return;
+    file = fopen(path, "w");
+    fputs(init_pid, file);
+    fclose(file);
+}
+
+/* While Docker is away. 100 is a process of some container, 101 one that runc still holds. */
+static void observations(const char *proc)
+{
+    write_shim(proc, "200", ID64("6"), NULL);
+    write_shim(proc, "201", ID64("7"), "101");
+    write_shim(proc, "202", ID64("8"), "100");
+    write_shim(proc, "203", ID64("9"), "9999");
+    assert_int_equal(engine_leftover_observe(proc, ID64("5")), LEFTOVER_NOTHING);
+    assert_int_equal(engine_leftover_observe(proc, ID64("6")), LEFTOVER_HELD);
+    assert_int_equal(engine_leftover_observe(proc, ID64("7")), LEFTOVER_HELD);
+    assert_int_equal(engine_leftover_observe(proc, ID64("8")), LEFTOVER_RAN);
+    assert_int_equal(engine_leftover_observe(proc, ID64("9")), LEFTOVER_RAN);
+    assert_int_equal(engine_leftover_observe("/nowhere", ID64("6")), LEFTOVER_UNKNOWN);
+}
+
+static void leftovers(void **state)
+{
     static const struct {
         const char *why, *id, *files[3], *log_driver;
         enum engine_leftover found;
@@ -348,7 +385,7 @@ static void leftovers(void **state)
          LEFTOVER_UNKNOWN},
         {"another log", ID64("4"), {"config.v2.json", "hostname"}, "local", LEFTOVER_NOTHING},
         {"a log elsewhere", ID64("5"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_UNKNOWN},
-        {"runs", ID64("a"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_RUNS},
+        {"runs", ID64("a"), {"config.v2.json", "hostname"}, "syslog", LEFTOVER_RAN},
         {"has not become the process yet",
          ID64("b"),
          {"config.v2.json", "hostname"},
@@ -381,6 +418,7 @@ static void leftovers(void **state)
         if (engine_leftover_find(root, proc, cases[i].id, cases[i].log_driver) != cases[i].found)
             fail_msg("%s", cases[i].why);
     }
+    observations(proc);
     command = str_printf("rm -r %s", root);
     assert_int_equal(system(command), 0);
 }
