@@ -199,6 +199,19 @@ static void on_answer(struct connection *connection, int status, size_t len)
     buf_consume(&connection->in, len);
 }
 
+/* For servers that close after each answer. */
+static void redial(struct connection *connection, int epoll)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+
+    if (!connection->out.len) /* it was sent into the closing connection */
+        add_request(&connection->out);
+    close(connection->fd);
+    buf_clear(&connection->in);
+    connection->fd = dial();
+    epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event);
+}
+
 static int compare(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -240,16 +253,15 @@ static void run_load(void)
             int status = 0;
             size_t len;
 
-            if (!fill(connection)) {
-                fprintf(stderr, "load: the server closed a connection: %.300s\n",
-                        connection->in.data ? connection->in.data : "");
-                exit(1);
-            }
+            bool is_open = fill(connection);
+
             while ((len = whole_answer(&connection->in, &status))) {
                 on_answer(connection, status, len);
                 add_request(&connection->out);
                 connection->sent_us = now_us();
             }
+            if (!is_open)
+                redial(connection, epoll);
             flush(connection);
         }
     }
