@@ -95,8 +95,8 @@ static bool is_shim(const char *proc, const char *pid_text, const char *docker_i
     return false;
 }
 
-/* How far a shim has come: it works in its container's directory, where runc notes the process that it
- * has prepared. */
+/* How far a shim has come: it works in its container's directory, where runc notes the process that
+ * it has prepared. */
 static enum engine_leftover ask_shim(const char *proc, const char *pid_text)
 {
     char pid[32], comm[64];

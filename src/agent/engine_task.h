@@ -306,7 +306,8 @@ void engine_container_retry(struct engine_container *container);
 
 /* engine_lost.c: starts whose answer was lost */
 
-/* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt with. */
+/* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt
+ * with. */
 bool engine_container_may_start_again(struct engine_container *container);
 /* Removes a container that has not run and goes on as if it had not been created. */
 void engine_container_recreate(struct engine_container *container);
