@@ -346,6 +346,8 @@ struct error *engine_want(struct engine *engine, const struct acs_task *wanted)
     task = engine_task_find(engine, wanted->arn);
     if (!task)
         return want_new(engine, wanted, is_stop);
+    if (!is_stop && task->reported == ENGINE_STOPPED)
+        engine_task_tell_again(task);
     if (!is_stop || task->desired == ENGINE_STOPPED)
         return NULL; /* AP-223: known already, and nothing goes back */
     task->is_stop_wanted = true;

@@ -53,6 +53,19 @@ void engine_task_fail(struct engine_task *task, const char *reason)
     engine_task_stop(task);
 }
 
+void engine_task_tell_again(struct engine_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        task->containers[i].reported = ENGINE_NONE;
+        task->containers[i].is_fresh = true;
+    }
+    task->reported = ENGINE_NONE;
+    task->is_changed = true;
+    task->stopped_revision = task->revision + 1;
+    engine_task_touch(task);
+    engine_task_wake(task);
+}
+
 static void leave_gate(struct engine_container *container)
 {
     if (container->is_in_gate)

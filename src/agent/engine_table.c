@@ -69,7 +69,12 @@ void engine_container_set_name(struct engine_container *container, const char *d
         RB_REMOVE(engine_names, &engine->names, container);
     free(container->docker_name);
     container->docker_name = str_dup(docker_name);
-    RB_INSERT(engine_names, &engine->names, container);
+    while (RB_INSERT(engine_names, &engine->names, container)) { /* never two of a name */
+        free(container->docker_name);
+        container->docker_name =
+            container_docker_name(container->task->spec->family, container->task->spec->version,
+                                  container->spec->name, &engine->rng);
+    }
 }
 
 /* What this agent cannot do yet, and therefore does not announce, is refused rather than left out.

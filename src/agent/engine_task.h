@@ -240,6 +240,8 @@ void engine_task_wake(struct engine_task *task);  /* looked at again this turn *
 void engine_task_touch(struct engine_task *task); /* to be written */
 void engine_task_stop(struct engine_task *task);  /* desired: STOPPED, with all containers */
 void engine_task_fail(struct engine_task *task, const char *reason);
+/* The server took the report of the end, and has forgotten it. */
+void engine_task_tell_again(struct engine_task *task);
 void engine_container_advance(struct engine_container *container, enum engine_status known);
 /* Stopped, with an exit code or (negative) without; takes `reason`, which may be NULL. */
 void engine_container_end(struct engine_container *container, int exit_code, char *reason);

@@ -18,6 +18,7 @@ from .program import ROOT, SANITIZER_ENV
 DRIVER = os.environ.get("ENGINE_DRIVER", os.path.join(ROOT, "build", "sanitize", "tests", "unit", "agent_engine",
                                                       "engine_driver"))
 CACHED = {"ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached"}
+CLUSTER = "engine-%d" % os.getpid()  # the containers of this run carry it as a label
 IMAGE = "berth-engine-test:1"
 APPLETS = ("sh", "sleep", "true", "false", "env", "wget", "httpd", "cat", "echo", "ls", "kill", "head", "dd", "id",
            "hostname", "nc", "tail", "mkdir", "touch")
@@ -81,7 +82,7 @@ class Engine:
         self.file = os.path.join(str(directory), "agent.db")
         self.log = os.path.join(str(directory), "engine.log")
         self.docker = docker
-        self.env = env
+        self.env = dict(env, ECS_CLUSTER=CLUSTER)
         self.process = None
         self.said = []
 
@@ -264,7 +265,7 @@ def counted(directory, command=FOREVER, name="app", **more):
 
 
 def remove_containers(docker):
-    ids = docker.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.task-arn").split()
+    ids = docker.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.cluster=" + CLUSTER).split()
     if ids:
         docker.run("rm", "-f", "-v", *ids, check=False)
 
