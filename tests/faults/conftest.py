@@ -66,7 +66,7 @@ class World:
         self.wait_connected()
 
     def wait_connected(self):
-        eventually(lambda: connected(self.ecs, CLUSTER), 90, "the agent is connected; logs in " + self.directory)
+        eventually(lambda: connected(self.ecs, CLUSTER), 180, "the agent is connected; logs in " + self.directory)
 
     def kill(self, victim):
         """kill -9, and a start."""

@@ -23,6 +23,7 @@ def fail_points(*rooms):
 
 
 KILLS = 15  # at random while the tasks of one test are asked for, or so
+KILLS_MAX = 20  # an agent waits ever longer for a server that keeps dying (AP-216)
 LONG = "echo $RUN >>/runs/log; sleep 1000"
 AGENT_POINTS = fail_points("agent")
 SERVER_POINTS = fail_points("store", "state", "control")
@@ -45,7 +46,7 @@ class Killer:
         self.thread = threading.Thread(target=self.work)
 
     def work(self):
-        while not self.done.wait(self.pause * (0.5 + self.rng.random())):
+        while len(self.kills) < KILLS_MAX and not self.done.wait(self.pause * (0.5 + self.rng.random())):
             victim = self.rng.choice(self.victims)
             self.kills.append(victim)
             self.world.kill(victim)
