@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-#define CHILD_ARGS_MAX  48
+#define CHILD_ARGS_MAX  96
 #define CHILD_READY_ENV "BERTH_READY_FD"
 
 struct child {

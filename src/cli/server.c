@@ -61,7 +61,7 @@ int command_server(int argc, char **argv)
         .task_retention_ms = 60 * 60 * 1000,
         .on_ready = on_ready,
     };
-    struct option_texts regions = {0};
+    struct option_texts regions = {0}, quotas = {0};
     const char *log_level = "info", *log_format = "text", *lost_after = "2m";
     bool is_under_up = false;
     const struct option_spec options[] = {
@@ -81,6 +81,8 @@ int command_server(int argc, char **argv)
          "replace the tasks of a host silent so long, or never (2m)", &lost_after},
         {"task-retention", OPTION_DURATION, "TIME", "stopped tasks stay describable so long (1h)",
          &server.task_retention_ms},
+        {"quota", OPTION_TEXTS, "NAME=VALUE",
+         "how much there may be (docs/quotas.md); may be repeated", &quotas},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &log_format},
         {"under-up", OPTION_FLAG, NULL, "end with the parent, leave SIGINT to it", &is_under_up},
@@ -109,6 +111,9 @@ int command_server(int argc, char **argv)
         regions.items[regions.count++] = "us-east-1";
     memcpy(server.regions, regions.items, regions.count * sizeof(*regions.items));
     server.region_count = regions.count;
+    quotas_init(&server.quotas);
+    for (size_t i = 0; i < quotas.count && !err; i++)
+        err = quotas_set(&server.quotas, quotas.items[i]);
     if (!err)
         err = check(&server, log_level, log_format);
     if (err)

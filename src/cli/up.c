@@ -23,6 +23,7 @@
 #include "cli/data_dir.h"
 #include "cli/endpoint.h"
 #include "cli/options.h"
+#include "core/quotas.h"
 
 #define READY_TIMEOUT_MS 120000 /* loading a large store takes its time */
 #define CALL_TIMEOUT_MS  30000
@@ -35,6 +36,7 @@
 struct up {
     const char *listen, *data, *docker, *cluster, *region, *account, *log_level, *log_format;
     bool keep;
+    struct option_texts quotas;
     char *agent_dir;
     char *agent_env[3];
     struct child server, agent;
@@ -149,6 +151,10 @@ static void prepare_children(struct up *up)
 
     up->server = (struct child){.name = "server"};
     memcpy(up->server.args, server, sizeof(server));
+    for (size_t i = 0; i < up->quotas.count; i++) {
+        up->server.args[ARRAY_LEN(server) + 2 * i] = "--quota";
+        up->server.args[ARRAY_LEN(server) + 2 * i + 1] = up->quotas.items[i];
+    }
     up->agent = (struct child){.name = "agent"};
 }
 
@@ -392,6 +398,8 @@ int command_up(int argc, char **argv)
         {"account", OPTION_TEXT, "ID", "the account of the keys made here (000000000000)",
          &up.account},
         {"keep", OPTION_FLAG, NULL, "leave tasks running at the end", &up.keep},
+        {"quota", OPTION_TEXTS, "NAME=VALUE",
+         "how much there may be (docs/quotas.md); may be repeated", &up.quotas},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &up.log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &up.log_format},
     };
@@ -404,6 +412,7 @@ int command_up(int argc, char **argv)
     };
     enum log_level level = LOG_LEVEL_INFO;
     enum log_format format = LOG_FORMAT_TEXT;
+    struct quotas quotas;
     bool wants_help = false;
     int operands = 0;
     struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
@@ -417,6 +426,9 @@ int command_up(int argc, char **argv)
         err =
             error_new(API_INVALID_PARAMETER,
                       "--log-level is debug, info, warning or error; --log-format is text or json");
+    quotas_init(&quotas); /* the server reads them; a wrong one is refused before it starts */
+    for (size_t i = 0; i < up.quotas.count && !err; i++)
+        err = quotas_set(&quotas, up.quotas.items[i]);
     if (!err) {
         log_configure(level, format);
         err = run(&up);

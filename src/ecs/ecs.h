@@ -8,6 +8,7 @@
 #define BERTH_ECS_ECS_H
 
 #include "control/control.h"
+#include "core/quotas.h"
 #include "state/state.h"
 #include "wire/call.h"
 
@@ -19,11 +20,17 @@ struct ecs {
     const char *endpoint;       /* for DiscoverPollEndpoint when the request names no Host */
     const char *const *regions; /* served */
     size_t region_count;
+    const struct quotas *quotas; /* NULL: the defaults */
 };
 
 static inline struct ecs *ecs_of(struct call *call)
 {
     return call->service;
+}
+
+static inline int64_t call_quota(struct call *call, enum quota_name name)
+{
+    return quota(ecs_of(call)->quotas, name);
 }
 
 #endif

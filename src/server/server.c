@@ -186,6 +186,7 @@ static struct error *open_apis(struct server *server)
         .control = server->control,
         .regions = options->regions,
         .region_count = options->region_count,
+        .quotas = &options->quotas,
     };
     server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs, admit_to_ecs);
     server->berth_dispatch = make_dispatch(server, &berth_operations, server, admit_administrator);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "core/quotas.h"
 
 #define SERVER_REGIONS_MAX 32
 
@@ -23,6 +24,7 @@ struct server_options {
     const char *tls_cert_file, *tls_key_file; /* NULL: plain */
     int64_t instance_lost_after_ms;           /* <= 0: never */
     int64_t task_retention_ms;
+    struct quotas quotas;
     void (*on_ready)(const char *url); /* listening; NULL: nobody cares */
 };
 
