@@ -258,7 +258,9 @@ static void count_task(struct pass *pass, const struct deployment *primary, cons
     } else if (one.staying) {
         if (one.unhealthy)
             one.unhealthy = 0; /* in its grace period */
-        if (is_fresh)
+        if (task_is_protected(task, pass->now_ms)) /* API-130: it counts, but does not go */
+            due(pass, task->rare->protected_until_ms);
+        else if (is_fresh)
             add_victim(&pass->fresh, &pass->fresh_count, &pass->fresh_capacity, task, pass->now_ms);
         else
             add_victim(&pass->old, &pass->old_count, &pass->old_capacity, task, pass->now_ms);
@@ -380,6 +382,8 @@ static void stop_some(struct pass *pass, const struct ecs_create_service_request
     struct id *stopped;
     struct demand demand = {0};
 
+    if (count > task_count) /* the others are protected */
+        count = task_count;
     if (count > SERVICE_STOPS_PER_PASS) {
         count = SERVICE_STOPS_PER_PASS;
         pass->result->is_more = true;

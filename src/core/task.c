@@ -68,6 +68,11 @@ bool task_want_stopped(struct task *task, enum stop_code code, const char *reaso
     return true;
 }
 
+bool task_is_protected(const struct task *task, int64_t now_ms)
+{
+    return task->rare->protected_until_ms > now_ms;
+}
+
 bool task_is_ending(const struct task *task)
 {
     return ENDING & BIT(task->last_status);
