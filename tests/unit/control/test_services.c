@@ -99,6 +99,38 @@ static void scaling_goes_both_ways(void **state)
     world_free(world);
 }
 
+/* API-130: it stays while it is protected, through a restart, and goes by itself when that ends. */
+static void a_protected_task_goes_when_its_time_is_over(void **state)
+{
+    struct world *world = with_web(4);
+    const struct task *task;
+    struct txn *txn;
+    struct id kept;
+
+    (void)state;
+    world_create_service(world, "alpha", "web", 1, 4, 100, 200);
+    world_pass(world, MINUTES);
+    task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE, "alpha",
+                            false, &first_task(world, "alpha", false)->id);
+    kept = task->id;
+    txn = txn_begin(world->state, world->scope);
+    task_set_protected_until_ms(txn_edit_task(txn, task),
+                                clock_wall_ms(state_clock(world->state)) + 10 * MINUTES);
+    txn_commit(txn);
+    world_pass(world, SECONDS);
+    world_scale_service(world, "alpha", 0);
+    world_pass(world, MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 1);
+    assert_int_equal(world_task(world, &kept)->desired_status, TASK_RUNNING);
+    world_restart(world);
+    world_pass(world, 7 * MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 1);
+    world_pass(world, 4 * MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 0);
+    world_assert_settled(world);
+    world_free(world);
+}
+
 /* More than one pass does. */
 static void large_services_come_and_go_in_slices(void **state)
 {
@@ -502,6 +534,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_reaches_its_count_and_says_so_once),
         cmocka_unit_test(scaling_goes_both_ways),
+        cmocka_unit_test(a_protected_task_goes_when_its_time_is_over),
         cmocka_unit_test(large_services_come_and_go_in_slices),
         cmocka_unit_test(rolling_updates_keep_their_bounds),
         cmocka_unit_test(percents_that_leave_no_way_are_told_once),
