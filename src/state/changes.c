@@ -10,6 +10,8 @@ static bool is_gone(const struct txn_entry *entry)
     switch (entry->table->change) {
     case CHANGE_CLUSTER:
         return ((const struct cluster *)entry->record)->is_gone;
+    case CHANGE_CAPACITY_PROVIDER:
+        return ((const struct capacity_provider *)entry->record)->is_gone;
     case CHANGE_INSTANCE:
         return ((const struct container_instance *)entry->record)->is_gone;
     case CHANGE_TASK:
@@ -18,6 +20,8 @@ static bool is_gone(const struct txn_entry *entry)
         return ((const struct task_definition *)entry->record)->is_gone;
     case CHANGE_SERVICE:
         return ((const struct service *)entry->record)->is_gone;
+    case CHANGE_TASK_SET:
+        return ((const struct task_set *)entry->record)->is_gone;
     case CHANGE_KIND_COUNT:
         break;
     }

@@ -48,6 +48,7 @@ static void drop(struct treap_node *node, void *data)
     (void)data;
     tasks_drop(home);
     services_drop(home);
+    provider_uses_drop(home);
     instances_drop(home);
     cluster_free(home->cluster);
     intern_unref(home->name);
@@ -72,6 +73,12 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     return true;
 }
 
+static void follow(void *record, const struct before *before)
+{
+    (void)before;
+    provider_uses_follow_cluster(((struct cluster *)record)->home);
+}
+
 /* A cluster is never deleted, it becomes INACTIVE; only one inserted by the open transaction could
  * be. */
 static void detach(struct state *state, void *record, const struct before *before)
@@ -81,6 +88,7 @@ static void detach(struct state *state, void *record, const struct before *befor
     (void)state;
     (void)before;
     ((struct cluster_home *)cluster->home)->cluster = NULL;
+    provider_uses_follow_cluster(cluster->home);
     cluster->is_gone = true;
 }
 
@@ -94,7 +102,7 @@ const struct table cluster_table = {
     .change = CHANGE_CLUSTER,
     .attach = attach,
     .look = look_at_nothing,
-    .follow = follow_nothing,
+    .follow = follow,
     .detach = detach,
     .release = release,
 };

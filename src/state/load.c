@@ -10,6 +10,7 @@
 
 static const struct table *const tables[RECORD_COUNT] = {
     [RECORD_CLUSTER] = &cluster_table,
+    [RECORD_CAPACITY_PROVIDER] = &capacity_provider_table,
     [RECORD_CONTAINER_INSTANCE] = &instance_table,
     [RECORD_TASK] = &task_table,
     [RECORD_TASK_FAMILY] = &task_family_table,
@@ -18,6 +19,7 @@ static const struct table *const tables[RECORD_COUNT] = {
     [RECORD_SERVICE_EVENT] = &service_event_table,
     [RECORD_SERVICE_REVISION] = &service_revision_table,
     [RECORD_SERVICE_DEPLOYMENT] = &service_deployment_table,
+    [RECORD_TASK_SET] = &task_set_table,
     [RECORD_CLIENT_TOKEN] = &client_token_table,
     [RECORD_ACCOUNT_SETTING] = &account_setting_table,
     [RECORD_ACCESS_KEY] = &access_key_table,
@@ -99,6 +101,7 @@ void state_drop(struct state *state)
     for (struct scope_home *scope = scope_home_after(state, NULL); scope;
          scope = scope_home_after(state, scope)) {
         clusters_drop(scope);
+        capacity_providers_drop(scope);
         families_drop(scope);
         client_tokens_drop(scope);
         account_settings_drop(scope);

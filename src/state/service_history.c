@@ -1,5 +1,5 @@
-/* service_history.c - what is kept of a service besides itself: events, revisions, deployments.
- * Each list is bounded: the oldest goes with the insertion of a new one.
+/* service_history.c - what is kept of a service besides itself: events, revisions, deployments, each
+ * bounded (the oldest goes with the insertion of a new one), and task sets, which requests bound.
  */
 #include <assert.h>
 #include <string.h>
@@ -266,6 +266,95 @@ state_service_deployment_before(struct state *state, const struct scope *scope, 
                                 : treap_last(&home->deployments));
 }
 
+/* Task sets */
+
+static struct task_set *task_set_of(struct treap_node *node)
+{
+    return node ? CONTAINER_OF(node, struct task_set, links[0]) : NULL;
+}
+
+static int task_set_cmp(const void *key, const struct treap_node *node)
+{
+    return strcmp(key, CONTAINER_OF(node, struct task_set, links[0])->id);
+}
+
+static bool attach_task_set(struct state *state, struct scope_home *scope, void *record)
+{
+    struct task_set *set = record;
+    struct service_home *home =
+        service_home_get(cluster_home_get(scope, set->cluster), set->service);
+
+    (void)state;
+    if (!treap_insert(&home->task_sets, set->id, &set->links[0], task_set_cmp))
+        return false;
+    set->home = home;
+    home->task_set_count++;
+    return true;
+}
+
+static void detach_task_set(struct state *state, void *record, const struct before *before)
+{
+    struct task_set *set = record;
+    struct service_home *home = set->home;
+
+    (void)state;
+    (void)before;
+    treap_remove(&home->task_sets, set->id, task_set_cmp);
+    home->task_set_count--;
+    set->is_gone = true;
+}
+
+static void release_task_set(void *record)
+{
+    task_set_free(record);
+}
+
+const struct table task_set_table = {
+    .kind = RECORD_TASK_SET,
+    .change = CHANGE_TASK_SET,
+    .attach = attach_task_set,
+    .look = look_at_nothing,
+    .follow = follow_nothing,
+    .detach = detach_task_set,
+    .release = release_task_set,
+};
+
+struct task_set *txn_insert_task_set(struct txn *txn, struct task_set *set)
+{
+    return txn_insert(txn, &task_set_table, set);
+}
+
+struct task_set *txn_edit_task_set(struct txn *txn, const struct task_set *set)
+{
+    assert(((const struct service_home *)set->home)->cluster->scope == txn->scope);
+    return txn_edit(txn, &task_set_table, set);
+}
+
+void txn_delete_task_set(struct txn *txn, const struct task_set *set)
+{
+    assert(((const struct service_home *)set->home)->cluster->scope == txn->scope);
+    txn_delete(txn, &task_set_table, set);
+}
+
+const struct task_set *state_task_set(const struct service *service, const char *id)
+{
+    const struct service_home *home = service->home;
+
+    return task_set_of(treap_find(&home->task_sets, id, task_set_cmp));
+}
+
+const struct task_set *state_task_set_after(const struct service *service, const char *after)
+{
+    const struct treap *sets = &((const struct service_home *)service->home)->task_sets;
+
+    return task_set_of(after ? treap_after(sets, after, task_set_cmp) : treap_first(sets));
+}
+
+uint32_t state_task_set_count(const struct service *service)
+{
+    return ((const struct service_home *)service->home)->task_set_count;
+}
+
 /* All of them */
 
 static void free_event(struct treap_node *node, void *data)
@@ -286,11 +375,18 @@ static void free_deployment(struct treap_node *node, void *data)
     service_deployment_free(CONTAINER_OF(node, struct service_deployment, links[0]));
 }
 
+static void free_task_set(struct treap_node *node, void *data)
+{
+    (void)data;
+    task_set_free(CONTAINER_OF(node, struct task_set, links[0]));
+}
+
 void service_history_drop(struct service_home *home)
 {
     treap_drain(&home->events, free_event, NULL);
     treap_drain(&home->revisions, free_revision, NULL);
     treap_drain(&home->deployments, free_deployment, NULL);
+    treap_drain(&home->task_sets, free_task_set, NULL);
 }
 
 void service_home_uncount(struct state *state, const struct service_home *home)
@@ -298,6 +394,7 @@ void service_home_uncount(struct state *state, const struct service_home *home)
     state->counts[RECORD_SERVICE_EVENT] -= home->event_count;
     state->counts[RECORD_SERVICE_REVISION] -= home->revision_count;
     state->counts[RECORD_SERVICE_DEPLOYMENT] -= home->deployment_count;
+    state->counts[RECORD_TASK_SET] -= home->task_set_count;
 }
 
 /* The deletions of one home, cut into transactions. */
@@ -327,6 +424,7 @@ void journal_empty_service(struct journal *journal, const struct service_home *h
     struct service_event *event = event_of(treap_first(&home->events));
     struct service_revision *revision = revision_of(treap_first(&home->revisions));
     struct service_deployment *deployment = deployment_of(treap_first(&home->deployments));
+    struct task_set *set = task_set_of(treap_first(&home->task_sets));
 
     for (; event; event = event_of(treap_after(&home->events, &event->number, event_cmp)))
         delete_row(&emptying, RECORD_SERVICE_EVENT, event);
@@ -336,6 +434,8 @@ void journal_empty_service(struct journal *journal, const struct service_home *h
     for (; deployment; deployment = deployment_of(
                            treap_after(&home->deployments, deployment->id, deployment_cmp)))
         delete_row(&emptying, RECORD_SERVICE_DEPLOYMENT, deployment);
+    for (; set; set = task_set_of(treap_after(&home->task_sets, set->id, task_set_cmp)))
+        delete_row(&emptying, RECORD_TASK_SET, set);
     if (emptying.count > 0)
         journal_end(journal);
     buf_done(&emptying.key);

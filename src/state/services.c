@@ -52,8 +52,66 @@ void service_home_detach(struct service_home *home)
 void service_home_free(struct service_home *home)
 {
     service_history_drop(home);
+    service_figures_drop(home);
     intern_unref(home->name);
     free(home);
+}
+
+/* By the namespace of Service Connect */
+
+struct namespace_key {
+    const char *namespace, *cluster, *name;
+};
+
+static struct service_home *home_in_namespace(const struct treap_node *node)
+{
+    return node ? CONTAINER_OF((struct treap_node *)(uintptr_t)node, struct service_home,
+                               in_namespace)
+                : NULL;
+}
+
+static int namespace_cmp(const void *key, const struct treap_node *node)
+{
+    const struct namespace_key *wanted = key;
+    const struct service_home *found = home_in_namespace(node);
+    int order = strcmp(wanted->namespace, found->namespace);
+
+    if (!order)
+        order = strcmp(wanted->cluster, found->cluster->name);
+    return order ? order : strcmp(wanted->name, found->name);
+}
+
+static void list_in_namespace(struct service_home *home, const char *namespace)
+{
+    struct treap *list = &home->cluster->scope->namespaces;
+    struct namespace_key key = {home->namespace, home->cluster->name, home->name};
+
+    if (home->namespace == namespace)
+        return;
+    if (home->namespace) {
+        treap_remove(list, &key, namespace_cmp);
+        intern_unref(home->namespace);
+    }
+    home->namespace = namespace ? intern_ref(namespace) : NULL;
+    key.namespace = namespace;
+    if (namespace)
+        treap_insert(list, &key, &home->in_namespace, namespace_cmp);
+}
+
+const struct service *state_service_in_namespace_after(struct state *state,
+                                                       const struct scope *scope,
+                                                       const char *namespace,
+                                                       const char *after_cluster,
+                                                       const char *after_name)
+{
+    /* No cluster and no service has an empty name: it comes before all. */
+    struct namespace_key key = {namespace, after_cluster ? after_cluster : "",
+                                after_name ? after_name : ""};
+    struct service_home *home =
+        home_in_namespace(treap_after(&scope_home_of(scope)->namespaces, &key, namespace_cmp));
+
+    (void)state;
+    return home && strcmp(home->namespace, namespace) == 0 ? home->service : NULL;
 }
 
 static void drop(struct treap_node *node, void *data)
@@ -61,6 +119,7 @@ static void drop(struct treap_node *node, void *data)
     struct service_home *home = home_of_node(node);
 
     (void)data;
+    list_in_namespace(home, NULL);
     service_free(home->service);
     service_home_free(home);
 }
@@ -94,17 +153,33 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
 static void look(const void *record, struct before *ret)
 {
     ret->service_status = ((const struct service *)record)->status;
+    ret->service_runs_on = ((const struct service *)record)->runs_on;
+}
+
+static void count(struct cluster_counts *counts, enum service_status status,
+                  enum launch_type runs_on, int by)
+{
+    enum launch_type on = runs_on == LAUNCH_TYPE_NONE ? LAUNCH_TYPE_EC2 : runs_on;
+
+    if (status == SERVICE_ACTIVE) {
+        counts->services_active += by;
+        counts->services_active_on[on] += by;
+    } else if (status == SERVICE_DRAINING) {
+        counts->services_draining += by;
+        counts->services_draining_on[on] += by;
+    }
 }
 
 static void follow(void *record, const struct before *before)
 {
     struct service *service = record;
-    struct cluster_counts *counts = &home_of(service)->cluster->counts;
+    struct service_home *home = home_of(service);
+    struct cluster_counts *counts = &home->cluster->counts;
 
-    if (before->is_counted && before->service_status == SERVICE_ACTIVE)
-        counts->services_active--;
-    if (service->status == SERVICE_ACTIVE)
-        counts->services_active++;
+    if (before->is_counted)
+        count(counts, before->service_status, before->service_runs_on, -1);
+    count(counts, service->status, service->runs_on, 1);
+    list_in_namespace(home, service->status == SERVICE_ACTIVE ? service->connect_namespace : NULL);
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -113,8 +188,9 @@ static void detach(struct state *state, void *record, const struct before *befor
     struct service_home *home = home_of(service);
 
     (void)state;
-    if (before->is_counted && before->service_status == SERVICE_ACTIVE)
-        home->cluster->counts.services_active--;
+    if (before->is_counted)
+        count(&home->cluster->counts, before->service_status, before->service_runs_on, -1);
+    list_in_namespace(home, NULL);
     service_home_detach(home);
     home->service = NULL;
     service->is_gone = true;

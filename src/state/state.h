@@ -69,10 +69,12 @@ void state_when_durable(struct state *state, state_durable_fn *fn, void *data);
 
 enum change_kind {
     CHANGE_CLUSTER,
+    CHANGE_CAPACITY_PROVIDER,
     CHANGE_INSTANCE,
     CHANGE_TASK,
     CHANGE_TASK_DEFINITION,
     CHANGE_SERVICE,
+    CHANGE_TASK_SET,
     CHANGE_KIND_COUNT,
 };
 struct change {
@@ -114,8 +116,35 @@ struct cluster *txn_edit_cluster(struct txn *txn, const struct cluster *cluster)
 struct cluster_counts {
     int64_t instances_active, instances_draining, instances_registered; /* last: not INACTIVE */
     int64_t tasks_pending, tasks_running, services_active;
+    int64_t services_draining;
+    /* The same by service->runs_on, in which NONE is none: it counts as EC2. */
+    int64_t services_active_on[LAUNCH_TYPE_COUNT], services_draining_on[LAUNCH_TYPE_COUNT];
 };
 void state_cluster_counts(const struct cluster *cluster, struct cluster_counts *ret);
+
+/* ---- capacity providers: made ones; FARGATE and FARGATE_SPOT have no record ---- */
+const struct capacity_provider *
+state_capacity_provider(struct state *state, const struct scope *scope, const char *name);
+const struct capacity_provider *
+state_capacity_provider_after(struct state *state, const struct scope *scope, const char *after);
+/* The one that has this Auto Scaling group and is not INACTIVE. */
+const struct capacity_provider *
+state_capacity_provider_of_group(struct state *state, const struct scope *scope, const char *group);
+struct capacity_provider *txn_insert_capacity_provider(struct txn *txn,
+                                                       struct capacity_provider *provider);
+struct capacity_provider *txn_edit_capacity_provider(struct txn *txn,
+                                                     const struct capacity_provider *provider);
+/* Who uses a provider, FARGATE too, in a cluster. Figures kept current, cost nothing to read. */
+struct provider_counts {
+    int64_t tasks;    /* not STOPPED */
+    int64_t services; /* not INACTIVE, with a strategy that names it */
+};
+void state_provider_counts(const struct cluster *cluster, const char *provider,
+                           struct provider_counts *ret);
+/* The clusters a provider is associated with, by name; visits no others. */
+const struct cluster *state_cluster_with_provider_after(struct state *state,
+                                                        const struct scope *scope,
+                                                        const char *provider, const char *after);
 
 /* ---- container instances ---- */
 const struct container_instance *state_instance(struct state *state, const struct scope *scope,
@@ -193,6 +222,22 @@ const struct service *state_service(struct state *state, const struct scope *sco
                                     const char *cluster, const char *name);
 const struct service *state_service_after(struct state *state, const struct scope *scope,
                                           const char *cluster, const char *after);
+/* The services of every cluster that Service Connect puts into a namespace (connect_namespace), by
+ * cluster and name; `after_*` NULL starts. Visits no others. */
+const struct service *state_service_in_namespace_after(struct state *state,
+                                                       const struct scope *scope,
+                                                       const char *namespace,
+                                                       const char *after_cluster,
+                                                       const char *after_name);
+/* Figures kept current, cost nothing to read: of all its tasks, or (`of` an id: ecs-svc/N) of a
+ * deployment or task set. What is STOPPED is in none. */
+struct service_counts {
+    int32_t pending, running; /* as shown in pendingCount and runningCount */
+    int32_t staying;          /* wanted to run */
+    int32_t stopping;         /* on their way out */
+};
+void state_service_counts(const struct service *service, const char *of,
+                          struct service_counts *ret);
 struct service *txn_insert_service(struct txn *txn, struct service *service);
 struct service *txn_edit_service(struct txn *txn, const struct service *service);
 void txn_delete_service(struct txn *txn, const struct service *service); /* with its events */
@@ -224,6 +269,14 @@ const struct service_deployment *state_service_deployment(struct state *state,
 const struct service_deployment *
 state_service_deployment_before(struct state *state, const struct scope *scope, const char *cluster,
                                 const char *service, const char *before /* NULL: newest */);
+/* Task sets in the order of their ids, which is that of their making; they go with the service. */
+struct task_set *txn_insert_task_set(struct txn *txn, struct task_set *set);
+struct task_set *txn_edit_task_set(struct txn *txn, const struct task_set *set);
+void txn_delete_task_set(struct txn *txn, const struct task_set *set);
+const struct task_set *state_task_set(const struct service *service, const char *id);
+const struct task_set *state_task_set_after(const struct service *service,
+                                            const char *after /* NULL starts */);
+uint32_t state_task_set_count(const struct service *service);
 
 /* ---- idempotency, settings, keys ---- */
 /* An expired token is absent; putting one also deletes some that expired. */

@@ -4,7 +4,9 @@
  *     state -+- scopes (region, account)
  *            |    +-- clusters -+-- instances
  *            |    |             +-- tasks, in five lists each
- *            |    |             '-- services -- events, revisions, deployments
+ *            |    |             '-- services -- events, revisions, deployments, task sets
+ *            |    +-- namespaces: services by Service Connect namespace
+ *            |    +-- capacity providers -- the clusters that use them
  *            |    +-- families -- task definitions
  *            |    '-- client tokens, account settings
  *            '- access keys
@@ -30,9 +32,12 @@ struct scope_home {
     struct treap_node node;
     struct treap clusters;     /* cluster_home by name */
     struct treap families;     /* family_home by name */
+    struct treap providers;    /* provider_home by name */
+    struct treap groups;       /* capacity_provider by its Auto Scaling group, INACTIVE ones not */
     struct treap tokens;       /* client_token by operation and token */
     struct treap token_expiry; /* the same by expires_at_ms */
     struct treap settings;     /* account_setting by principal and name */
+    struct treap namespaces;   /* service_home by namespace, cluster, name */
 };
 
 struct cluster_home {
@@ -43,7 +48,24 @@ struct cluster_home {
     struct treap instances;                 /* container_instance by id */
     struct treap services;                  /* service_home by name */
     struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists */
+    struct treap provider_uses;             /* provider_use by provider */
     struct cluster_counts counts;
+};
+
+struct provider_home {
+    const char *name; /* interned */
+    struct treap_node node;
+    struct capacity_provider *provider; /* NULL: FARGATE..., or its row is not there */
+    struct treap clusters;              /* provider_use by cluster: those it is associated with */
+};
+
+/* A provider in a cluster: made when first needed, freed when there is nothing left to say. */
+struct provider_use {
+    struct cluster_home *cluster;
+    struct provider_home *provider;
+    struct treap_node in_cluster, in_provider;
+    bool is_associated;
+    struct provider_counts counts;
 };
 
 struct instance_home {
@@ -60,7 +82,14 @@ struct service_home {
     struct treap events;      /* service_event by number */
     struct treap revisions;   /* service_revision by id */
     struct treap deployments; /* service_deployment by id */
-    uint32_t event_count, revision_count, deployment_count;
+    struct treap task_sets;   /* task_set by id */
+    uint32_t event_count, revision_count, deployment_count, task_set_count;
+    const char *namespace; /* interned, the one it is listed under in its scope; NULL: none */
+    struct treap_node in_namespace;
+    struct service_counts counts;   /* of all its tasks */
+    struct treap figures;           /* of deployments and task sets with tasks, by id */
+    const char **counted_providers; /* interned: where its use of providers is counted */
+    uint32_t counted_provider_count;
     struct service_home *next_emptied; /* of the transaction that deletes the service */
 };
 
@@ -79,6 +108,8 @@ struct before {
     enum instance_status instance_status;
     enum definition_status definition_status;
     enum service_status service_status;
+    enum provider_status provider_status;
+    enum launch_type service_runs_on;
     int32_t cpu, memory;
     struct id task_instance;
     int64_t expires_at_ms;
@@ -99,9 +130,10 @@ struct table {
     void (*release)(void *record);
 };
 
-extern const struct table cluster_table, instance_table, task_table, task_family_table,
-    task_definition_table, service_table, service_event_table, service_revision_table,
-    service_deployment_table, client_token_table, account_setting_table, access_key_table;
+extern const struct table cluster_table, capacity_provider_table, instance_table, task_table,
+    task_family_table, task_definition_table, service_table, service_event_table,
+    service_revision_table, service_deployment_table, task_set_table, client_token_table,
+    account_setting_table, access_key_table;
 
 struct state {
     struct loop *loop;
@@ -145,6 +177,10 @@ struct service_home *service_home_after(const struct cluster_home *cluster,
 struct service_home *service_home_get(struct cluster_home *cluster, const char *name);
 struct service_home *service_home_named(const struct scope *scope, const char *cluster,
                                         const char *name);
+/* A task of the service counts there, or (sign -1) no more does. */
+void service_count_task(struct cluster_home *cluster, const struct task *task,
+                        struct service_counts share, int sign);
+void service_figures_drop(struct service_home *home);
 /* Takes it out of its cluster; what is in it stays in it. */
 void service_home_detach(struct service_home *home);
 void service_home_free(struct service_home *home); /* with its history; not its service */
@@ -153,11 +189,20 @@ void service_home_uncount(struct state *state,
                           const struct service_home *home); /* its history, in counts */
 struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id);
 
+/* Which providers a cluster, a service (NULL: no more), a task that begins or (sign -1) ends to be
+ * counts for. */
+void provider_uses_follow_cluster(struct cluster_home *home);
+void provider_uses_follow_service(struct service_home *home, const struct service *service);
+void provider_uses_forget_service(struct service_home *home); /* frees what it remembers */
+void provider_uses_count_task(struct cluster_home *cluster, const struct task *task, int sign);
+
 /* Free all of a kind, for a reload. */
 void tasks_drop(struct cluster_home *cluster);
 void instances_drop(struct cluster_home *cluster);
 void services_drop(struct cluster_home *cluster);
 void clusters_drop(struct scope_home *scope); /* with all that is in them */
+void provider_uses_drop(struct cluster_home *cluster);
+void capacity_providers_drop(struct scope_home *scope); /* after its clusters */
 void families_drop(struct scope_home *scope);
 void client_tokens_drop(struct scope_home *scope);
 void account_settings_drop(struct scope_home *scope);

@@ -137,6 +137,7 @@ static void list_remove(struct task *task, enum task_list list, bool is_stopped)
 struct share {
     int pending, running;
     int32_t cpu, memory;
+    int staying, stopping;
 };
 
 static bool holds(enum task_status last)
@@ -144,7 +145,8 @@ static bool holds(enum task_status last)
     return last != TASK_STOPPED;
 }
 
-static struct share share_of(enum task_status last, int32_t cpu, int32_t memory)
+static struct share share_of(enum task_status last, enum task_status desired, int32_t cpu,
+                             int32_t memory)
 {
     struct task probe = {.last_status = last};
 
@@ -153,16 +155,26 @@ static struct share share_of(enum task_status last, int32_t cpu, int32_t memory)
         .running = task_counts_running(&probe),
         .cpu = holds(last) ? cpu : 0,
         .memory = holds(last) ? memory : 0,
+        .staying = holds(last) && !is_in_stopped_list(desired),
+        .stopping = holds(last) && is_in_stopped_list(desired),
     };
 }
 
-static void count(struct cluster_home *cluster, const struct id *instance_id, struct share share,
+static void count(const struct task *task, const struct id *instance_id, struct share share,
                   int sign)
 {
+    struct cluster_home *cluster = home_of(task);
     struct container_instance *instance = NULL;
 
     cluster->counts.tasks_pending += sign * share.pending;
     cluster->counts.tasks_running += sign * share.running;
+    if (task->service)
+        service_count_task(cluster, task,
+                           (struct service_counts){.pending = share.pending,
+                                                   .running = share.running,
+                                                   .staying = share.staying,
+                                                   .stopping = share.stopping},
+                           sign);
     if (!id_is_zero(instance_id))
         instance = instance_find(cluster, instance_id);
     if (!instance)
@@ -178,14 +190,14 @@ static void count(struct cluster_home *cluster, const struct id *instance_id, st
 static void count_again(const struct task *task, const struct before *before)
 {
     struct share was = {0};
-    struct share is = share_of(task->last_status, task->cpu, task->memory);
+    struct share is = share_of(task->last_status, task->desired_status, task->cpu, task->memory);
 
     if (before->is_counted)
-        was = share_of(before->task_last, before->cpu, before->memory);
+        was = share_of(before->task_last, before->task_desired, before->cpu, before->memory);
     if (!memcmp(&was, &is, sizeof(is)) && !id_cmp(&before->task_instance, &task->instance))
         return;
-    count(home_of(task), &before->task_instance, was, -1);
-    count(home_of(task), &task->instance, is, 1);
+    count(task, &before->task_instance, was, -1);
+    count(task, &task->instance, is, 1);
 }
 
 /* The table */
@@ -253,8 +265,8 @@ static void detach(struct state *state, void *record, const struct before *befor
             (before->is_counted && is_listed(task, (enum task_list)list)))
             list_remove(task, (enum task_list)list, was_stopped);
     if (before->is_counted)
-        count(home_of(task), &before->task_instance,
-              share_of(before->task_last, before->cpu, before->memory), -1);
+        count(task, &before->task_instance,
+              share_of(before->task_last, before->task_desired, before->cpu, before->memory), -1);
     task->is_gone = true;
 }
 

@@ -117,6 +117,8 @@ static bool is_child_of(const struct txn_entry *entry, const struct service_home
         return ((const struct service_revision *)entry->record)->home == home;
     case RECORD_SERVICE_DEPLOYMENT:
         return ((const struct service_deployment *)entry->record)->home == home;
+    case RECORD_TASK_SET:
+        return ((const struct task_set *)entry->record)->home == home;
     default:
         return false;
     }

@@ -221,7 +221,8 @@ static void figures_follow_every_change(void **data)
         (struct cluster_counts){.instances_active = 2,
                                 .instances_registered = 2,
                                 .tasks_pending = 2,
-                                .services_active = 1},
+                                .services_active = 1,
+                                .services_active_on = {[LAUNCH_TYPE_EC2] = 1}},
         (struct instance_counts){.tasks_pending = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
@@ -237,7 +238,9 @@ static void figures_follow_every_change(void **data)
                                 .instances_draining = 1,
                                 .instances_registered = 2,
                                 .tasks_pending = 1,
-                                .tasks_running = 1},
+                                .tasks_running = 1,
+                                .services_draining = 1,
+                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
         (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
     world_settle(world);
     world_restart(world);
@@ -247,7 +250,9 @@ static void figures_follow_every_change(void **data)
                                 .instances_draining = 1,
                                 .instances_registered = 2,
                                 .tasks_pending = 1,
-                                .tasks_running = 1},
+                                .tasks_running = 1,
+                                .services_draining = 1,
+                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
         (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
@@ -260,16 +265,193 @@ static void figures_follow_every_change(void **data)
     txn_delete_instance(txn, state_instance(world->state, world->scope, "web", &gone));
     txn_commit(txn);
     expect_counts(world, &host,
-                  (struct cluster_counts){
-                      .instances_active = 1, .instances_registered = 1, .tasks_pending = 1},
+                  (struct cluster_counts){.instances_active = 1,
+                                          .instances_registered = 1,
+                                          .tasks_pending = 1,
+                                          .services_draining = 1,
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
                   (struct instance_counts){0});
     txn = begin(world);
     txn_delete_task(txn, found);
     txn_commit(txn);
     expect_counts(world, &host,
-                  (struct cluster_counts){
-                      .instances_active = 1, .instances_registered = 1, .tasks_pending = 1},
+                  (struct cluster_counts){.instances_active = 1,
+                                          .instances_registered = 1,
+                                          .tasks_pending = 1,
+                                          .services_draining = 1,
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
                   (struct instance_counts){0});
+}
+
+/* Figures of services */
+
+static struct task *make_task_of(struct world *world, struct txn *txn, const char *deployment)
+{
+    struct task *task = make_task(world, txn, "web", NULL);
+
+    task_set_service(task, "front");
+    task_set_deployment(task, deployment);
+    return task;
+}
+
+static void expect_service_counts(struct world *world, const char *of, struct service_counts wanted)
+{
+    struct service_counts counts;
+
+    state_service_counts(state_service(world->state, world->scope, "web", "front"), of, &counts);
+    assert_memory_equal(&counts, &wanted, sizeof(counts));
+}
+
+static void a_service_knows_how_many_tasks_it_has(void **data)
+{
+    struct world *world = *data;
+    struct txn *txn = begin(world);
+    struct task *old, *fresh;
+
+    make_cluster(txn, "web");
+    make_service(txn, "web", "front");
+    old = make_task_of(world, txn, "ecs-svc/1");
+    fresh = make_task_of(world, txn, "ecs-svc/2");
+    make_task(world, txn, "web", NULL); /* of no service */
+    txn_commit(txn);
+    expect_service_counts(world, NULL, (struct service_counts){.pending = 2, .staying = 2});
+    expect_service_counts(world, "ecs-svc/1", (struct service_counts){.pending = 1, .staying = 1});
+    expect_service_counts(world, "ecs-svc/3", (struct service_counts){0});
+
+    txn = begin(world);
+    txn_edit_task(txn, old)->last_status = TASK_RUNNING;
+    txn_edit_task(txn, old)->desired_status = TASK_STOPPED;
+    txn_edit_task(txn, fresh)->last_status = TASK_RUNNING;
+    txn_commit(txn);
+    expect_service_counts(world, "ecs-svc/1", (struct service_counts){.running = 1, .stopping = 1});
+    world_settle(world);
+    world_restart(world);
+    expect_service_counts(world, "ecs-svc/1", (struct service_counts){.running = 1, .stopping = 1});
+    expect_service_counts(world, "ecs-svc/2", (struct service_counts){.running = 1, .staying = 1});
+    expect_service_counts(world, NULL,
+                          (struct service_counts){.running = 2, .staying = 1, .stopping = 1});
+
+    txn = begin(world);
+    const struct task *gone =
+        state_task_after(world->state, world->scope, "web", TASKS_BY_SERVICE, "front", true, NULL);
+    txn_edit_task(txn, gone)->last_status = TASK_STOPPED;
+    txn_commit(txn);
+    expect_service_counts(world, "ecs-svc/1", (struct service_counts){0});
+    txn = begin(world);
+    txn_delete_task(txn, gone);
+    txn_delete_service(txn, state_service(world->state, world->scope, "web", "front"));
+    txn_commit(txn);
+
+    /* One of the same name does not inherit the tasks that outlived the first. */
+    txn = begin(world);
+    make_service(txn, "web", "front");
+    txn_commit(txn);
+    expect_service_counts(world, NULL, (struct service_counts){0});
+    txn = begin(world);
+    gone =
+        state_task_after(world->state, world->scope, "web", TASKS_BY_SERVICE, "front", false, NULL);
+    txn_edit_task(txn, gone)->last_status = TASK_STOPPED;
+    txn_commit(txn);
+    expect_service_counts(world, NULL, (struct service_counts){0});
+}
+
+static void set_namespace(struct world *world, const char *cluster, const char *name,
+                          const char *namespace)
+{
+    struct txn *txn = begin(world);
+
+    service_set_connect_namespace(
+        txn_edit_service(txn, state_service(world->state, world->scope, cluster, name)), namespace);
+    txn_commit(txn);
+}
+
+static void expect_in_namespace(struct world *world, const char *namespace, const char *wanted)
+{
+    const struct service *service = NULL;
+    CLEANUP(buf_done) struct buf text = {0};
+
+    buf_add_char(&text, '.');
+    while ((service = state_service_in_namespace_after(world->state, world->scope, namespace,
+                                                       service ? service->cluster : NULL,
+                                                       service ? service->name : NULL)))
+        buf_printf(&text, "%s/%s.", service->cluster, service->name);
+    assert_string_equal(text.data, wanted);
+}
+
+/* API-158: across clusters, ACTIVE ones. */
+static void services_are_found_by_namespace(void **data)
+{
+    struct world *world = *data;
+    struct txn *txn = begin(world);
+
+    make_cluster(txn, "a");
+    make_cluster(txn, "b");
+    make_service(txn, "b", "x");
+    make_service(txn, "a", "y");
+    make_service(txn, "a", "x");
+    txn_commit(txn);
+    expect_in_namespace(world, "shop", ".");
+    set_namespace(world, "b", "x", "shop");
+    set_namespace(world, "a", "y", "shop");
+    set_namespace(world, "a", "x", "bank");
+    expect_in_namespace(world, "shop", ".a/y.b/x.");
+    set_namespace(world, "a", "x", "shop");
+    set_namespace(world, "b", "x", NULL);
+    expect_in_namespace(world, "shop", ".a/x.a/y.");
+    expect_in_namespace(world, "bank", ".");
+    world_settle(world);
+    world_restart(world);
+    expect_in_namespace(world, "shop", ".a/x.a/y.");
+
+    txn = begin(world);
+    txn_edit_service(txn, state_service(world->state, world->scope, "a", "x"))->status =
+        SERVICE_DRAINING;
+    txn_delete_service(txn, state_service(world->state, world->scope, "a", "y"));
+    txn_commit(txn);
+    expect_in_namespace(world, "shop", ".");
+}
+
+static struct task_set *make_task_set(struct txn *txn, const char *id)
+{
+    struct task_set *set = task_set_new();
+
+    task_set_set_cluster(set, "web");
+    task_set_set_service(set, "front");
+    task_set_set_id(set, id);
+    return txn_insert_task_set(txn, set);
+}
+
+static void task_sets_go_with_their_service(void **data)
+{
+    struct world *world = *data;
+    struct txn *txn = begin(world);
+    const struct service *service;
+
+    make_cluster(txn, "web");
+    make_service(txn, "web", "front");
+    make_task_set(txn, "ecs-svc/2");
+    make_task_set(txn, "ecs-svc/1");
+    make_task_set(txn, "ecs-svc/3");
+    txn_commit(txn);
+    world_settle(world);
+    world_restart(world);
+    service = state_service(world->state, world->scope, "web", "front");
+    assert_int_equal(state_task_set_count(service), 3);
+    assert_string_equal(state_task_set_after(service, NULL)->id, "ecs-svc/1");
+    assert_string_equal(state_task_set_after(service, "ecs-svc/1")->id, "ecs-svc/2");
+    assert_null(state_task_set_after(service, "ecs-svc/3"));
+    assert_null(state_task_set(service, "ecs-svc/4"));
+
+    txn = begin(world);
+    txn_edit_task_set(txn, state_task_set(service, "ecs-svc/1"))->status = TASK_SET_PRIMARY;
+    txn_delete_task_set(txn, state_task_set(service, "ecs-svc/2"));
+    txn_commit(txn);
+    assert_int_equal(state_task_set_count(service), 2);
+    txn = begin(world);
+    txn_delete_service(txn, service);
+    txn_commit(txn);
+    world_settle(world);
+    assert_int_equal(world_row_count(world), 1); /* the cluster */
 }
 
 /* Task definitions */
@@ -628,6 +810,9 @@ int main(void)
         EACH(a_task_is_in_the_lists_it_belongs_to),
         EACH(a_walk_goes_on_behind_a_task_that_is_gone),
         EACH(figures_follow_every_change),
+        EACH(a_service_knows_how_many_tasks_it_has),
+        EACH(services_are_found_by_namespace),
+        EACH(task_sets_go_with_their_service),
         EACH(revisions_count_up_and_are_never_reused),
         EACH(revisions_are_walked_by_status_in_both_directions),
         EACH(only_the_newest_events_are_kept),
