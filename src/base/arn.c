@@ -77,6 +77,11 @@ char *arn_container_instance(struct arena *arena, const struct scope *scope, con
     return arn_of_id(arena, scope, "container-instance", cluster, id);
 }
 
+char *arn_capacity_provider(struct arena *arena, const struct scope *scope, const char *provider)
+{
+    return arena_printf(arena, PREFIX "capacity-provider/%s", PREFIX_ARGS(scope), provider);
+}
+
 char *arn_container(struct arena *arena, const struct scope *scope, const char *cluster,
                     const struct id *task, const struct id *container)
 {

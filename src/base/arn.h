@@ -39,6 +39,7 @@ char *arn_task(struct arena *arena, const struct scope *scope, const char *clust
                const struct id *id);
 char *arn_container_instance(struct arena *arena, const struct scope *scope, const char *cluster,
                              const struct id *id);
+char *arn_capacity_provider(struct arena *arena, const struct scope *scope, const char *provider);
 char *arn_container(struct arena *arena, const struct scope *scope, const char *cluster,
                     const struct id *task, const struct id *container);
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,

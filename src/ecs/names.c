@@ -246,6 +246,28 @@ struct error *names_family_revision(struct call *call, const char *text, const c
         return error_new(API_INVALID_PARAMETER, "Invalid revision number. Number: %.64s",
                          colon + 1);
     *ret_family = family;
+/* ---- capacity providers ---- */
+
+static const struct kind kind_provider = {"capacity-provider", NULL, NULL, "Capacity Provider"};
+
+struct error *names_provider_name(struct call *call, const char *text, const char **ret_name)
+{
+    const char *slash;
+
+    if (str_is_empty(text))
+        return error_new(API_INVALID_PARAMETER, "Capacity provider cannot be empty.");
+    if (arn_looks_like(text)) {
+        TRY(own_arn(call, &kind_provider, text, &text));
+        slash = strchr(text, '/');
+        if (slash)
+            text = arena_dup_n(call->arena, text, (size_t)(slash - text));
+    }
+    if (!name_is_valid(text))
+        return refuse_identifier(&kind_provider);
+    *ret_name = text;
+    return NULL;
+}
+
     *ret_revision = (int)revision;
     return NULL;
 }

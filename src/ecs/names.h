@@ -65,6 +65,12 @@ MUST_USE struct error *names_find_active_service(struct call *call, const char *
 MUST_USE struct error *names_family_revision(struct call *call, const char *text,
                                              const char **ret_family, int *ret_revision);
 /* A family alone is its latest ACTIVE revision. API_CLIENT "Unable to describe task definition."
+/* ---- capacity providers: a name, or an ARN with or without the old id at its end (CL-054) ---- */
+
+/* FARGATE and FARGATE_SPOT are names too. Does not ask whether there is such a provider. */
+MUST_USE struct error *names_provider_name(struct call *call, const char *text,
+                                           const char **ret_name);
+
  * (API-114) */
 MUST_USE struct error *names_find_task_definition(struct call *call, const char *text,
                                                   const struct task_definition **ret_definition);

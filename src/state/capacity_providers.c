@@ -61,8 +61,7 @@ static struct capacity_provider *of_group_link(struct treap_node *node)
 
 static int group_cmp(const void *key, const struct treap_node *node)
 {
-    return strcmp(key,
-                  CONTAINER_OF(node, const struct capacity_provider, links[0])->group);
+    return strcmp(key, CONTAINER_OF(node, const struct capacity_provider, links[0])->group);
 }
 
 static bool attach(struct state *state, struct scope_home *scope, void *record)
@@ -126,8 +125,8 @@ const struct table capacity_provider_table = {
     .release = release,
 };
 
-const struct capacity_provider *
-state_capacity_provider(struct state *state, const struct scope *scope, const char *name)
+const struct capacity_provider *state_capacity_provider(struct state *state,
+                                                        const struct scope *scope, const char *name)
 {
     const struct provider_home *home = home_find(scope_home_of(scope), name);
 
@@ -135,9 +134,8 @@ state_capacity_provider(struct state *state, const struct scope *scope, const ch
     return home ? home->provider : NULL;
 }
 
-const struct capacity_provider *state_capacity_provider_after(struct state *state,
-                                                              const struct scope *scope,
-                                                              const char *after)
+const struct capacity_provider *
+state_capacity_provider_after(struct state *state, const struct scope *scope, const char *after)
 {
     const struct treap *providers = &scope_home_of(scope)->providers;
     struct provider_home *home =
@@ -149,9 +147,8 @@ const struct capacity_provider *state_capacity_provider_after(struct state *stat
     return home ? home->provider : NULL;
 }
 
-const struct capacity_provider *state_capacity_provider_of_group(struct state *state,
-                                                                 const struct scope *scope,
-                                                                 const char *group)
+const struct capacity_provider *
+state_capacity_provider_of_group(struct state *state, const struct scope *scope, const char *group)
 {
     (void)state;
     return of_group_link(treap_find(&scope_home_of(scope)->groups, group, group_cmp));
@@ -295,14 +292,14 @@ void provider_uses_follow_service(struct service_home *home, const struct servic
     }
 }
 
-void provider_uses_count_task(struct cluster_home *cluster, const struct task *task, int sign)
+void provider_uses_count_task(struct cluster_home *cluster, const struct task *task, int by)
 {
     struct provider_use *use;
 
-    if (!task->rare->capacity_provider)
+    if (!by || !task->rare->capacity_provider)
         return;
     use = use_get(cluster, task->rare->capacity_provider);
-    use->counts.tasks += sign;
+    use->counts.tasks += by;
     use_settle(use);
 }
 

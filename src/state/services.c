@@ -53,6 +53,7 @@ void service_home_free(struct service_home *home)
 {
     service_history_drop(home);
     service_figures_drop(home);
+    provider_uses_forget_service(home);
     intern_unref(home->name);
     free(home);
 }
@@ -180,6 +181,7 @@ static void follow(void *record, const struct before *before)
         count(counts, before->service_status, before->service_runs_on, -1);
     count(counts, service->status, service->runs_on, 1);
     list_in_namespace(home, service->status == SERVICE_ACTIVE ? service->connect_namespace : NULL);
+    provider_uses_follow_service(home, service->status == SERVICE_INACTIVE ? NULL : service);
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -191,6 +193,7 @@ static void detach(struct state *state, void *record, const struct before *befor
     if (before->is_counted)
         count(&home->cluster->counts, before->service_status, before->service_runs_on, -1);
     list_in_namespace(home, NULL);
+    provider_uses_follow_service(home, NULL);
     service_home_detach(home);
     home->service = NULL;
     service->is_gone = true;

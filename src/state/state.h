@@ -119,6 +119,7 @@ struct cluster_counts {
     int64_t services_draining;
     /* The same by service->runs_on, in which NONE is none: it counts as EC2. */
     int64_t services_active_on[LAUNCH_TYPE_COUNT], services_draining_on[LAUNCH_TYPE_COUNT];
+    int64_t tasks_pending_on[LAUNCH_TYPE_COUNT], tasks_running_on[LAUNCH_TYPE_COUNT];
 };
 void state_cluster_counts(const struct cluster *cluster, struct cluster_counts *ret);
 

@@ -79,6 +79,8 @@ struct service_home {
     struct treap_node node;
     struct cluster_home *cluster;
     struct service *service;  /* NULL: deleted, or its row is not there */
+    const char **counted_providers; /* interned: where its use of providers is counted */
+    uint32_t counted_provider_count;
     struct treap events;      /* service_event by number */
     struct treap revisions;   /* service_revision by id */
     struct treap deployments; /* service_deployment by id */
@@ -88,8 +90,6 @@ struct service_home {
     struct treap_node in_namespace;
     struct service_counts counts;   /* of all its tasks */
     struct treap figures;           /* of deployments and task sets with tasks, by id */
-    const char **counted_providers; /* interned: where its use of providers is counted */
-    uint32_t counted_provider_count;
     struct service_home *next_emptied; /* of the transaction that deletes the service */
 };
 
@@ -106,9 +106,9 @@ struct before {
     bool is_counted; /* false: new, in no list or figure yet but where it is found by its key */
     enum task_status task_last, task_desired;
     enum instance_status instance_status;
+    enum provider_status provider_status;
     enum definition_status definition_status;
     enum service_status service_status;
-    enum provider_status provider_status;
     enum launch_type service_runs_on;
     int32_t cpu, memory;
     struct id task_instance;
@@ -130,8 +130,9 @@ struct table {
     void (*release)(void *record);
 };
 
-extern const struct table cluster_table, capacity_provider_table, instance_table, task_table,
-    task_family_table, task_definition_table, service_table, service_event_table,
+extern const struct table capacity_provider_table;
+extern const struct table cluster_table, instance_table, task_table, task_family_table,
+    task_definition_table, service_table, service_event_table,
     service_revision_table, service_deployment_table, task_set_table, client_token_table,
     account_setting_table, access_key_table;
 
@@ -189,12 +190,11 @@ void service_home_uncount(struct state *state,
                           const struct service_home *home); /* its history, in counts */
 struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id);
 
-/* Which providers a cluster, a service (NULL: no more), a task that begins or (sign -1) ends to be
- * counts for. */
+/* Which providers a cluster, a service (NULL: no more) and so many tasks more or less count for. */
 void provider_uses_follow_cluster(struct cluster_home *home);
 void provider_uses_follow_service(struct service_home *home, const struct service *service);
 void provider_uses_forget_service(struct service_home *home); /* frees what it remembers */
-void provider_uses_count_task(struct cluster_home *cluster, const struct task *task, int sign);
+void provider_uses_count_task(struct cluster_home *cluster, const struct task *task, int by);
 
 /* Free all of a kind, for a reload. */
 void tasks_drop(struct cluster_home *cluster);

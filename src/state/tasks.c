@@ -163,11 +163,15 @@ static struct share share_of(enum task_status last, enum task_status desired, in
 static void count(const struct task *task, const struct id *instance_id, struct share share,
                   int sign)
 {
+    enum launch_type on = task->launch_type ? task->launch_type : LAUNCH_TYPE_EC2;
     struct cluster_home *cluster = home_of(task);
     struct container_instance *instance = NULL;
 
     cluster->counts.tasks_pending += sign * share.pending;
     cluster->counts.tasks_running += sign * share.running;
+    cluster->counts.tasks_pending_on[on] += sign * share.pending;
+    cluster->counts.tasks_running_on[on] += sign * share.running;
+    provider_uses_count_task(cluster, task, sign * (share.staying + share.stopping));
     if (task->service)
         service_count_task(cluster, task,
                            (struct service_counts){.pending = share.pending,

@@ -222,7 +222,8 @@ static void figures_follow_every_change(void **data)
                                 .instances_registered = 2,
                                 .tasks_pending = 2,
                                 .services_active = 1,
-                                .services_active_on = {[LAUNCH_TYPE_EC2] = 1}},
+                                .services_active_on = {[LAUNCH_TYPE_EC2] = 1},
+                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 2}},
         (struct instance_counts){.tasks_pending = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
@@ -240,7 +241,9 @@ static void figures_follow_every_change(void **data)
                                 .tasks_pending = 1,
                                 .tasks_running = 1,
                                 .services_draining = 1,
-                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
+                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
+                                .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
         (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
     world_settle(world);
     world_restart(world);
@@ -252,7 +255,9 @@ static void figures_follow_every_change(void **data)
                                 .tasks_pending = 1,
                                 .tasks_running = 1,
                                 .services_draining = 1,
-                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
+                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
+                                .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
         (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
@@ -269,7 +274,8 @@ static void figures_follow_every_change(void **data)
                                           .instances_registered = 1,
                                           .tasks_pending = 1,
                                           .services_draining = 1,
-                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1}},
                   (struct instance_counts){0});
     txn = begin(world);
     txn_delete_task(txn, found);
@@ -279,7 +285,8 @@ static void figures_follow_every_change(void **data)
                                           .instances_registered = 1,
                                           .tasks_pending = 1,
                                           .services_draining = 1,
-                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1}},
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1}},
                   (struct instance_counts){0});
 }
 
