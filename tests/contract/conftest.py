@@ -8,6 +8,8 @@ import pytest
 
 from harness.fake_agent import FakeAgent
 from harness.program import ECS_TARGET, ApiError, Server, call, eventually
+from harness.valid_calls import World
+from harness.wire import Wire
 
 ACCOUNT = "000000000000"
 _numbers = itertools.count(1)
@@ -125,6 +127,16 @@ def api(_api):
     yield _api
     _api.close()
     _api.agents.clear()
+
+
+@pytest.fixture(scope="module")
+def world(module_server):
+    """The file's server with something of everything in it, for the tests that are made from the model."""
+    wire = Wire(module_server.url, module_server.create_key())
+    one = World(module_server, wire)
+    yield one
+    one.close()
+    wire.close()
 
 
 @pytest.fixture
