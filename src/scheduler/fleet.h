@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/id.h"
+#include "scheduler/host_attribute.h"
 
 struct fleet;
 struct host; /* one container instance as placement sees it */
@@ -23,11 +24,6 @@ struct host; /* one container instance as placement sees it */
 struct fleet_port {
     uint16_t number;
     bool is_udp;
-};
-
-struct host_attribute {
-    const char *name;  /* interned */
-    const char *value; /* interned; NULL: name only */
 };
 
 struct host_facts {
