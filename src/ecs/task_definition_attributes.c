@@ -33,15 +33,6 @@ static void need_if(struct needs *needs, bool is_used, const char *name)
         need(needs, name);
 }
 
-/* ACCOUNT.dkr.ecr.REGION.amazonaws.com/... */
-static bool is_ecr_image(const char *image)
-{
-    const char *host_end = strchr(image, '/');
-    const char *ecr = strstr(image, ".dkr.ecr.");
-
-    return host_end && ecr && ecr < host_end;
-}
-
 /* Secrets Manager ARNs; everything else is the parameter store's (TD- section 16). */
 static const char *secret_source(const struct ecs_secret *secret)
 {
@@ -59,6 +50,11 @@ static void need_logs(struct needs *needs, const struct ecs_task_definition *def
     need_if(needs, log->options.count > 0, OLD "docker-remote-api.1.19");
     need_if(needs, log->log_driver == ECS_LOG_DRIVER_AWSLOGS && definition->execution_role_arn,
             NEW "execution-role-awslogs");
+    for (size_t i = 0; i < log->options.count; i++)
+        need_if(needs,
+                log->log_driver == ECS_LOG_DRIVER_AWSFIRELENS &&
+                    strcmp(log->options.items[i].key, "log-driver-buffer-limit") == 0,
+                NEW "logging-driver.awsfirelens.log-driver-buffer-limit");
     for (size_t i = 0; i < log->secret_options.count; i++)
         need(needs, arena_printf(needs->arena, NEW "secrets.%s.bootstrap.log-driver",
                                  secret_source(&log->secret_options.items[i])));
@@ -105,8 +101,8 @@ static bool has_port_range(const struct ecs_container_definition *container)
 static void need_container(struct needs *needs, const struct ecs_task_definition *definition,
                            const struct ecs_container_definition *container)
 {
-    need_if(needs, is_ecr_image(container->image), OLD "ecr-auth");
-    need_if(needs, is_ecr_image(container->image) && definition->execution_role_arn,
+    need_if(needs, definition_is_ecr_image(container->image), OLD "ecr-auth");
+    need_if(needs, definition_is_ecr_image(container->image) && definition->execution_role_arn,
             NEW "execution-role-ecr-pull");
     need_if(needs, container->repository_credentials != NULL,
             NEW "private-registry-authentication.secretsmanager");
@@ -114,7 +110,11 @@ static void need_container(struct needs *needs, const struct ecs_task_definition
     need_if(needs, container->privileged, OLD "privileged-container");
     need_if(needs, container->ulimits.count > 0 || container->docker_labels.count > 0,
             OLD "docker-remote-api.1.18");
-    need_if(needs, container->depends_on.count > 0, NEW "container-ordering");
+    /* Agents that know one know the others (TD- section 8: 1.26.0). */
+    need_if(needs,
+            container->depends_on.count > 0 || container->has_start_timeout ||
+                container->has_stop_timeout,
+            NEW "container-ordering");
     need_if(needs, container->environment_files.count > 0, NEW "env-files.s3");
     need_if(needs, has_port_range(container), NEW "network.container-port-range");
     need_if(needs, container->restart_policy && container->restart_policy->enabled,
@@ -128,6 +128,10 @@ static void need_container(struct needs *needs, const struct ecs_task_definition
                                  secret_source(&container->secrets.items[i])));
     need_logs(needs, definition, container->log_configuration);
     need_firelens(needs, container->firelens_configuration);
+    for (size_t i = 0; i < container->credential_specs.count; i++)
+        need(needs, str_starts_with(container->credential_specs.items[i], "credentialspec:")
+                        ? NEW "gmsa"
+                        : NEW "gmsa-domainless");
     need_linux(needs, container->linux_parameters);
     need_security(needs, &container->docker_security_options);
 }
@@ -146,6 +150,8 @@ static void need_volumes(struct needs *needs, const struct ecs_task_definition *
         need_if(needs, efs != NULL, NEW "efs");
         need_if(needs, efs && efs->authorization_config, NEW "efsAuth");
         need_if(needs, volume->s3files_volume_configuration != NULL, NEW "storage.s3-files");
+        need_if(needs, volume->fsx_windows_file_server_volume_configuration != NULL,
+                NEW "fsxWindowsFileServer");
         need_if(needs, volume->configured_at_launch, NEW "storage.ebs-task-volume-attach");
     }
 }

@@ -6,7 +6,6 @@
 #define IMAGE_CHARS_MAX      255
 #define CONSTRAINTS_MAX      10
 #define EXPRESSION_CHARS_MAX 2000
-#define ENV_FILES_MAX        10
 
 static struct error *check_image(const struct ecs_container_definition *container)
 {
@@ -16,14 +15,15 @@ static struct error *check_image(const struct ecs_container_definition *containe
     if (str_is_empty(container->image))
         return error_new(API_CLIENT, "Container.image should not be null or empty");
     if (container->image[strspn(container->image, allowed)])
-        return error_new(API_CLIENT, "Container.image contains invalid characters.");
+        return error_new(API_CLIENT, "Container.image contains invalid characters: '%.256s'.",
+                         container->image);
     if (strlen(container->image) > IMAGE_CHARS_MAX)
         return error_new(API_CLIENT, "Container.image cannot be longer than %d characters.",
                          IMAGE_CHARS_MAX);
     return NULL;
 }
 
-/* TD-057: an empty value is one; TD-060, TD-058. */
+/* TD-057: an empty value is one. */
 static struct error *check_environment(const struct ecs_container_definition *container)
 {
     for (size_t i = 0; i < container->environment.count; i++) {
@@ -37,39 +37,6 @@ static struct error *check_environment(const struct ecs_container_definition *co
             return error_new(API_CLIENT, "Container '%s': environment variable '%s' has no value.",
                              container->name, pair->name);
     }
-    for (size_t i = 0; i < container->secrets.count; i++) {
-        const char *name = container->secrets.items[i].name;
-        bool is_taken = false;
-
-        if (str_is_empty(name) || str_is_empty(container->secrets.items[i].value_from))
-            return error_new(API_CLIENT,
-                             "Container '%s': name and valueFrom of a secret should not be empty.",
-                             container->name);
-        for (size_t j = 0; j < container->environment.count; j++)
-            is_taken = is_taken || strcmp(container->environment.items[j].name, name) == 0;
-        for (size_t j = 0; j < i; j++)
-            is_taken = is_taken || strcmp(container->secrets.items[j].name, name) == 0;
-        if (is_taken)
-            return error_new(
-                API_CLIENT,
-                "The secret name must be unique and not shared with any new or existing "
-                "environment variables set on the container, such as '%s'.",
-                name);
-    }
-    return NULL;
-}
-
-/* TD-059 */
-static struct error *check_environment_files(const struct ecs_container_definition *container)
-{
-    if (container->environment_files.count > ENV_FILES_MAX)
-        return error_new(API_CLIENT, "Container '%s' has more than %d environment files.",
-                         container->name, ENV_FILES_MAX);
-    for (size_t i = 0; i < container->environment_files.count; i++)
-        if (!str_ends_with(container->environment_files.items[i].value, ".env"))
-            return error_new(
-                API_CLIENT, "Environment file '%s' of container '%s' must have the extension .env.",
-                container->environment_files.items[i].value, container->name);
     return NULL;
 }
 
@@ -106,12 +73,27 @@ static struct error *check_times(const struct ecs_container_definition *containe
     return NULL;
 }
 
-static struct error *check_credentials(const struct ecs_container_definition *container)
+/* API- section 14: no-new-privileges, apparmor:PROFILE, label:value, credentialspec:PATH; Docker
+ * takes = for the colon, and a value behind no-new-privileges. */
+static struct error *check_security_options(const struct ecs_container_definition *container)
 {
-    if (container->repository_credentials &&
-        str_is_empty(container->repository_credentials->credentials_parameter))
-        return error_new(API_CLIENT, "Container '%s': credentialsParameter should not be empty.",
-                         container->name);
+    static const char *const kinds[] = {"no-new-privileges", "apparmor", "label", "credentialspec"};
+
+    for (size_t i = 0; i < container->docker_security_options.count; i++) {
+        const char *option = container->docker_security_options.items[i];
+        size_t len = strcspn(option, ":=");
+        bool is_known = false;
+
+        for (size_t j = 0; j < ARRAY_LEN(kinds); j++)
+            is_known = is_known || (strlen(kinds[j]) == len && !memcmp(kinds[j], option, len) &&
+                                    (j == 0 || (option[len] && option[len + 1])));
+        if (!is_known)
+            return error_new(API_CLIENT,
+                             "Container '%s': '%s' of dockerSecurityOptions is none of "
+                             "no-new-privileges, apparmor:PROFILE, label:value and "
+                             "credentialspec:PATH.",
+                             container->name, option);
+    }
     return NULL;
 }
 
@@ -120,12 +102,12 @@ static struct error *check_container(const struct ecs_container_definition *cont
     if (str_is_empty(container->name))
         return error_new(API_CLIENT, "Container.name should not be null or empty.");
     if (!name_is_valid(container->name))
-        return error_new(API_CLIENT, "Container.name contains invalid characters.");
+        return error_new(API_CLIENT, "Container.name contains invalid characters: '%.256s'.",
+                         container->name); /* TD-255: left as ${PLACEHOLDER} */
     TRY(check_image(container));
     TRY(check_environment(container));
-    TRY(check_environment_files(container));
-    TRY(check_credentials(container));
     TRY(check_user(container));
+    TRY(check_security_options(container));
     return check_times(container);
 }
 

@@ -53,12 +53,18 @@ struct error *definition_check_devices(const struct ecs_task_definition *definit
             TRY(check_requirement(definition, container,
                                   &container->resource_requirements.items[j]));
     }
-    for (size_t i = 0; i < definition->inference_accelerators.count; i++)
-        if (!is_accelerator_used(definition,
-                                 definition->inference_accelerators.items[i].device_name))
-            return error_new(API_CLIENT,
-                             "The inference accelerator '%s' is not used by any container.",
-                             definition->inference_accelerators.items[i].device_name);
+    for (size_t i = 0; i < definition->inference_accelerators.count; i++) {
+        const char *device = definition->inference_accelerators.items[i].device_name;
+
+        if (!is_accelerator_used(definition, device))
+            return error_new(
+                API_CLIENT, "The inference accelerator '%s' is not used by any container.", device);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(definition->inference_accelerators.items[j].device_name, device) == 0)
+                return error_new(API_CLIENT,
+                                 "Inference accelerators must be unique: '%s' is there twice.",
+                                 device);
+    }
     if (definition->ephemeral_storage && (definition->ephemeral_storage->size_in_gib < 21 ||
                                           definition->ephemeral_storage->size_in_gib > 200))
         return error_new(API_CLIENT, "Ephemeral storage must be between 21 and 200 GiB.");

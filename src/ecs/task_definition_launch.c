@@ -45,10 +45,18 @@ struct error *definition_check_external(const struct ecs_task_definition *defini
     if (definition->inference_accelerators.count > 0)
         return error_new(API_CLIENT,
                          "Inference accelerators are not supported for the EXTERNAL launch type.");
-    for (size_t i = 0; i < definition->volumes.count; i++)
-        if (definition->volumes.items[i].efs_volume_configuration)
+    for (size_t i = 0; i < definition->volumes.count; i++) {
+        const struct ecs_volume *volume = &definition->volumes.items[i];
+
+        if (volume->efs_volume_configuration)
             return error_new(API_CLIENT,
                              "EFS volumes are not supported for the EXTERNAL launch type.");
+        if (volume->fsx_windows_file_server_volume_configuration || volume->configured_at_launch)
+            return error_new(API_CLIENT,
+                             "The configuration of volume '%s' is not supported for the EXTERNAL "
+                             "launch type.",
+                             volume->name);
+    }
     return NULL;
 }
 
@@ -108,12 +116,17 @@ static struct error *check_fargate_size(const struct ecs_task_definition *defini
     return NULL;
 }
 
+/* What needs the execution role, or lacks a driver. */
 static struct error *check_fargate_logs(const struct ecs_task_definition *definition,
                                         const struct ecs_container_definition *container)
 {
     const struct ecs_log_configuration *log = container->log_configuration;
     bool has_prefix = false;
 
+    if (definition_is_ecr_image(container->image) && !definition->execution_role_arn)
+        return error_new(
+            API_CLIENT,
+            "Fargate requires task definition to have execution role ARN to support ECR images.");
     if (!log)
         return NULL;
     if (log->log_driver != ECS_LOG_DRIVER_AWSLOGS && log->log_driver != ECS_LOG_DRIVER_SPLUNK &&
@@ -152,17 +165,6 @@ static bool wants_gpu(const struct ecs_container_definition *container)
     return false;
 }
 
-static bool has_s3_config(const struct ecs_container_definition *container)
-{
-    const struct ecs_firelens_configuration *firelens = container->firelens_configuration;
-
-    for (size_t i = 0; firelens && i < firelens->options.count; i++)
-        if (strcmp(firelens->options.items[i].key, "config-file-type") == 0 &&
-            strcmp(firelens->options.items[i].value, "s3") == 0)
-            return true;
-    return false;
-}
-
 static struct error *check_fargate_container(const struct ecs_task_definition *definition,
                                              const struct ecs_container_definition *container)
 {
@@ -183,7 +185,7 @@ static struct error *check_fargate_container(const struct ecs_task_definition *d
         {"dockerSecurityOptions", container->docker_security_options.count > 0},
         {"GPUs", wants_gpu(container)},
         {"stopTimeout above 120 seconds", container->stop_timeout > 120},
-        {"FireLens configuration from S3", has_s3_config(container)},
+        {"FireLens configuration from S3", definition_has_s3_config(container)},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -205,7 +207,8 @@ struct error *definition_check_fargate(const struct ecs_task_definition *definit
     for (size_t i = 0; i < definition->volumes.count; i++) {
         const struct ecs_volume *volume = &definition->volumes.items[i];
 
-        if (volume->docker_volume_configuration || (volume->host && volume->host->source_path))
+        if (volume->docker_volume_configuration || (volume->host && volume->host->source_path) ||
+            volume->fsx_windows_file_server_volume_configuration)
             return error_new(API_CLIENT,
                              "Fargate does not support the configuration of volume '%s'.",
                              volume->name);

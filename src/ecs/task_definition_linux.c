@@ -87,6 +87,10 @@ static struct error *check_parameters(const struct ecs_container_definition *con
     if (linux_parameters->has_max_swap && linux_parameters->max_swap < 0)
         return error_new(API_CLIENT, "Container '%s': maxSwap cannot be negative.",
                          container->name);
+    /* Docker counts swap from the memory it is beside (TD-083, TD-273). */
+    if (linux_parameters->has_max_swap && container->memory == 0)
+        return error_new(API_CLIENT, "Container '%s': maxSwap requires that 'memory' is specified.",
+                         container->name);
     if (linux_parameters->has_swappiness &&
         (linux_parameters->swappiness < 0 || linux_parameters->swappiness > 100))
         return error_new(API_CLIENT, "Container '%s': swappiness must be between 0 and 100.",
@@ -122,6 +126,19 @@ static struct error *check_control(const struct ecs_task_definition *definition,
     return NULL;
 }
 
+/* TD-076; below 0 is without limit, as for Docker. */
+static struct error *check_ulimit(const struct ecs_container_definition *container,
+                                  const struct ecs_ulimit *ulimit)
+{
+    bool is_above = ulimit->soft_limit < 0 || ulimit->soft_limit > ulimit->hard_limit;
+
+    if (ulimit->hard_limit >= 0 && is_above)
+        return error_new(API_CLIENT,
+                         "Container '%s': the soft limit of ulimit %s is above its hard limit.",
+                         container->name, ecs_ulimit_name_name(ulimit->name));
+    return NULL;
+}
+
 struct error *definition_check_linux(const struct ecs_task_definition *definition)
 {
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
@@ -131,12 +148,7 @@ struct error *definition_check_linux(const struct ecs_task_definition *definitio
         if (container->linux_parameters)
             TRY(check_parameters(container));
         for (size_t j = 0; j < container->ulimits.count; j++)
-            if (container->ulimits.items[j].hard_limit >= 0 &&
-                container->ulimits.items[j].soft_limit > container->ulimits.items[j].hard_limit)
-                return error_new(
-                    API_CLIENT,
-                    "Container '%s': the soft limit of ulimit %s is above its hard limit.",
-                    container->name, ecs_ulimit_name_name(container->ulimits.items[j].name));
+            TRY(check_ulimit(container, &container->ulimits.items[j]));
         for (size_t j = 0; j < container->system_controls.count; j++)
             if (container->system_controls.items[j].namespace)
                 TRY(check_control(definition, container,

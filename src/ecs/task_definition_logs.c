@@ -23,6 +23,30 @@ static struct error *check_awslogs(const struct ecs_log_configuration *log)
                      has_group ? "" : "awslogs-group");
 }
 
+/* TD-202, TD-208: a file is named by its path in the router's image, an object by its ARN. */
+static struct error *check_router_file(const struct ecs_container_definition *container)
+{
+    const struct ecs_firelens_configuration_options_map *options =
+        &container->firelens_configuration->options;
+    const char *type = NULL;
+    const char *value = NULL;
+
+    for (size_t i = 0; i < options->count; i++) {
+        if (strcmp(options->items[i].key, "config-file-type") == 0)
+            type = options->items[i].value;
+        if (strcmp(options->items[i].key, "config-file-value") == 0)
+            value = options->items[i].value;
+    }
+    if (!type != !value)
+        return error_new(API_CLIENT,
+                         "Container '%s': the firelensConfiguration options config-file-type and "
+                         "config-file-value go together.",
+                         container->name);
+    if (type && strcmp(type, "s3") == 0 && !definition_is_s3_object(value))
+        return error_new(API_CLIENT, "Invalid arn syntax.");
+    return NULL;
+}
+
 /* TD-201, API-107 */
 static struct error *check_router(const struct ecs_container_definition *container)
 {
@@ -50,21 +74,7 @@ static struct error *check_router(const struct ecs_container_definition *contain
                              "Container '%s': firelensConfiguration option %s=%s is invalid.",
                              container->name, key, value);
     }
-    return NULL;
-}
-
-/* TD-234, TD-025: what only the execution role's credentials can fetch. */
-static struct error *check_execution_role(const struct ecs_task_definition *definition,
-                                          const struct ecs_container_definition *container)
-{
-    if (definition->execution_role_arn)
-        return NULL;
-    if (container->secrets.count > 0 ||
-        (container->log_configuration && container->log_configuration->secret_options.count > 0))
-        return error_new(API_CLIENT,
-                         "When you are specifying container secrets, you must also specify a value "
-                         "for 'executionRoleArn'.");
-    return NULL;
+    return check_router_file(container);
 }
 
 struct error *definition_check_logs(const struct ecs_task_definition *definition)
@@ -77,7 +87,6 @@ struct error *definition_check_logs(const struct ecs_task_definition *definition
             &definition->container_definitions.items[i];
         const struct ecs_log_configuration *log = container->log_configuration;
 
-        TRY(check_execution_role(definition, container));
         if (log && log->log_driver == ECS_LOG_DRIVER_AWSLOGS)
             TRY(check_awslogs(log));
         if (log && log->log_driver == ECS_LOG_DRIVER_AWSFIRELENS)

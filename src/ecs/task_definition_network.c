@@ -35,11 +35,25 @@ static struct error *check_awsvpc(const struct ecs_container_definition *contain
     return NULL;
 }
 
+/* Faults are put into a network that is the task's own or the host's. */
+static struct error *check_fault_injection(const struct ecs_task_definition *definition,
+                                           enum ecs_network_mode mode)
+{
+    if (definition->enable_fault_injection && mode != ECS_NETWORK_MODE_AWSVPC &&
+        mode != ECS_NETWORK_MODE_HOST)
+        return error_new(API_CLIENT,
+                         "enableFaultInjection is supported only with the network modes awsvpc and "
+                         "host, but networkMode is %s.",
+                         ecs_network_mode_name(mode));
+    return NULL;
+}
+
 /* TD- section 6 */
 struct error *definition_check_network(const struct ecs_task_definition *definition)
 {
     enum ecs_network_mode mode = definition_network_mode(definition);
 
+    TRY(check_fault_injection(definition, mode));
     for (size_t i = 0; i < definition->container_definitions.count; i++) {
         const struct ecs_container_definition *container =
             &definition->container_definitions.items[i];

@@ -123,6 +123,36 @@ static void normal_container(struct arena *arena, enum ecs_network_mode mode,
         container->health_check = normal_health(arena, container->health_check);
 }
 
+/* TD-036 */
+static struct ecs_proxy_configuration *normal_proxy(struct arena *arena,
+                                                    const struct ecs_proxy_configuration *in)
+{
+    struct ecs_proxy_configuration *proxy = ARENA_NEW(arena, struct ecs_proxy_configuration);
+
+    *proxy = *in;
+    if (!proxy->type)
+        proxy->type = ECS_PROXY_CONFIGURATION_TYPE_APPMESH;
+    return proxy;
+}
+
+/* TD-146: a volume that is nothing else is an empty one of the host. */
+static void normal_volumes(struct arena *arena, struct ecs_volume_list *list)
+{
+    struct ecs_volume *volumes = ARENA_ARRAY(arena, struct ecs_volume, list->count);
+
+    for (size_t i = 0; i < list->count; i++) {
+        struct ecs_volume *volume = &volumes[i];
+
+        *volume = list->items[i];
+        if (!volume->host && !volume->docker_volume_configuration &&
+            !volume->efs_volume_configuration && !volume->s3files_volume_configuration &&
+            !volume->fsx_windows_file_server_volume_configuration && !volume->configured_at_launch)
+            volume->host = ARENA_NEW(arena, struct ecs_host_volume_properties);
+    }
+    list->items = volumes;
+    SHOW_LIST(list);
+}
+
 struct error *definition_normalize(struct arena *arena,
                                    const struct ecs_register_task_definition_request *in,
                                    struct ecs_task_definition *ret)
@@ -155,7 +185,9 @@ struct error *definition_normalize(struct arena *arena,
         normal_container(arena, definition_network_mode(&definition), &containers[i]);
     }
     definition.container_definitions.items = containers;
-    SHOW_LIST(&definition.volumes);
+    if (definition.proxy_configuration)
+        definition.proxy_configuration = normal_proxy(arena, definition.proxy_configuration);
+    normal_volumes(arena, &definition.volumes);
     SHOW_LIST(&definition.placement_constraints);
     *ret = definition;
     return NULL;

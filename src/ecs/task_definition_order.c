@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
 
 /* Which containers each container waits for: bit n of before[i] is set if i waits for n. */
@@ -61,7 +62,7 @@ static struct error *check_links(const struct ecs_task_definition *definition, s
             if (strlen(containers->items[j].name) == len &&
                 memcmp(containers->items[j].name, link, len) == 0)
                 target = &containers->items[j];
-        if (!target || (link[len] == ':' && !link[len + 1]))
+        if (!target || (link[len] == ':' && !name_is_valid(link + len + 1)))
             return error_new(API_CLIENT, "Link '%s' of container '%s' is invalid.", link,
                              container->name);
         wait_for(definition, graph, at, target);

@@ -38,6 +38,7 @@ MUST_USE struct error *definition_check(struct arena *arena,
 
 typedef struct error *definition_check_fn(const struct ecs_task_definition *definition);
 definition_check_fn definition_check_containers; /* names, images, environment, user... */
+definition_check_fn definition_check_secrets;    /* roles, and what the execution role fetches */
 definition_check_fn definition_check_health;
 definition_check_fn definition_check_size; /* cpu and memory against each other */
 definition_check_fn definition_check_ports;
@@ -80,6 +81,12 @@ void definition_demand(struct arena *arena, const struct ecs_task_definition *de
 const struct ecs_container_definition *
 definition_container(const struct ecs_task_definition *definition,
                      const char *name); /* NULL: none */
+/* arn:PARTITION:s3:::BUCKET/KEY */
+bool definition_is_s3_object(const char *text);
+/* Whether FireLens fetches the router's configuration from S3. */
+bool definition_has_s3_config(const struct ecs_container_definition *container);
+/* ACCOUNT.dkr.ecr.REGION.amazonaws.com/... */
+bool definition_is_ecr_image(const char *image);
 /* Unset is bridge (TD-026). */
 enum ecs_network_mode definition_network_mode(const struct ecs_task_definition *definition);
 static inline int64_t definition_number(const char *text) /* of a normalised size; 0: NULL */

@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "ecs/task_definition_parts.h"
@@ -18,18 +18,27 @@ struct range {
     int first, last;
 };
 
+/* Digits and no more; moves `at` behind them. */
+static bool read_port(const char **at, int *ret)
+{
+    const char *start = *at;
+
+    *ret = 0;
+    for (; isdigit((unsigned char)**at) && *ret <= PORT_MAX; (*at)++)
+        *ret = *ret * 10 + (**at - '0');
+    return *at > start && *ret >= 1 && *ret <= PORT_MAX;
+}
+
 /* The container ports a mapping covers; "8080-8090" or one (API-098). */
 static bool port_range(const struct ecs_port_mapping *mapping, struct range *ret)
 {
-    int length = 0;
+    const char *at = mapping->container_port_range;
 
     if (!mapping->container_port_range) {
         *ret = (struct range){mapping->container_port, mapping->container_port};
         return true;
     }
-    return sscanf(mapping->container_port_range, "%5d-%5d%n", &ret->first, &ret->last, &length) ==
-               2 &&
-           !mapping->container_port_range[length] && ret->first >= 1 && ret->last <= PORT_MAX &&
+    return read_port(&at, &ret->first) && *at++ == '-' && read_port(&at, &ret->last) && !*at &&
            ret->first < ret->last;
 }
 
@@ -111,6 +120,23 @@ static struct error *check_pair(const struct ecs_port_mapping *a, const struct e
                      container->name);
 }
 
+/* Services name ports by these names alone, so each is there once (API-097). */
+static struct error *check_name_is_free(const struct ecs_task_definition *definition, size_t at,
+                                        const struct ecs_port_mapping *mapping)
+{
+    for (size_t i = 0; mapping->name && i <= at; i++) {
+        const struct ecs_port_mapping_list *list =
+            &definition->container_definitions.items[i].port_mappings;
+
+        for (size_t j = 0; j < list->count && &list->items[j] != mapping; j++)
+            if (str_eq(list->items[j].name, mapping->name))
+                return error_new(API_CLIENT,
+                                 "Port mapping names must be unique: '%s' is there twice.",
+                                 mapping->name);
+    }
+    return NULL;
+}
+
 /* API-097, API-098 */
 struct error *definition_check_ports(const struct ecs_task_definition *definition)
 {
@@ -126,6 +152,7 @@ struct error *definition_check_ports(const struct ecs_task_definition *definitio
             return error_new(API_CLIENT, "When networkMode=none, port mappings are not allowed.");
         for (size_t j = 0; j < list->count; j++) {
             TRY(check_mapping(&list->items[j], mode, container));
+            TRY(check_name_is_free(definition, i, &list->items[j]));
             ranges += list->items[j].container_port_range != NULL;
             for (size_t k = 0; k < j; k++)
                 TRY(check_pair(&list->items[k], &list->items[j], mode, container));

@@ -233,7 +233,7 @@ EXAMPLES = {
     "30 parameters": definition(container(secrets=[{"name": "A", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/p"},
                                                    {"name": "B", "valueFrom": "p"}]), executionRoleArn="r"),
     "31 environment and file": definition(container(
-        environment=[{"name": "V", "value": "1"}], environmentFiles=[{"value": "arn:aws:s3:::b/x.env", "type": "s3"}])),
+        environment=[{"name": "V", "value": "1"}], environmentFiles=[{"value": "arn:aws:s3:::b/x.env", "type": "s3"}]), executionRoleArn="r"),
     "33 gelf, tcp and udp": definition(container(
         "logstash", portMappings=[{"containerPort": 5000, "hostPort": 5000, "protocol": "tcp"},
                                   {"containerPort": 5000, "hostPort": 5000, "protocol": "udp"}],
