@@ -472,18 +472,12 @@ static bool sweep_task(struct task_lives *lives, struct txn *txn)
 
 static bool sweep_instance(struct task_lives *lives, struct txn *txn)
 {
-    struct sweep *sweep = &lives->sweep;
-    const struct container_instance *instance =
-        state_instance_after(lives->control->state, sweep->scope, sweep->cluster,
-                             sweep->has_after ? &sweep->after : NULL);
+    const struct container_instance *instance = state_gone_instance_first(
+        lives->control->state, lives->sweep.scope, lives->sweep.cluster);
 
-    if (!instance)
+    if (!instance || !is_over(lives, instance->deregistered_at_ms, retention_ms(lives)))
         return false;
-    sweep->after = instance->id;
-    sweep->has_after = true;
-    if (instance->status == INSTANCE_INACTIVE &&
-        is_over(lives, instance->deregistered_at_ms, retention_ms(lives)))
-        txn_delete_instance(txn, instance);
+    txn_delete_instance(txn, instance);
     return true;
 }
 

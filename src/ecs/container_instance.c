@@ -6,11 +6,26 @@
 
 #define INSTANCES_UPDATED_MAX 10 /* API-063, CL-280 */
 
+struct error *container_instance_enter(struct call *call, const char *action, const char *cluster,
+                                       const char *text, const struct container_instance **ret)
+{
+    const struct cluster *found;
+    const char *name = NULL;
+    struct id id;
+
+    TRY(names_cluster_name(call, cluster, &name));
+    TRY(names_instance_id(call, name, text, &id));
+    TRY(call_authorize(call, action,
+                       arn_container_instance(call->arena, call_scope(call), name, &id)));
+    TRY(names_find_cluster(call, cluster, &found));
+    return names_find_instance(call, found->name, text, ret);
+}
+
 /* ---- UpdateContainerInstancesState ---- */
 
 static struct error *check_update(struct call *call,
                                   const struct ecs_update_container_instances_state_request *in,
-                                  const struct cluster *cluster, struct id *ret_ids)
+                                  const char *cluster, struct id *ret_ids)
 {
     const struct ecs_string_list *asked = &in->container_instances;
 
@@ -24,10 +39,10 @@ static struct error *check_update(struct call *call,
         return error_new(API_INVALID_PARAMETER, "Container instances can have at most %d items.",
                          INSTANCES_UPDATED_MAX);
     for (size_t i = 0; i < asked->count; i++) {
-        TRY(names_instance_id(call, cluster->name, asked->items[i], &ret_ids[i]));
+        TRY(names_instance_id(call, cluster, asked->items[i], &ret_ids[i]));
         TRY(call_authorize(
             call, "ecs:UpdateContainerInstancesState",
-            arn_container_instance(call->arena, call_scope(call), cluster->name, &ret_ids[i])));
+            arn_container_instance(call->arena, call_scope(call), cluster, &ret_ids[i])));
     }
     return NULL;
 }
@@ -57,9 +72,11 @@ api_update_container_instances_state(struct call *call,
     size_t count = in->container_instances.count;
     struct id ids[INSTANCES_UPDATED_MAX];
     const struct cluster *cluster;
+    const char *name = NULL;
 
+    TRY(names_cluster_name(call, in->cluster, &name));
+    TRY(check_update(call, in, name, ids));
     TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(check_update(call, in, cluster, ids));
     SET_LIST(call->arena, &out->container_instances, count);
     SET_LIST(call->arena, &out->failures, count);
     out->container_instances.count = 0;
@@ -95,14 +112,10 @@ api_deregister_container_instance(struct call *call,
                                   struct ecs_deregister_container_instance_response *out)
 {
     const struct container_instance *instance;
-    const struct cluster *cluster;
     struct instance_counts counts;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(names_find_instance(call, cluster->name, in->container_instance, &instance));
-    TRY(call_authorize(
-        call, "ecs:DeregisterContainerInstance",
-        arn_container_instance(call->arena, call_scope(call), cluster->name, &instance->id)));
+    TRY(container_instance_enter(call, "ecs:DeregisterContainerInstance", in->cluster,
+                                 in->container_instance, &instance));
     state_instance_counts(instance, &counts);
     if (instance->status != INSTANCE_INACTIVE && !in->force &&
         counts.tasks_running + counts.tasks_pending > 0)

@@ -190,9 +190,7 @@ api_describe_container_instances(struct call *call,
     unsigned with = asked_for(&in->include);
     const struct cluster *cluster;
 
-    TRY(names_find_any_cluster(call, in->cluster, &cluster));
-    TRY(call_authorize(call, "ecs:DescribeContainerInstances",
-                       arn_cluster(call->arena, scope, cluster->name)));
+    TRY(names_look_cluster(call, "ecs:DescribeContainerInstances", in->cluster, &cluster));
     if (asked->count == 0)
         return error_new(API_INVALID_PARAMETER, "Container instances cannot be empty.");
     if (asked->count > INSTANCES_DESCRIBED_MAX)
@@ -245,9 +243,7 @@ struct error *api_list_container_instances(struct call *call,
     struct page page;
     size_t passed = 0;
 
-    TRY(names_find_any_cluster(call, in->cluster, &cluster));
-    TRY(call_authorize(call, "ecs:ListContainerInstances",
-                       arn_cluster(call->arena, scope, cluster->name)));
+    TRY(names_look_cluster(call, "ecs:ListContainerInstances", in->cluster, &cluster));
     if (!str_is_empty(in->filter))
         return error_new(API_CLIENT, "The filter of ListContainerInstances is not supported yet.");
     TRY(page_open(call, "ListContainerInstances",

@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/container_instance.h"
 #include "ecs/names.h"
@@ -14,11 +15,6 @@
 #define GPUS_MAX            64
 #define TOKEN_CHARS_MAX     64
 #define TOKEN_LIFE_MS       (24 * 3600 * 1000)
-
-bool attribute_is_reserved(const char *name)
-{
-    return str_starts_with(name, "ecs.") || str_starts_with(name, "com.amazonaws.");
-}
 
 /* ---- what a request says ---- */
 
@@ -124,6 +120,9 @@ static struct error *check_attributes(struct registration *registration)
                              "Name and value of an attribute can have at most %d characters, the "
                              "name at least one.",
                              ATTRIBUTE_CHARS_MAX);
+        if (!attribute_is_reserved(attribute->name))
+            TRY(attribute_check(attribute->name,
+                                str_is_empty(attribute->value) ? NULL : attribute->value));
         if (strcmp(attribute->name, "ecs.capability.external") == 0)
             registration->is_external = true;
     }
@@ -162,17 +161,10 @@ static const struct container_instance *instance_of(struct call *call, const cha
 static const struct container_instance *instance_of_host(struct call *call,
                                                          const struct registration *registration)
 {
-    const struct container_instance *instance = NULL;
-
     if (str_is_empty(registration->identity.instance_id))
         return NULL;
-    while (
-        (instance = state_instance_after(ecs_of(call)->state, call_scope(call),
-                                         registration->cluster, instance ? &instance->id : NULL)))
-        if (instance->status != INSTANCE_INACTIVE &&
-            str_eq(instance->ec2_instance_id, registration->identity.instance_id))
-            return instance;
-    return NULL;
+    return state_instance_of_host(ecs_of(call)->state, call_scope(call), registration->cluster,
+                                  registration->identity.instance_id);
 }
 
 static const struct container_instance *instance_of_token(struct call *call,
@@ -199,13 +191,13 @@ static struct error *find_saved(struct call *call, const struct registration *re
 
     TRY(names_instance_id(call, registration->cluster, registration->in->container_instance_arn,
                           &id));
-    id_format(&id, hex);
-    instance = instance_of(call, registration->cluster, &id);
-    if (!instance)
-        return error_new(API_CLIENT, "Container instance %s is inactive.", hex);
     TRY(call_authorize(
         call, "ecs:RegisterContainerInstance",
         arn_container_instance(call->arena, call_scope(call), registration->cluster, &id)));
+    instance = instance_of(call, registration->cluster, &id);
+    id_format(&id, hex);
+    if (!instance)
+        return error_new(API_CLIENT, "Container instance %s is inactive.", hex);
     *ret = instance;
     return NULL;
 }
@@ -250,60 +242,33 @@ static struct error *find_instance(struct call *call, const struct registration 
 
 /* ---- the record ---- */
 
-static void put_attribute(struct container_instance *instance, const char *name, const char *value,
-                          bool is_custom)
-{
-    struct attribute *attribute = NULL;
-
-    for (size_t i = 0; i < instance->attributes_count && !attribute; i++)
-        if (strcmp(instance->attributes[i].name, name) == 0)
-            attribute = &instance->attributes[i];
-    if (!attribute) {
-        attribute = container_instance_append_attributes(instance);
-        attribute_set_name(attribute, name);
-        attribute->is_custom = is_custom;
-    }
-    attribute_set_value(attribute, value);
-}
-
-static bool has_attribute(const struct container_instance *instance, const char *name)
-{
-    for (size_t i = 0; i < instance->attributes_count; i++)
-        if (strcmp(instance->attributes[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* AP-154: what the server knows and the agent did not say. */
 static void put_known(struct container_instance *instance, const char *name, const char *value)
 {
-    if (!str_is_empty(value) && !has_attribute(instance, name))
-        put_attribute(instance, name, value, false);
+    if (!str_is_empty(value) && !attribute_find(instance, name))
+        attribute_put(instance, name, value);
 }
 
-/* People's attributes stay, the agent's are as it says now (AP-104, AP-105). */
+static bool is_of_agent(const struct attribute *attribute, const void *data)
+{
+    (void)data;
+    return !attribute->is_custom;
+}
+
+/* People's attributes stay, the agent's are as it says now (AP-104, AP-105). Hosts are Linux
+ * (SC-066). */
 static void put_attributes(struct call *call, struct container_instance *instance,
                            const struct registration *registration)
 {
     const struct ecs_attributes *list = &registration->in->attributes;
-    uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < instance->attributes_count; i++)
-        if (instance->attributes[i].is_custom) {
-            if (kept != i) {
-                attribute_set_name(&instance->attributes[kept], instance->attributes[i].name);
-                attribute_set_value(&instance->attributes[kept], instance->attributes[i].value);
-                instance->attributes[kept].is_custom = true;
-            }
-            kept++;
-        }
-    container_instance_resize_attributes(instance, kept);
+    attributes_drop(instance, is_of_agent, NULL);
     for (size_t i = 0; i < list->count; i++)
-        put_attribute(instance, list->items[i].name, list->items[i].value,
-                      !attribute_is_reserved(list->items[i].name));
+        attribute_put(instance, list->items[i].name, list->items[i].value);
     put_known(instance, "ecs.availability-zone",
               registration->identity.zone ? registration->identity.zone
                                           : arena_printf(call->arena, "%sa", call->region));
+    put_known(instance, "ecs.os-type", "linux");
     put_known(instance, "ecs.instance-type", registration->identity.type);
     put_known(instance, "ecs.ami-id", registration->identity.image);
     put_known(instance, "ecs.cpu-architecture", registration->identity.architecture);
@@ -431,6 +396,35 @@ static void remember_token(struct call *call, const struct container_instance *i
     txn_put_client_token(call->txn, token);
 }
 
+static bool is_repeated(const struct ecs_attributes *list, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(list->items[i].name, list->items[index].name) == 0)
+            return true;
+    return false;
+}
+
+/* MS-230 and API-172. The agent gives up on either, and says why in its log (AP-107). */
+static struct error *check_room(struct call *call, const struct cluster *cluster,
+                                const struct container_instance *found,
+                                const struct registration *registration)
+{
+    const struct ecs_attributes *list = &registration->in->attributes;
+    size_t custom = found ? attributes_count_custom(found) : 0;
+    struct cluster_counts counts;
+
+    for (size_t i = 0; i < list->count; i++)
+        custom += !attribute_is_reserved(list->items[i].name) &&
+                  !(found && attribute_find(found, list->items[i].name)) && !is_repeated(list, i);
+    if (custom > (size_t)call_quota(call, QUOTA_ATTRIBUTES_PER_INSTANCE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_ATTRIBUTES_PER_INSTANCE,
+                           API_INVALID_PARAMETER);
+    state_cluster_counts(cluster, &counts);
+    if (!found && counts.instances_registered >= call_quota(call, QUOTA_INSTANCES_PER_CLUSTER))
+        return quota_error(ecs_of(call)->quotas, QUOTA_INSTANCES_PER_CLUSTER, API_CLIENT);
+    return NULL;
+}
+
 /* RegisterContainerInstance: a host joins a cluster, or comes back (AP-101 to AP-108). The agent
  * knows a missing cluster by code and text, and creates "default" then (API-048, AP-108). */
 struct error *
@@ -448,6 +442,7 @@ api_register_container_instance(struct call *call,
     if (!cluster || cluster->status == CLUSTER_INACTIVE)
         return error_new(API_CLIENT, "Cluster not found.");
     TRY(find_instance(call, &registration, &found));
+    TRY(check_room(call, cluster, found, &registration));
 
     instance =
         found ? update_instance(call, found, &registration) : make_instance(call, &registration);

@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "ecs/auth.h"
+
 /* What a kind of resource is called in ARNs and in ECS's refusals. */
 struct kind {
     const char *arn_type;
@@ -118,6 +120,28 @@ struct error *names_find_cluster(struct call *call, const char *text,
     return find_cluster(call, text, false, ret_cluster);
 }
 
+static struct error *authorize_cluster(struct call *call, const char *action, const char *text)
+{
+    const char *name = NULL;
+
+    TRY(names_cluster_name(call, text, &name));
+    return call_authorize(call, action, arn_cluster(call->arena, call_scope(call), name));
+}
+
+struct error *names_enter_cluster(struct call *call, const char *action, const char *text,
+                                  const struct cluster **ret_cluster)
+{
+    TRY(authorize_cluster(call, action, text));
+    return find_cluster(call, text, false, ret_cluster);
+}
+
+struct error *names_look_cluster(struct call *call, const char *action, const char *text,
+                                 const struct cluster **ret_cluster)
+{
+    TRY(authorize_cluster(call, action, text));
+    return find_cluster(call, text, true, ret_cluster);
+}
+
 /* ---- container instances and tasks ---- */
 
 static struct error *id_of(struct call *call, const struct kind *kind, const char *cluster,
@@ -222,6 +246,28 @@ struct error *names_find_active_service(struct call *call, const char *cluster, 
     return find_service(call, cluster, text, false, ret_service);
 }
 
+/* ---- capacity providers ---- */
+
+static const struct kind kind_provider = {"capacity-provider", NULL, NULL, "Capacity Provider"};
+
+struct error *names_provider_name(struct call *call, const char *text, const char **ret_name)
+{
+    const char *slash;
+
+    if (str_is_empty(text))
+        return error_new(API_INVALID_PARAMETER, "Capacity provider cannot be empty.");
+    if (arn_looks_like(text)) {
+        TRY(own_arn(call, &kind_provider, text, &text));
+        slash = strchr(text, '/');
+        if (slash)
+            text = arena_dup_n(call->arena, text, (size_t)(slash - text));
+    }
+    if (!name_is_valid(text))
+        return refuse_identifier(&kind_provider);
+    *ret_name = text;
+    return NULL;
+}
+
 /* ---- task definitions ---- */
 
 static const struct kind kind_definition = {"task-definition", NULL, NULL, "TaskDefinition"};
@@ -246,28 +292,6 @@ struct error *names_family_revision(struct call *call, const char *text, const c
         return error_new(API_INVALID_PARAMETER, "Invalid revision number. Number: %.64s",
                          colon + 1);
     *ret_family = family;
-/* ---- capacity providers ---- */
-
-static const struct kind kind_provider = {"capacity-provider", NULL, NULL, "Capacity Provider"};
-
-struct error *names_provider_name(struct call *call, const char *text, const char **ret_name)
-{
-    const char *slash;
-
-    if (str_is_empty(text))
-        return error_new(API_INVALID_PARAMETER, "Capacity provider cannot be empty.");
-    if (arn_looks_like(text)) {
-        TRY(own_arn(call, &kind_provider, text, &text));
-        slash = strchr(text, '/');
-        if (slash)
-            text = arena_dup_n(call->arena, text, (size_t)(slash - text));
-    }
-    if (!name_is_valid(text))
-        return refuse_identifier(&kind_provider);
-    *ret_name = text;
-    return NULL;
-}
-
     *ret_revision = (int)revision;
     return NULL;
 }

@@ -33,6 +33,13 @@ MUST_USE struct error *names_find_cluster(struct call *call, const char *text,
 MUST_USE struct error *names_find_any_cluster(struct call *call, const char *text,
                                               const struct cluster **ret_cluster);
 
+/* The same for operations whose action is allowed on the cluster: the call is authorized first, so
+ * that who may not ask does not learn what exists. */
+MUST_USE struct error *names_enter_cluster(struct call *call, const char *action, const char *text,
+                                           const struct cluster **ret_cluster);
+MUST_USE struct error *names_look_cluster(struct call *call, const char *action, const char *text,
+                                          const struct cluster **ret_cluster);
+
 /* ---- container instances, tasks: ids of 32 hex digits or UUIDs (API-037) ---- */
 
 MUST_USE struct error *names_instance_id(struct call *call, const char *cluster, const char *text,
@@ -58,6 +65,12 @@ MUST_USE struct error *names_find_active_service(struct call *call, const char *
                                                  const char *text,
                                                  const struct service **ret_service);
 
+/* ---- capacity providers: a name, or an ARN with or without the old id at its end (CL-054) ---- */
+
+/* FARGATE and FARGATE_SPOT are names too. Does not ask whether there is such a provider. */
+MUST_USE struct error *names_provider_name(struct call *call, const char *text,
+                                           const char **ret_name);
+
 /* ---- task definitions: family, family:revision, ARN with or without revision (API-038, TD-004)
  * ---- */
 
@@ -65,12 +78,6 @@ MUST_USE struct error *names_find_active_service(struct call *call, const char *
 MUST_USE struct error *names_family_revision(struct call *call, const char *text,
                                              const char **ret_family, int *ret_revision);
 /* A family alone is its latest ACTIVE revision. API_CLIENT "Unable to describe task definition."
-/* ---- capacity providers: a name, or an ARN with or without the old id at its end (CL-054) ---- */
-
-/* FARGATE and FARGATE_SPOT are names too. Does not ask whether there is such a provider. */
-MUST_USE struct error *names_provider_name(struct call *call, const char *text,
-                                           const char **ret_name);
-
  * (API-114) */
 MUST_USE struct error *names_find_task_definition(struct call *call, const char *text,
                                                   const struct task_definition **ret_definition);

@@ -1,7 +1,9 @@
 /* instances.c - container instances by cluster and id, with what their tasks hold. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/intern.h"
 #include "base/mem.h"
 #include "state/txn.h"
 
@@ -25,9 +27,75 @@ struct container_instance *instance_find(const struct cluster_home *cluster, con
     return instance_of(treap_find(&cluster->instances, id, cmp));
 }
 
+/* ---- by the host's EC2 instance id, and those that are gone by when they went ---- */
+
+struct host_key {
+    const char *host;
+    struct id id;
+};
+
+static int host_cmp(const void *data, const struct treap_node *node)
+{
+    const struct instance_home *home = CONTAINER_OF(node, struct instance_home, by_host);
+    const struct host_key *key = data;
+    int order = strcmp(key->host, home->host);
+
+    return order ? order : id_cmp(&key->id, &home->instance->id);
+}
+
+struct gone_key {
+    int64_t since_ms;
+    struct id id;
+};
+
+static int gone_cmp(const void *data, const struct treap_node *node)
+{
+    const struct instance_home *home = CONTAINER_OF(node, struct instance_home, gone);
+    const struct gone_key *key = data;
+
+    if (key->since_ms != home->gone_since_ms)
+        return key->since_ms < home->gone_since_ms ? -1 : 1;
+    return id_cmp(&key->id, &home->instance->id);
+}
+
+static void unlist(struct instance_home *home)
+{
+    if (home->host)
+        treap_remove(&home->cluster->instances_by_host,
+                     &(struct host_key){home->host, home->instance->id}, host_cmp);
+    intern_unref(home->host);
+    home->host = NULL;
+    if (home->is_listed_gone)
+        treap_remove(&home->cluster->instances_gone,
+                     &(struct gone_key){home->gone_since_ms, home->instance->id}, gone_cmp);
+    home->is_listed_gone = false;
+}
+
+static void list(struct instance_home *home)
+{
+    const struct container_instance *instance = home->instance;
+    bool is_gone = instance->status == INSTANCE_INACTIVE;
+
+    if (!is_gone && instance->ec2_instance_id) {
+        home->host = intern_ref(instance->ec2_instance_id);
+        treap_insert(&home->cluster->instances_by_host,
+                     &(struct host_key){home->host, instance->id}, &home->by_host, host_cmp);
+    }
+    if (is_gone && instance->deregistered_at_ms) {
+        home->is_listed_gone = true;
+        home->gone_since_ms = instance->deregistered_at_ms;
+        treap_insert(&home->cluster->instances_gone,
+                     &(struct gone_key){home->gone_since_ms, instance->id}, &home->gone, gone_cmp);
+    }
+}
+
+/* ---- the table ---- */
+
 static void release(void *record)
 {
     struct container_instance *instance = record;
+
+    intern_unref(home_of(instance)->host); /* still listed if all is dropped */
 
     free(instance->home);
     container_instance_free(instance);
@@ -42,6 +110,7 @@ static void drop(struct treap_node *node, void *data)
 void instances_drop(struct cluster_home *cluster)
 {
     treap_drain(&cluster->instances, drop, NULL);
+    cluster->instances_by_host = cluster->instances_gone = (struct treap){0};
 }
 
 static bool attach(struct state *state, struct scope_home *scope, void *record)
@@ -55,6 +124,7 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
         return false;
     home = xcalloc(1, sizeof(*home));
     home->cluster = cluster;
+    home->instance = instance;
     instance->home = home;
     return true;
 }
@@ -82,6 +152,8 @@ static void follow(void *record, const struct before *before)
     if (before->is_counted)
         count(counts, before->instance_status, -1);
     count(counts, instance->status, 1);
+    unlist(home_of(instance));
+    list(home_of(instance));
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -92,6 +164,7 @@ static void detach(struct state *state, void *record, const struct before *befor
     (void)state;
     if (before->is_counted)
         count(&cluster->counts, before->instance_status, -1);
+    unlist(home_of(instance));
     treap_remove(&cluster->instances, &instance->id, cmp);
     instance->is_gone = true;
 }
@@ -128,6 +201,31 @@ const struct container_instance *state_instance_after(struct state *state,
                              : treap_first(&home->instances));
 }
 
+const struct container_instance *state_instance_of_host(struct state *state,
+                                                        const struct scope *scope,
+                                                        const char *cluster, const char *host)
+{
+    const struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    struct host_key key = {.host = host}; /* no id comes before the zero one */
+    const struct treap_node *node;
+    const struct instance_home *found;
+
+    (void)state;
+    node = home ? treap_after(&home->instances_by_host, &key, host_cmp) : NULL;
+    found = node ? CONTAINER_OF(node, struct instance_home, by_host) : NULL;
+    return found && strcmp(found->host, host) == 0 ? found->instance : NULL;
+}
+
+const struct container_instance *
+state_gone_instance_first(struct state *state, const struct scope *scope, const char *cluster)
+{
+    const struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct treap_node *node = home ? treap_first(&home->instances_gone) : NULL;
+
+    (void)state;
+    return node ? CONTAINER_OF(node, struct instance_home, gone)->instance : NULL;
+}
+
 const struct scope *container_instance_scope(const struct container_instance *instance)
 {
     return &home_of(instance)->cluster->scope->scope;
@@ -141,6 +239,18 @@ void state_instance_counts(const struct container_instance *instance, struct ins
 bool state_instance_connected(const struct container_instance *instance)
 {
     return home_of(instance)->is_connected;
+}
+
+void state_instance_health(const struct container_instance *instance, struct instance_health *ret)
+{
+    *ret = home_of(instance)->health;
+}
+
+void state_set_instance_health(struct state *state, const struct container_instance *instance,
+                               const struct instance_health *health)
+{
+    (void)state;
+    home_of(instance)->health = *health;
 }
 
 void state_set_instance_connected(struct state *state, const struct container_instance *instance,

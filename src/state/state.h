@@ -168,6 +168,29 @@ bool state_instance_connected(const struct container_instance *instance);
 void state_set_instance_connected(struct state *state, const struct container_instance *instance,
                                   bool is_connected);
 
+/* Not stored either: what the agent said last about its container runtime (AP-511). */
+enum instance_runtime {
+    INSTANCE_RUNTIME_UNKNOWN,
+    INSTANCE_RUNTIME_INITIALIZING,
+    INSTANCE_RUNTIME_OK,
+    INSTANCE_RUNTIME_IMPAIRED,
+};
+struct instance_health {
+    enum instance_runtime runtime;
+    int64_t updated_at_ms, changed_at_ms; /* 0: never said */
+};
+void state_instance_health(const struct container_instance *instance, struct instance_health *ret);
+void state_set_instance_health(struct state *state, const struct container_instance *instance,
+                               const struct instance_health *health);
+/* The one of a host that EC2 knows by this id, unless INACTIVE. */
+const struct container_instance *state_instance_of_host(struct state *state,
+                                                        const struct scope *scope,
+                                                        const char *cluster, const char *host);
+/* The INACTIVE one that went first. */
+const struct container_instance *state_gone_instance_first(struct state *state,
+                                                           const struct scope *scope,
+                                                           const char *cluster);
+
 /* ---- task definitions ---- */
 const struct task_definition *state_task_definition(struct state *state, const struct scope *scope,
                                                     const char *family, int revision);
@@ -211,6 +234,10 @@ enum task_list {
 const struct task *state_task_after(struct state *state, const struct scope *scope,
                                     const char *cluster, enum task_list list, const char *key,
                                     bool is_stopped_list, const struct id *after /* NULL starts */);
+/* The same walk backwards, from the newest: NULL starts. */
+const struct task *state_task_before(struct state *state, const struct scope *scope,
+                                     const char *cluster, enum task_list list, const char *key,
+                                     bool is_stopped_list, const struct id *before);
 /* Whose it is, where only the record is at hand. */
 const struct scope *container_instance_scope(const struct container_instance *instance);
 const struct scope *cluster_scope(const struct cluster *cluster);

@@ -46,6 +46,8 @@ struct cluster_home {
     struct scope_home *scope;
     struct cluster *cluster;                /* NULL: its row is not there */
     struct treap instances;                 /* container_instance by id */
+    struct treap instances_by_host;         /* instance_home by EC2 instance id, INACTIVE ones not */
+    struct treap instances_gone;            /* instance_home of INACTIVE ones by when they went */
     struct treap services;                  /* service_home by name */
     struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists */
     struct treap provider_uses;             /* provider_use by provider */
@@ -70,8 +72,14 @@ struct provider_use {
 
 struct instance_home {
     struct cluster_home *cluster;
+    struct container_instance *instance;
     struct instance_counts counts;
     bool is_connected;
+    bool is_listed_gone;
+    struct instance_health health;
+    const char *host; /* interned, the one it is listed by; NULL: none */
+    int64_t gone_since_ms;
+    struct treap_node by_host, gone;
 };
 
 struct service_home {

@@ -151,7 +151,8 @@ def test_an_identity_document(api, cluster):
                                                 "instanceIdentityDocument": document})["containerInstance"]
     assert got["ec2InstanceId"] == "i-0123456789abcdef0"
     assert {k: v for k, v in attributes(got).items()} == {
-        "ecs.availability-zone": "us-east-1c", "ecs.instance-type": "t3.micro", "ecs.ami-id": "ami-1", "ecs.cpu-architecture": "x86_64"}
+        "ecs.availability-zone": "us-east-1c", "ecs.instance-type": "t3.micro", "ecs.ami-id": "ami-1", "ecs.cpu-architecture": "x86_64",
+        "ecs.os-type": "linux"}
     again = api.raw("RegisterContainerInstance", {"cluster": cluster, "totalResources": resources(), "attributes": [],
                                                   "instanceIdentityDocument": document})["containerInstance"]
     assert again["containerInstanceArn"] == got["containerInstanceArn"]

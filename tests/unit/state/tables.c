@@ -808,6 +808,64 @@ static void rows_that_make_no_sense_are_refused_and_named(void **data)
     }
 }
 
+static const struct container_instance *of_host(struct world *world, const char *host)
+{
+    return state_instance_of_host(world->state, world->scope, "web", host);
+}
+
+/* CL-255, CL-256: a host is found by what EC2 calls it, and the gone ones by when they went. */
+static void instances_are_found_by_host_and_by_end(void **data)
+{
+    struct world *world = *data;
+    struct container_instance *instances[3];
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct id first, second;
+
+    make_cluster(txn, "web");
+    for (size_t i = 0; i < 3; i++) {
+        char host[] = "i-0";
+
+        host[2] += (char)i;
+        instances[i] = make_instance(world, txn, "web");
+        container_instance_set_ec2_instance_id(instances[i], host);
+    }
+    txn_commit(txn);
+    assert_ptr_equal(of_host(world, "i-1"), instances[1]);
+    assert_null(of_host(world, "i-"));
+    assert_null(of_host(world, "i-3"));
+    assert_null(state_gone_instance_first(world->state, world->scope, "web"));
+    assert_null(state_gone_instance_first(world->state, world->scope, "other"));
+
+    txn = txn_begin(world->state, world->scope);
+    container_instance_set_ec2_instance_id(txn_edit_instance(txn, instances[0]), "i-9");
+    for (size_t i = 1; i < 3; i++) {
+        struct container_instance *edited = txn_edit_instance(txn, instances[i]);
+
+        edited->status = INSTANCE_INACTIVE;
+        edited->deregistered_at_ms = 1000 - (int64_t)i; /* the last went first */
+    }
+    txn_commit(txn);
+    first = instances[2]->id;
+    second = instances[1]->id;
+    for (int round = 0; round < 2; round++) {
+        assert_null(of_host(world, "i-0"));
+        assert_null(of_host(world, "i-1"));
+        assert_string_equal(of_host(world, "i-9")->ec2_instance_id, "i-9");
+        assert_int_equal(
+            id_cmp(&state_gone_instance_first(world->state, world->scope, "web")->id, &first), 0);
+        world_settle(world);
+        world_restart(world);
+    }
+    txn = txn_begin(world->state, world->scope);
+    txn_delete_instance(txn, state_gone_instance_first(world->state, world->scope, "web"));
+    assert_int_equal(
+        id_cmp(&state_gone_instance_first(world->state, world->scope, "web")->id, &second), 0);
+    txn_delete_instance(txn, state_gone_instance_first(world->state, world->scope, "web"));
+    assert_null(state_gone_instance_first(world->state, world->scope, "web"));
+    txn_commit(txn);
+    assert_non_null(of_host(world, "i-9"));
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -817,6 +875,7 @@ int main(void)
         EACH(a_task_is_in_the_lists_it_belongs_to),
         EACH(a_walk_goes_on_behind_a_task_that_is_gone),
         EACH(figures_follow_every_change),
+        EACH(instances_are_found_by_host_and_by_end),
         EACH(a_service_knows_how_many_tasks_it_has),
         EACH(services_are_found_by_namespace),
         EACH(task_sets_go_with_their_service),
