@@ -4,12 +4,10 @@
 
 #include "ecs/auth.h"
 #include "ecs/names.h"
-#include "ecs/paging.h"
 #include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
 
 #define INSTANCES_DESCRIBED_MAX 100 /* API-063 */
-#define INSTANCES_PASSED_MAX    5000
 
 /* ---- resources (API-166, CL-260): the numbers that are not used are zeros ---- */
 
@@ -166,7 +164,7 @@ void container_instance_describe(struct call *call, const struct container_insta
         ret->health_status = describe_health(call->arena);
 }
 
-/* ---- DescribeContainerInstances, ListContainerInstances ---- */
+/* ---- DescribeContainerInstances ---- */
 
 static unsigned asked_for(const struct ecs_container_instance_field_list *include)
 {
@@ -216,56 +214,6 @@ api_describe_container_instances(struct call *call,
             .arn = arn_container_instance(call->arena, scope, cluster->name, &id),
             .reason = "MISSING",
         };
-    }
-    return NULL;
-}
-
-static bool is_listed(const struct container_instance *instance,
-                      enum ecs_container_instance_status status)
-{
-    if (!status)
-        return instance->status != INSTANCE_INACTIVE; /* API-168, CL-269 */
-    return strcmp(instance_status_name(instance->status),
-                  ecs_container_instance_status_name(status)) == 0;
-}
-
-struct error *api_list_container_instances(struct call *call,
-                                           const struct ecs_list_container_instances_request *in,
-                                           struct ecs_list_container_instances_response *out)
-{
-    struct state *state = ecs_of(call)->state;
-    const struct scope *scope = call_scope(call);
-    const struct container_instance *instance;
-    const struct id *last = NULL;
-    const struct id *after;
-    const struct cluster *cluster;
-    struct id after_id;
-    struct page page;
-    size_t passed = 0;
-
-    TRY(names_look_cluster(call, "ecs:ListContainerInstances", in->cluster, &cluster));
-    if (!str_is_empty(in->filter))
-        return error_new(API_CLIENT, "The filter of ListContainerInstances is not supported yet.");
-    TRY(page_open(call, "ListContainerInstances",
-                  arena_printf(call->arena, "%s/%d", cluster->name, (int)in->status),
-                  PAGE_ASKED(in), 100, 100, &page));
-    TRY(page_after_id(&page, &after_id, &after));
-    SET_LIST(call->arena, &out->container_instance_arns, page.limit);
-    out->container_instance_arns.count = 0;
-    for (instance = state_instance_after(state, scope, cluster->name, after); instance;
-         instance = state_instance_after(state, scope, cluster->name, &instance->id)) {
-        bool is_wanted = is_listed(instance, in->status);
-
-        if (last && ((is_wanted && page_is_full(&page)) || ++passed > INSTANCES_PASSED_MAX)) {
-            out->next_token = page_token_id(&page, last);
-            return NULL;
-        }
-        last = &instance->id;
-        if (!is_wanted)
-            continue;
-        out->container_instance_arns.items[out->container_instance_arns.count++] =
-            arn_container_instance(call->arena, scope, cluster->name, &instance->id);
-        page.count++;
     }
     return NULL;
 }

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from harness.fake_agent import CAPABILITIES, resources
+from harness.fake_agent import CAPABILITIES, FakeAgent, resources
 
 
 @pytest.fixture
@@ -206,6 +206,77 @@ def test_an_instance_is_of_one_cluster(api, cluster):
     other = api.cluster()
     assert listed(api, other) == []
     assert api.raw("DescribeContainerInstances", {"cluster": other, "containerInstances": [one[-32:]]})["failures"][0]["reason"] == "MISSING"
+
+
+# ---- the filter: cluster query language ----
+
+@pytest.fixture(scope="module")
+def fleet(_api):
+    """Three hosts: a runs a task of group db and one of a service's kind, b runs none, c is not connected and older."""
+    cluster = _api.cluster()
+    document = '{"instanceId": "%s", "availabilityZone": "us-east-1%s", "instanceType": "%s", "imageId": "ami-1"}'
+    hosts = {}
+    for name, zone, kind, more in (("a", "a", "t2.small", [{"name": "stack", "value": "prod"}]), ("b", "a", "t2.micro", [{"name": "stack", "value": "test"}]),
+                                   ("c", "d", "g2.2xlarge", [{"name": "flag"}])):
+        one = FakeAgent(_api.server.url, _api.server.create_key(agentCluster=cluster), cluster)
+        one.version = {"a": "1.14.5", "b": "1.9.0", "c": "1.105.1"}[name]
+        hosts[name] = one.register(instanceIdentityDocument=document % ("i-%s" % name, zone, kind), attributes=[
+            a for a in CAPABILITIES if a["name"] != "ecs.capability.external"] + more)
+    for name in "ab":
+        hosts[name].connect()
+    definition = _api.define()
+    task = _api.raw("StartTask", {"cluster": cluster, "taskDefinition": definition, "containerInstances": [hosts["a"].arn], "group": "db"})["tasks"][0]
+    _api.until_task(cluster, task["taskArn"], "RUNNING")
+    yield cluster, hosts
+    for one in hosts.values():
+        one.close()
+
+
+@pytest.mark.parametrize("filter, names", [
+    ("attribute:ecs.instance-type == t2.small", "a"),
+    ("attribute:ecs.instance-type =~ t2.*", "ab"),
+    ("attribute:ecs.instance-type in [t2.micro, g2.2xlarge]", "bc"),
+    ("attribute:ecs.availability-zone != us-east-1d", "ab"),
+    ("attribute:ecs.availability-zone == us-east-1d", "c"),
+    ("attribute:ecs.ami-id exists", "abc"),
+    ("attribute:ecs.os-type == linux and attribute:ecs.cpu-architecture == x86_64", "abc"),
+    ("attribute:stack != prod", "b"),  # SC-082
+    ("not(attribute:stack == prod)", "bc"),
+    ("attribute:flag exists", "c"), ("attribute:flag not_exists", "ab"), ("attribute:ecs.outpost-arn exists", ""),
+    ("agentConnected == true", "ab"), ("agentConnected == false", "c"),
+    ("agentVersion >= 1.14.5", "a"), ("agentVersion < 1.14.5", "b"),  # c never said
+    ("ec2InstanceId in ['i-a', 'i-c']", "ac"), ("ec2InstanceId == i-b", "b"),
+    ("registeredAt >= 2018-06-18", "abc"), ("registeredAt < 2018-06-18T22:28:28+00:00", ""),
+    ("runningTasksCount > 0", "a"), ("runningTasksCount == 0", "bc"),
+    ("task:group == db", "a"), ("task:group != db", "bc"), ("task:group in [db, x]", "a"),
+    ("(attribute:stack == prod or attribute:flag exists) and agentConnected == true", "a"),
+    ("attribute:stack == prod || attribute:flag exists && !(agentConnected == true)", "ac")])
+def test_filter(_api, fleet, filter, names):  # pylint: disable=redefined-builtin
+    """SC-069 to SC-088 over what hosts registered and agents said."""
+    cluster, hosts = fleet
+    assert listed(_api, cluster, filter=filter) == sorted(hosts[n].arn for n in names)
+    pages = _api.ecs.get_paginator("list_container_instances").paginate(cluster=cluster, filter=filter, PaginationConfig={"PageSize": 1})
+    assert sorted(arn for page in pages for arn in page["containerInstanceArns"]) == sorted(hosts[n].arn for n in names)
+
+
+@pytest.mark.parametrize("filter", [
+    "attribute:", "attribute:x", "attribute:x ==", "what == 1", "(agentConnected == true", "agentConnected > true", "agentVersion == new",
+    "registeredAt > yesterday", "runningTasksCount == many", "attribute:x =~ [", "attribute:x in a", "attribute:x == a and", "x" * 2001])
+def test_what_is_no_filter(_api, fleet, fails, filter):  # pylint: disable=redefined-builtin
+    """SC-087."""
+    with fails("InvalidParameterException"):
+        _api.raw("ListContainerInstances", {"cluster": fleet[0], "filter": filter})
+
+
+def test_a_page_of_a_filter(_api, fleet, fails):
+    """API-059: a token is good for its filter and status only."""
+    cluster, _ = fleet
+    asked = {"cluster": cluster, "filter": "attribute:ecs.os-type == linux", "maxResults": 1}
+    token = _api.raw("ListContainerInstances", asked)["nextToken"]
+    assert _api.raw("ListContainerInstances", dict(asked, nextToken=token))["containerInstanceArns"]
+    for other in ({"filter": "attribute:ecs.os-type exists"}, {"filter": ""}, {"status": "ACTIVE"}):
+        with fails("InvalidParameterException", "Invalid token"):
+            _api.raw("ListContainerInstances", dict(asked, nextToken=token, **other))
 
 
 # ---- draining ----
