@@ -15,7 +15,8 @@
 #include "gen/agent_types.h"
 #include "net/sigv4.h"
 
-#define HEALTH_TASKS_MAX 10 /* of one frame (AP-510) */
+#define HEALTH_TASKS_MAX  10 /* of one frame (AP-510) */
+#define STATUS_REASON_MAX 255
 
 struct tcs {
     struct session session;
@@ -99,6 +100,60 @@ static void on_health(struct session *session, struct arena *arena,
     txn_commit(txn);
 }
 
+/* ---- status of the instance (AP-511): kept in memory, it is said again every half minute ---- */
+
+static const struct {
+    const char *type;
+    enum instance_part part;
+} parts[] = {
+    {"ContainerRuntime", INSTANCE_RUNTIME},
+    {"ACCELERATED_COMPUTE", INSTANCE_ACCELERATORS},
+    {"EBSDaemon", INSTANCE_DAEMON},
+};
+
+static const struct {
+    const char *status;
+    enum instance_health health;
+} healths[] = {
+    {"OK", INSTANCE_OK},
+    {"IMPAIRED", INSTANCE_IMPAIRED},
+    {"INSUFFICIENT_DATA", INSTANCE_UNKNOWN},
+    {"INITIALIZING", INSTANCE_INITIALIZING},
+};
+
+static bool read_check(struct arena *arena, const struct tcs_instance_status *in, int64_t now_ms,
+                       struct instance_check *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(healths); i++)
+        if (str_eq(healths[i].status, in->status)) {
+            *ret = (struct instance_check){
+                .health = healths[i].health,
+                .reason = in->status_reason && strlen(in->status_reason) > STATUS_REASON_MAX
+                              ? arena_dup_n(arena, in->status_reason, STATUS_REASON_MAX)
+                              : in->status_reason,
+                .updated_at_ms = in->has_last_updated_ms ? in->last_updated_ms : now_ms,
+                .changed_at_ms = in->has_last_status_change_ms ? in->last_status_change_ms : now_ms,
+            };
+            return true;
+        }
+    return false;
+}
+
+static void on_instance_status(struct session *session, struct arena *arena,
+                               const struct tcs_publish_instance_status_request *in)
+{
+    const struct container_instance *instance = session_instance(session);
+    int64_t now_ms = control_wall_ms(session->control);
+    struct instance_check check;
+
+    for (size_t i = 0; i < in->statuses.count && instance; i++)
+        for (size_t part = 0; part < ARRAY_LEN(parts); part++)
+            if (str_eq(parts[part].type, in->statuses.items[i].type) &&
+                read_check(arena, &in->statuses.items[i], now_ms, &check))
+                state_set_instance_check(session->control->state, instance, parts[part].part,
+                                         &check);
+}
+
 /* ---- frames ---- */
 
 static struct error *open_frame(struct tcs *tcs, struct arena *arena, const char *text, size_t len,
@@ -150,6 +205,7 @@ static void tcs_message(struct session *session, const char *text, size_t len)
         tcs_frame_ack_publish_health(&answer, &(struct tcs_ack_publish_health){0});
         break;
     case TCS_MESSAGE_PUBLISH_INSTANCE_STATUS_REQUEST:
+        on_instance_status(session, &arena, message.publish_instance_status_request);
         tcs_frame_ack_publish_instance_status(&answer,
                                               &(struct tcs_ack_publish_instance_status){0});
         break;

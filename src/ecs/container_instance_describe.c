@@ -41,17 +41,18 @@ static void add_ports(struct arena *arena, struct ecs_resources *list, const cha
             set->items[set->count++] = arena_printf(arena, "%u", (unsigned)ports[i].number);
 }
 
+/* Of the free ones only their number is known: tasks are given the first. */
 static void add_gpus(struct arena *arena, struct ecs_resources *list,
-                     const struct container_instance *instance)
+                     const struct container_instance *instance, int32_t count)
 {
     struct ecs_string_list *set;
 
     if (instance->gpu_ids_count == 0)
         return;
     set = &add_resource(list, "GPU", "STRINGSET")->string_set_value;
-    SET_LIST(arena, set, instance->gpu_ids_count);
+    SET_LIST(arena, set, count > 0 ? (size_t)count : 0);
     for (size_t i = 0; i < set->count; i++)
-        set->items[i] = instance->gpu_ids[i];
+        set->items[i] = instance->gpu_ids[instance->gpu_ids_count - set->count + i];
 }
 
 #define RESOURCE_KINDS 5
@@ -65,7 +66,7 @@ static void describe_resources(struct arena *arena, const struct container_insta
     add_integer(ret, "MEMORY", amount->memory);
     add_ports(arena, ret, "PORTS", amount->ports, amount->port_count, false);
     add_ports(arena, ret, "PORTS_UDP", amount->ports, amount->port_count, true);
-    add_gpus(arena, ret, instance);
+    add_gpus(arena, ret, instance, amount->gpus);
 }
 
 /* What was registered, in the form of what is free. */
@@ -84,6 +85,7 @@ static struct host_free registered(struct arena *arena, const struct container_i
         .memory = instance->memory,
         .ports = ports,
         .port_count = instance->reserved_ports_count,
+        .gpus = (int32_t)instance->gpu_ids_count,
     };
 }
 
@@ -114,17 +116,49 @@ static struct ecs_version_info *describe_versions(struct arena *arena,
     return info;
 }
 
-/* Agents report on their engine over telemetry, which nothing keeps yet: the answer says that it is
- * not known. */
-static struct ecs_container_instance_health_status *describe_health(struct arena *arena)
+static const enum ecs_instance_health_check_state health_states[] = {
+    [INSTANCE_OK] = ECS_INSTANCE_HEALTH_CHECK_STATE_OK,
+    [INSTANCE_INITIALIZING] = ECS_INSTANCE_HEALTH_CHECK_STATE_INITIALIZING,
+    [INSTANCE_UNKNOWN] = ECS_INSTANCE_HEALTH_CHECK_STATE_INSUFFICIENT_DATA,
+    [INSTANCE_IMPAIRED] = ECS_INSTANCE_HEALTH_CHECK_STATE_IMPAIRED,
+};
+static const enum ecs_instance_health_check_type health_types[] = {
+    [INSTANCE_RUNTIME] = ECS_INSTANCE_HEALTH_CHECK_TYPE_CONTAINER_RUNTIME,
+    [INSTANCE_ACCELERATORS] = ECS_INSTANCE_HEALTH_CHECK_TYPE_ACCELERATED_COMPUTE,
+    [INSTANCE_DAEMON] = ECS_INSTANCE_HEALTH_CHECK_TYPE_DAEMON,
+};
+
+/* What the agent said last, also while it is away (as API-247 has it of tasks). The runtime is
+ * always there: every agent has one, though it may not have said how it is. */
+static struct ecs_container_instance_health_status *
+describe_health(struct arena *arena, const struct container_instance *instance)
 {
     struct ecs_container_instance_health_status *health =
         ARENA_NEW(arena, struct ecs_container_instance_health_status);
+    enum instance_health overall = INSTANCE_OK;
 
-    health->overall_status = ECS_INSTANCE_HEALTH_CHECK_STATE_INSUFFICIENT_DATA;
-    SET_LIST(arena, &health->details, 1);
-    health->details.items[0].type = ECS_INSTANCE_HEALTH_CHECK_TYPE_CONTAINER_RUNTIME;
-    health->details.items[0].status = ECS_INSTANCE_HEALTH_CHECK_STATE_INSUFFICIENT_DATA;
+    SET_LIST(arena, &health->details, INSTANCE_PART_COUNT);
+    health->details.count = 0;
+    for (enum instance_part part = 0; part < INSTANCE_PART_COUNT; part++) {
+        const struct instance_check *check = state_instance_check(instance, part);
+        struct ecs_instance_health_check_result *detail =
+            &health->details.items[health->details.count];
+        enum instance_health state = check ? check->health : INSTANCE_UNKNOWN;
+
+        if (!check && part != INSTANCE_RUNTIME)
+            continue;
+        health->details.count++;
+        detail->type = health_types[part];
+        detail->status = health_states[state];
+        if (check) {
+            detail->status_reason = check->reason;
+            SET(detail, last_updated_ms, check->updated_at_ms);
+            SET(detail, last_status_change_ms, check->changed_at_ms);
+        }
+        if (state > overall)
+            overall = state;
+    }
+    health->overall_status = health_states[overall];
     return health;
 }
 
@@ -161,7 +195,7 @@ void container_instance_describe(struct call *call, const struct container_insta
     if (with & INSTANCE_WITH_TAGS)
         tags_answer(call->arena, instance->tags, instance->tags_count, &ret->tags);
     if (with & INSTANCE_WITH_HEALTH)
-        ret->health_status = describe_health(call->arena);
+        ret->health_status = describe_health(call->arena, instance);
 }
 
 /* ---- DescribeContainerInstances ---- */

@@ -532,6 +532,7 @@ bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host
     }
     ret->cpu = clamp32(fleet->slots[host->slot].cpu);
     ret->memory = clamp32(fleet->slots[host->slot].memory);
+    ret->gpus = fleet->slots[host->slot].gpus;
     ret->ports = cache->port_answer;
     ret->port_count = 0;
     for (size_t i = 0; i < host->port_count; i++) {

@@ -63,6 +63,7 @@ struct host_free {
     int32_t cpu, memory;
     const struct fleet_port *ports; /* taken: reserved and held */
     size_t port_count;
+    int32_t gpus;
 };
 /* For remainingResources; false if the host is unknown. Ports are in order, lent until the next
  * call. */

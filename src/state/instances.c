@@ -96,6 +96,8 @@ static void release(void *record)
     struct container_instance *instance = record;
 
     intern_unref(home_of(instance)->host); /* still listed if all is dropped */
+    for (size_t i = 0; i < INSTANCE_PART_COUNT; i++)
+        intern_unref(home_of(instance)->checks[i].reason);
 
     free(instance->home);
     container_instance_free(instance);
@@ -241,16 +243,24 @@ bool state_instance_connected(const struct container_instance *instance)
     return home_of(instance)->is_connected;
 }
 
-void state_instance_health(const struct container_instance *instance, struct instance_health *ret)
+const struct instance_check *state_instance_check(const struct container_instance *instance,
+                                                  enum instance_part part)
 {
-    *ret = home_of(instance)->health;
+    const struct instance_check *check = &home_of(instance)->checks[part];
+
+    return check->updated_at_ms ? check : NULL;
 }
 
-void state_set_instance_health(struct state *state, const struct container_instance *instance,
-                               const struct instance_health *health)
+void state_set_instance_check(struct state *state, const struct container_instance *instance,
+                              enum instance_part part, const struct instance_check *check)
 {
+    struct instance_check *kept = &home_of(instance)->checks[part];
+    const char *reason = intern(check->reason);
+
     (void)state;
-    home_of(instance)->health = *health;
+    intern_unref(kept->reason);
+    *kept = *check;
+    kept->reason = reason;
 }
 
 void state_set_instance_connected(struct state *state, const struct container_instance *instance,

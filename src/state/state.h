@@ -168,20 +168,20 @@ bool state_instance_connected(const struct container_instance *instance);
 void state_set_instance_connected(struct state *state, const struct container_instance *instance,
                                   bool is_connected);
 
-/* Not stored either: what the agent said last about its container runtime (AP-511). */
-enum instance_runtime {
-    INSTANCE_RUNTIME_UNKNOWN,
-    INSTANCE_RUNTIME_INITIALIZING,
-    INSTANCE_RUNTIME_OK,
-    INSTANCE_RUNTIME_IMPAIRED,
+/* Not stored either: what the agent said last about itself (AP-511). In order of what counts more
+ * for the whole. */
+enum instance_health { INSTANCE_OK, INSTANCE_INITIALIZING, INSTANCE_UNKNOWN, INSTANCE_IMPAIRED };
+enum instance_part { INSTANCE_RUNTIME, INSTANCE_ACCELERATORS, INSTANCE_DAEMON, INSTANCE_PART_COUNT };
+struct instance_check {
+    enum instance_health health;
+    const char *reason; /* NULL: none given */
+    int64_t updated_at_ms, changed_at_ms;
 };
-struct instance_health {
-    enum instance_runtime runtime;
-    int64_t updated_at_ms, changed_at_ms; /* 0: never said */
-};
-void state_instance_health(const struct container_instance *instance, struct instance_health *ret);
-void state_set_instance_health(struct state *state, const struct container_instance *instance,
-                               const struct instance_health *health);
+/* NULL if nothing was said about that part since the server started. */
+const struct instance_check *state_instance_check(const struct container_instance *instance,
+                                                  enum instance_part part);
+void state_set_instance_check(struct state *state, const struct container_instance *instance,
+                              enum instance_part part, const struct instance_check *check);
 /* The one of a host that EC2 knows by this id, unless INACTIVE. */
 const struct container_instance *state_instance_of_host(struct state *state,
                                                         const struct scope *scope,

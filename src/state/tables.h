@@ -76,7 +76,7 @@ struct instance_home {
     struct instance_counts counts;
     bool is_connected;
     bool is_listed_gone;
-    struct instance_health health;
+    struct instance_check checks[INSTANCE_PART_COUNT]; /* updated_at_ms 0: none; reasons interned */
     const char *host; /* interned, the one it is listed by; NULL: none */
     int64_t gone_since_ms;
     struct treap_node by_host, gone;

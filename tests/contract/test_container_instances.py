@@ -65,8 +65,11 @@ def test_gpus_are_counted(api, cluster):
     agent = api.agent(cluster, platformDevices=[{"id": "GPU-1", "type": "GPU"}, {"id": "GPU-2", "type": "GPU"}])
     definition = api.define(containerDefinitions=[
         {"name": "a", "image": "b", "memory": 8, "resourceRequirements": [{"type": "GPU", "value": "1"}]}])
-    for _ in range(2):
+    for left in (1, 0):
         assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"] == []
+        got, = described(api, cluster, agent.arn)
+        gpus = [{r["name"]: r for r in got[which]}["GPU"]["stringSetValue"] for which in ("registeredResources", "remainingResources")]
+        assert gpus[0] == ["GPU-1", "GPU-2"] and len(gpus[1]) == left and set(gpus[1]) <= set(gpus[0])
     assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"] == [{"arn": agent.arn, "reason": "RESOURCE:GPU"}]
 
 
@@ -180,6 +183,35 @@ def test_connected_and_not(api, cluster):
     assert described(api, cluster, agent.arn)[0]["status"] == "ACTIVE"
     agent.connect()
     assert described(api, cluster, agent.arn)[0]["agentConnected"] is True
+
+
+def health(api, cluster, arn):
+    return described(api, cluster, arn, include=["CONTAINER_INSTANCE_HEALTH"])[0]["healthStatus"]
+
+
+def test_health(api, cluster):
+    """API-202, AP-511: what the agent says of itself, the worst for the whole; nothing is made up; asked for only."""
+    agent = api.agent(cluster, tcs=True)
+    assert "healthStatus" not in described(api, cluster, agent.arn)[0]
+    assert health(api, cluster, agent.arn) == {
+        "overallStatus": "INSUFFICIENT_DATA", "details": [{"type": "CONTAINER_RUNTIME", "status": "INSUFFICIENT_DATA"}]}
+
+    def say(*statuses):
+        agent.publish("PublishInstanceStatusRequest", metadata={"cluster": cluster, "containerInstance": agent.arn, "requestId": "r"},
+                      timestamp=1795159169.995, statuses=[dict({"lastUpdated": 1795159149.983, "lastStatusChange": 1795159140.5}, **s) for s in statuses])
+    for status in ("INITIALIZING", "OK", "IMPAIRED"):
+        say({"type": "ContainerRuntime", "status": status, "statusReason": "said " + status})
+        api.until(lambda s=status: health(api, cluster, agent.arn)["overallStatus"] == s)
+        assert health(api, cluster, agent.arn)["details"] == [
+            {"type": "CONTAINER_RUNTIME", "status": status, "statusReason": "said " + status, "lastUpdated": 1795159149.983, "lastStatusChange": 1795159140.5}]
+    say({"type": "ContainerRuntime", "status": "OK"}, {"type": "ACCELERATED_COMPUTE", "status": "IMPAIRED"}, {"type": "Agent", "status": "what"})
+    api.until(lambda: len(health(api, cluster, agent.arn)["details"]) == 2)
+    got = health(api, cluster, agent.arn)
+    assert got["overallStatus"] == "IMPAIRED"
+    assert [(d["type"], d["status"]) for d in got["details"]] == [("CONTAINER_RUNTIME", "OK"), ("ACCELERATED_COMPUTE", "IMPAIRED")]
+    agent.disconnect()
+    api.until(lambda: not described(api, cluster, agent.arn)[0]["agentConnected"])
+    assert health(api, cluster, agent.arn) == got
 
 
 # ---- describe and list ----
