@@ -50,9 +50,16 @@ struct error *error_errno(int errnum, const char *fmt, ...)
     return error_new(API_SERVER, "%s: %s", what, strerror(errnum));
 }
 
+struct error *error_with_members(struct error *err, const char *members)
+{
+    free(err->members);
+    err->members = str_dup(members);
+    return err;
+}
+
 struct error *error_copy(const struct error *err)
 {
-    return err ? make(err->code, str_dup(err->message)) : NULL;
+    return err ? error_with_members(make(err->code, str_dup(err->message)), err->members) : NULL;
 }
 
 void error_free(struct error *err)
@@ -60,5 +67,6 @@ void error_free(struct error *err)
     if (!err)
         return;
     free(err->message);
+    free(err->members);
     free(err);
 }

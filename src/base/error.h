@@ -13,6 +13,8 @@
 struct error {
     enum api_error code; /* API_SERVER is a fault of our own */
     char *message;       /* owned; one sentence, no newline; the API caller reads it */
+    char *
+        members; /* owned; what the code's shape has besides, in JSON: "\"resourceIds\":[]"; NULL */
 };
 
 MUST_USE struct error *error_new(enum api_error code, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -22,6 +24,10 @@ MUST_USE struct error *error_wrap(struct error *err, const char *fmt, ...) PRINT
 
 /* API_SERVER with the text of errno value `errnum` after "fmt: ". */
 MUST_USE struct error *error_errno(int errnum, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Adds to an error what its shape has besides the message. Takes and returns `err`, copies
+ * `members`. */
+MUST_USE struct error *error_with_members(struct error *err, const char *members);
 
 MUST_USE struct error *error_copy(const struct error *err); /* NULL gives NULL */
 void error_free(struct error *err);                         /* NULL is fine */

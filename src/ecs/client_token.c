@@ -49,9 +49,9 @@ struct error *client_token_look_up(struct call *call, const char *operation, con
     known = state_client_token(ecs_of(call)->state, call_scope(call), operation, token);
     if (!known || known->expires_at_ms <= call->now_ms)
         return NULL;
+    ret->result = known->result;
     if (!str_eq(known->parameters_hash, ret->fingerprint))
         return error_new(conflict_code, "%s", conflict_text);
-    ret->result = known->result;
     return NULL;
 }
 

@@ -21,7 +21,8 @@ struct client_token_use {
 
 /* Looks a token up. `request` is the decoded request with the token taken out. Refuses tokens that
  * are empty, longer than `chars_max` or not printable ASCII (API_INVALID_PARAMETER), and one that
- * was used with another request (`conflict_code`, `conflict_text`). */
+ * was used with another request (`conflict_code`, `conflict_text`); ret->result is what that one
+ * made then, for an error that names it. */
 MUST_USE struct error *client_token_look_up(struct call *call, const char *operation,
                                             const char *token, size_t chars_max,
                                             const struct shape *shape, const void *request,

@@ -71,11 +71,53 @@ struct error *task_capacity_resolve(struct arena *arena, const struct cluster *c
     return NULL;
 }
 
+static const char *const platform_versions[] = {"LATEST", "1.4.0", "1.3.0",
+                                                "1.2.0",  "1.1.0", "1.0.0"};
+
 struct error *task_capacity_check_platform(enum ecs_launch_type type, const char *platform_version)
 {
-    if (!str_is_empty(platform_version) && type != ECS_LAUNCH_TYPE_FARGATE)
+    if (str_is_empty(platform_version))
+        return NULL;
+    if (type != ECS_LAUNCH_TYPE_FARGATE)
         return error_new(API_INVALID_PARAMETER,
                          "The platform version must be null when specifying an %s launch type.",
                          ecs_launch_type_name(type));
+    for (size_t i = 0; i < ARRAY_LEN(platform_versions); i++)
+        if (str_eq(platform_versions[i], platform_version))
+            return NULL;
+    return error_new(API_PLATFORM_UNKNOWN, "The platform version %s is unknown.", platform_version);
+}
+
+static bool needs_newest_platform(const struct ecs_task_definition *definition)
+{
+    for (size_t i = 0; i < definition->volumes.count; i++)
+        if (definition->volumes.items[i].efs_volume_configuration ||
+            definition->volumes.items[i].configured_at_launch)
+            return true;
+    return definition->ephemeral_storage != NULL;
+}
+
+struct error *task_capacity_check_fargate(const struct ecs_task_definition *definition,
+                                          const char *platform_version, bool has_constraints,
+                                          bool has_strategies)
+{
+    if (has_constraints)
+        return error_new(API_INVALID_PARAMETER,
+                         "Placement constraints are not supported with FARGATE launch type.");
+    if (has_strategies)
+        return error_new(API_INVALID_PARAMETER,
+                         "Placement strategies are not supported with FARGATE launch type.");
+    if (!str_is_empty(platform_version) && !str_eq(platform_version, "LATEST") &&
+        !str_eq(platform_version, "1.4.0") && needs_newest_platform(definition))
+        return error_new(API_PLATFORM_TASK_DEFINITION_INCOMPATIBILITY,
+                         "One or more of the requested capabilities are not supported by the "
+                         "platform version %s.",
+                         platform_version);
     return NULL;
+}
+
+struct error *task_capacity_refuse_fargate(void)
+{
+    return error_new(API_CLIENT, "Capacity is unavailable at this time. Please try again later or "
+                                 "in a different availability zone");
 }

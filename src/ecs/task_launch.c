@@ -6,6 +6,7 @@
 #include "ecs/names.h"
 #include "ecs/tags.h"
 #include "ecs/task_network.h"
+#include "ecs/task_volumes.h"
 
 #define TAGS_MAX 50 /* API-039; "aws:" ones do not count */
 
@@ -45,7 +46,7 @@ static struct error *check_launch_type(const struct task_recipe *recipe, enum ec
     const struct ecs_compatibility_list *fits = &recipe->document->compatibilities;
     bool is_compatible = !fits->is_set;
 
-    if (type != ECS_LAUNCH_TYPE_EC2 && type != ECS_LAUNCH_TYPE_EXTERNAL)
+    if (type == ECS_LAUNCH_TYPE_MANAGED_INSTANCES)
         return error_new(API_UNSUPPORTED_FEATURE,
                          "The launch type %s is not available here; use EC2 or EXTERNAL.",
                          ecs_launch_type_name(type));
@@ -91,9 +92,7 @@ static struct error *check_options(const struct task_launch_request *request,
 {
     TRY(check_started_by(request->started_by));
     TRY(check_group(request->group, recipe->definition->family));
-    if (request->volume_configurations->count > 0)
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "Volumes configured at launch are not available here.");
+    TRY(task_volumes_check(recipe->document, request->launch_type, request->volume_configurations));
     if (request->enable_execute_command && str_is_empty(recipe->task_role_arn))
         return error_new(API_INVALID_PARAMETER,
                          "The task couldn't be started because a valid taskRoleArn is not being "
@@ -116,6 +115,7 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
     TRY(task_recipe_override(call->arena, &ret->recipe, request->overrides));
     TRY(check_options(request, &ret->recipe));
     ret->call = call;
+    ret->volumes = request->volume_configurations;
     ret->describer = task_describer_for(call);
     task_describer_know(&ret->describer, &ret->recipe);
     ret->order = (struct task_order){
@@ -138,9 +138,13 @@ struct error *task_launch_insert(struct task_launch *launch, const struct id *in
                                  struct id *ret_id, struct ecs_task *ret)
 {
     struct call *call = launch->call;
-    const struct task *task =
-        txn_insert_task(call->txn, task_build(&launch->order, instance, call->rng, call->now_ms));
+    struct task *task = task_build(&launch->order, instance, call->rng, call->now_ms);
 
+    if (launch->volumes->count) {
+        task_set_volume_configurations(task, task_volumes_text(call->arena, launch->volumes));
+        task_set_attachments(task, task_volumes_attachments(call, launch->volumes));
+    }
+    task = txn_insert_task(call->txn, task);
     *ret_id = task->id;
     return task_describe(&launch->describer, task, true, ret);
 }

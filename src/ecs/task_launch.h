@@ -32,6 +32,7 @@ struct task_launch {
     struct task_recipe recipe;
     struct task_order order;
     const char *group;
+    const struct ecs_task_volume_configurations *volumes;
     struct task_describer describer;
 };
 

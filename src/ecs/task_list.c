@@ -1,13 +1,26 @@
-/* ListTasks (API-127): a walk of the narrowest list that holds what is asked for. */
+/* ListTasks (API-127): tasks in the order they were made; stopped ones the newest first (AG-340).
+ *
+ * A list of its own is kept for each filter but launchType, all ordered by id, and what is asked for
+ * is in every one of them. So the lists are walked by turns: what the next of one list is without
+ * being what is asked for, nothing before it can be, and the other list goes on behind it. That
+ * costs twice the shorter list, however long the other is, without knowing which is the shorter.
+ */
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
 #include "gen/ecs_handlers.h"
 
 #define LIST_TASKS_SIZE 100
-#define LIST_TASKS_WALK_MAX                                                                        \
-    20000 /* tasks looked at for one page; a page may be short (API-057)                           \
-           */
+/* Tasks looked at for one page: only a launch type that few have is not found before. The page is
+ * short then (API-057). */
+#define LIST_TASKS_WALK_MAX 5000
+#define FILTER_LISTS_MAX    4
+
+/* A list that holds all that is asked for. */
+struct walk {
+    enum task_list list;
+    const char *key;
+};
 
 /* What is asked for, resolved. NULL and zero: any. */
 struct filter {
@@ -83,62 +96,65 @@ static bool is_match(const struct filter *filter, const struct task *task)
 {
     return (!filter->family || str_eq(task->family, filter->family)) &&
            (!filter->service || str_eq(task->service, filter->service)) &&
+           (!filter->started_by || str_eq(task->started_by, filter->started_by)) &&
            (!filter->instance || id_cmp(&task->instance, filter->instance) == 0) &&
            (filter->launch_type == LAUNCH_TYPE_NONE || task->launch_type == filter->launch_type);
 }
 
-/* The list to walk: an instance has fewest tasks, a family may have most of a cluster's. */
-static enum task_list narrowest(struct call *call, const struct filter *filter,
-                                const char **ret_key)
+static size_t lists_of(struct call *call, const struct filter *filter,
+                       struct walk walks[FILTER_LISTS_MAX])
 {
-    *ret_key = NULL;
-    if (filter->instance) {
-        *ret_key = instance_hex(call->arena, filter->instance);
-        return TASKS_BY_INSTANCE;
-    }
-    if (filter->service) {
-        *ret_key = filter->service;
-        return TASKS_BY_SERVICE;
-    }
-    if (filter->started_by) {
-        *ret_key = filter->started_by;
-        return TASKS_BY_STARTED_BY;
-    }
-    if (filter->family) {
-        *ret_key = filter->family;
-        return TASKS_BY_FAMILY;
-    }
-    return TASKS_BY_CLUSTER;
+    size_t count = 0;
+
+    if (filter->instance)
+        walks[count++] =
+            (struct walk){TASKS_BY_INSTANCE, instance_hex(call->arena, filter->instance)};
+    if (filter->service)
+        walks[count++] = (struct walk){TASKS_BY_SERVICE, filter->service};
+    if (filter->started_by)
+        walks[count++] = (struct walk){TASKS_BY_STARTED_BY, filter->started_by};
+    if (filter->family)
+        walks[count++] = (struct walk){TASKS_BY_FAMILY, filter->family};
+    if (count == 0)
+        walks[count++] = (struct walk){TASKS_BY_CLUSTER, NULL};
+    return count;
+}
+
+static const struct task *next_in(struct call *call, const struct filter *filter,
+                                  const struct walk *walk, const struct id *from)
+{
+    return (filter->is_stopped ? state_task_before : state_task_after)(
+        ecs_of(call)->state, call_scope(call), filter->cluster, walk->list, walk->key,
+        filter->is_stopped, from);
 }
 
 static struct error *fill_page(struct call *call, const struct filter *filter, struct page *page,
                                struct ecs_list_tasks_response *out)
 {
-    const struct scope *scope = call_scope(call);
-    struct state *state = ecs_of(call)->state;
-    const char *key;
-    enum task_list list = narrowest(call, filter, &key);
+    struct walk walks[FILTER_LISTS_MAX];
+    size_t walk_count = lists_of(call, filter, walks);
+    const struct task *task;
     struct id start;
-    const struct id *after;
+    const struct id *from;
     size_t looked_at = 0;
+    size_t turn = 0;
 
-    TRY(page_after_id(page, &start, &after));
+    TRY(page_after_id(page, &start, &from));
     SET_LIST(call->arena, &out->task_arns, page->limit);
     out->task_arns.count = 0;
-    for (const struct task *task; !filter->is_nothing; after = &task->id) {
-        task =
-            state_task_after(state, scope, filter->cluster, list, key, filter->is_stopped, after);
-        if (!task)
-            break;
+    while (!filter->is_nothing && (task = next_in(call, filter, &walks[turn], from))) {
         if (page_is_full(page) || looked_at++ == LIST_TASKS_WALK_MAX) {
-            out->next_token = page_token_id(page, after);
+            out->next_token = page_token_id(page, from);
             break;
         }
-        if (!is_match(filter, task))
-            continue;
-        out->task_arns.items[page->count++] =
-            arn_task(call->arena, scope, task->cluster, &task->id);
-        out->task_arns.count = page->count;
+        from = &task->id;
+        if (is_match(filter, task)) {
+            out->task_arns.items[page->count++] =
+                arn_task(call->arena, call_scope(call), task->cluster, &task->id);
+            out->task_arns.count = page->count;
+        } else {
+            turn = (turn + 1) % walk_count;
+        }
     }
     return NULL;
 }

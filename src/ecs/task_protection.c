@@ -137,8 +137,8 @@ struct error *api_update_task_protection(struct call *call,
                                          const struct ecs_update_task_protection_request *in,
                                          struct ecs_update_task_protection_response *out)
 {
-    int64_t minutes = in->has_expires_in_minutes ? in->expires_in_minutes
-                                                 : PROTECTION_DEFAULT_MINUTES;
+    int64_t minutes =
+        in->has_expires_in_minutes ? in->expires_in_minutes : PROTECTION_DEFAULT_MINUTES;
     int64_t until_ms = in->protection_enabled ? call->now_ms + minutes * MINUTE_MS : 0;
     struct named named;
 

@@ -1,7 +1,9 @@
 /* RunTask: the scheduler chooses where (API-117 to API-123, SC-001 to SC-026). */
 #include <string.h>
 
+#include "base/json_text.h"
 #include "control/launch.h"
+#include "ecs/capacity_strategy.h"
 #include "ecs/client_token.h"
 #include "ecs/names.h"
 #include "ecs/task_capacity.h"
@@ -30,21 +32,30 @@ static char *ids_text(struct arena *arena, const struct id *ids, size_t count)
     return text;
 }
 
+static size_t ids_count(const char *text)
+{
+    return strlen(text) / (ID_HEX_SIZE - 1);
+}
+
+static bool ids_parse(struct arena *arena, const char *text, size_t index, struct id *ret)
+{
+    return id_parse(arena_dup_n(arena, text + index * (ID_HEX_SIZE - 1), ID_HEX_SIZE - 1), ret);
+}
+
 /* Answers with the tasks of the first call as they are now; those long gone are left out. */
 static struct error *answer_again(struct call *call, const char *cluster, const char *text,
                                   struct ecs_run_task_response *out)
 {
     struct task_describer describer = task_describer_for(call);
-    size_t count = strlen(text) / (ID_HEX_SIZE - 1);
 
-    SET_LIST(call->arena, &out->tasks, count);
+    SET_LIST(call->arena, &out->tasks, ids_count(text));
+    SET_LIST(call->arena, &out->failures, 0);
     out->tasks.count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *hex = arena_dup_n(call->arena, text + i * (ID_HEX_SIZE - 1), ID_HEX_SIZE - 1);
+    for (size_t i = 0; i < ids_count(text); i++) {
         const struct task *task = NULL;
         struct id id;
 
-        if (id_parse(hex, &id))
+        if (ids_parse(call->arena, text, i, &id))
             task = state_task(ecs_of(call)->state, call_scope(call), cluster, &id);
         if (task)
             TRY(task_describe(&describer, task, true, &out->tasks.items[out->tasks.count++]));
@@ -52,12 +63,48 @@ static struct error *answer_again(struct call *call, const char *cluster, const 
     return NULL;
 }
 
+/* A conflict says which tasks the token made. */
+static struct error *name_tasks(struct call *call, const char *cluster, const char *text,
+                                struct error *conflict)
+{
+    CLEANUP(buf_done) struct buf members = {0};
+    struct id id;
+
+    json_text_add_name(&members, "resourceIds");
+    buf_add_char(&members, '[');
+    for (size_t i = 0; i < ids_count(text); i++) {
+        if (!ids_parse(call->arena, text, i, &id))
+            continue;
+        if (i)
+            buf_add_char(&members, ',');
+        json_text_add_string(&members, arn_task(call->arena, call_scope(call), cluster, &id));
+    }
+    buf_add_char(&members, ']');
+    return error_with_members(conflict, members.data);
+}
+
+static struct error *look_up_token(struct call *call, const struct cluster *cluster,
+                                   const struct ecs_run_task_request *in,
+                                   struct client_token_use *ret)
+{
+    struct ecs_run_task_request without_token = *in;
+    struct error *err;
+
+    without_token.client_token = NULL;
+    err = client_token_look_up(call, "RunTask", in->client_token, CLIENT_TOKEN_CHARS_MAX,
+                               &ecs_shapes[ECS_SHAPE_RUN_TASK_REQUEST], &without_token,
+                               API_CONFLICT, TOKEN_CONFLICT, ret);
+    if (err && ret->result)
+        return name_tasks(call, cluster->name, ret->result, err);
+    return err;
+}
+
 /* ---- a first call ---- */
 
-static struct error *prepare(struct call *call, const struct ecs_run_task_request *in,
-                             struct task_launch *launch)
+static struct error *prepare(struct call *call, const struct cluster *cluster,
+                             const struct ecs_run_task_request *in, struct task_launch *launch,
+                             struct capacity_choice *ret_choice)
 {
-    const struct cluster *cluster;
     struct task_launch_request request = {
         .action = "ecs:RunTask",
         .cluster = in->cluster,
@@ -75,14 +122,32 @@ static struct error *prepare(struct call *call, const struct ecs_run_task_reques
         .enable_execute_command = in->enable_execute_command,
     };
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(task_capacity_resolve(call->arena, cluster, in->launch_type,
-                              &in->capacity_provider_strategy, &request.launch_type));
+    TRY(capacity_resolve(call, cluster, in->launch_type, &in->capacity_provider_strategy,
+                         ret_choice));
+    request.launch_type = ret_choice->launch_type;
     TRY(task_capacity_check_platform(request.launch_type, in->platform_version));
     TRY(task_launch_prepare(call, &request, launch));
-    return task_placement_check(&in->placement_constraints,
-                                launch->recipe.document->placement_constraints.count,
-                                &in->placement_strategy);
+    TRY(task_placement_check(&in->placement_constraints,
+                             launch->recipe.document->placement_constraints.count,
+                             &in->placement_strategy));
+    if (request.launch_type != ECS_LAUNCH_TYPE_FARGATE)
+        return NULL;
+    return task_capacity_check_fargate(
+        launch->recipe.document, in->platform_version,
+        in->placement_constraints.count + launch->recipe.document->placement_constraints.count > 0,
+        in->placement_strategy.count > 0);
+}
+
+/* What passed every check and still cannot be placed, whatever room there is. */
+static struct error *check_capacity(const struct capacity_choice *choice)
+{
+    if (choice->launch_type == ECS_LAUNCH_TYPE_FARGATE)
+        return task_capacity_refuse_fargate();
+    if (choice->strategy.count > 0)
+        return error_new(API_UNSUPPORTED_FEATURE,
+                         "Tasks cannot be placed by capacity providers yet; specify the launch "
+                         "type EC2 or EXTERNAL.");
+    return NULL;
 }
 
 static struct error *find_places(struct task_launch *launch, const struct ecs_run_task_request *in,
@@ -128,19 +193,20 @@ static void answer_failures(const struct task_launch *launch, const struct plan 
 struct error *api_run_task(struct call *call, const struct ecs_run_task_request *in,
                            struct ecs_run_task_response *out)
 {
-    struct ecs_run_task_request without_token = *in;
+    const struct cluster *cluster;
+    struct capacity_choice choice;
     struct task_launch launch;
     struct client_token_use token;
     struct plan plan = {0};
     struct id *ids;
 
-    TRY(prepare(call, in, &launch));
-    without_token.client_token = NULL;
-    TRY(client_token_look_up(call, "RunTask", in->client_token, CLIENT_TOKEN_CHARS_MAX,
-                             &ecs_shapes[ECS_SHAPE_RUN_TASK_REQUEST], &without_token, API_CONFLICT,
-                             TOKEN_CONFLICT, &token));
+    /* The token first: what it made stays its answer, whatever became of the definition since. */
+    TRY(names_find_cluster(call, in->cluster, &cluster));
+    TRY(look_up_token(call, cluster, in, &token));
     if (token.result)
-        return answer_again(call, launch.cluster->name, token.result, out);
+        return answer_again(call, cluster->name, token.result, out);
+    TRY(prepare(call, cluster, in, &launch, &choice));
+    TRY(check_capacity(&choice));
     TRY(find_places(&launch, in, &plan));
 
     ids = ARENA_ARRAY(call->arena, struct id, plan.placed_count);

@@ -317,12 +317,16 @@ const struct task *state_task(struct state *state, const struct scope *scope, co
     return task_of(node, TASKS_BY_CLUSTER);
 }
 
-/* False if the list cannot have anything in it. */
-static bool list_key(enum task_list list, const char *name, const struct id *after, struct key *ret)
+/* False if the list cannot have anything in it. `from` NULL: no task has the id of all zeros or of
+ * all ones, one comes before all, the other behind all. */
+static bool list_key(enum task_list list, const char *name, const struct id *from, bool is_last,
+                     struct key *ret)
 {
     *ret = (struct key){0};
-    if (after)
-        ret->id = *after; /* no task has the id zero: it comes before all */
+    if (from)
+        ret->id = *from;
+    else if (is_last)
+        memset(&ret->id, 0xff, sizeof(ret->id));
     if (list == TASKS_BY_CLUSTER)
         return true;
     if (list == TASKS_BY_INSTANCE)
@@ -347,9 +351,24 @@ const struct task *state_task_after(struct state *state, const struct scope *sco
     struct key key;
 
     (void)state;
-    if (!home || !list_key(list, name, after, &key))
+    if (!home || !list_key(list, name, after, false, &key))
         return NULL;
     task = task_of(treap_after(&home->tasks[list][is_stopped_list], &key, orders[list]), list);
+    return task && is_in_list(task, list, &key) ? task : NULL;
+}
+
+const struct task *state_task_before(struct state *state, const struct scope *scope,
+                                     const char *cluster, enum task_list list, const char *name,
+                                     bool is_stopped_list, const struct id *before)
+{
+    struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct task *task;
+    struct key key;
+
+    (void)state;
+    if (!home || !list_key(list, name, before, true, &key))
+        return NULL;
+    task = task_of(treap_before(&home->tasks[list][is_stopped_list], &key, orders[list]), list);
     return task && is_in_list(task, list, &key) ? task : NULL;
 }
 

@@ -58,7 +58,7 @@ void aws_json_refuse(const struct aws_json *json, struct http_exchange *ex, stru
         log_error("a request failed by our fault", "cause", err->message, "request", request_id);
         message = "The server failed to do this; its log says why.";
     }
-    dispatch_error_body(&body, owned->code, message);
+    dispatch_error_body(&body, owned->code, message, NULL);
     respond(ex, api_error_http_status(owned->code), request_id, api_error_name(owned->code),
             body.data, body.len);
 }

@@ -189,7 +189,8 @@ static void answer(struct dispatch_call *dc)
         presentable(dc, &answer.code, &message);
         answer.status = api_error_http_status(answer.code);
         buf_clear(&dc->body);
-        dispatch_error_body(&dc->body, answer.code, message);
+        dispatch_error_body(&dc->body, answer.code, message,
+                            answer.code == dc->err->code ? dc->err->members : NULL);
         dc->dispatch->stats.refused++;
         if (answer.status >= 500)
             dc->dispatch->stats.faults++;
@@ -199,13 +200,18 @@ static void answer(struct dispatch_call *dc)
     fn(&answer, dc->answer_data);
 }
 
-void dispatch_error_body(struct buf *buf, enum api_error code, const char *message)
+void dispatch_error_body(struct buf *buf, enum api_error code, const char *message,
+                         const char *members)
 {
     buf_add_char(buf, '{');
     json_text_add_name(buf, "__type");
     json_text_add_string(buf, api_error_name(code));
     json_text_add_name(buf, "message");
     json_text_add_string(buf, message);
+    if (members) {
+        buf_add_char(buf, ',');
+        buf_add_str(buf, members);
+    }
     buf_add_char(buf, '}');
 }
 

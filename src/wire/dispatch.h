@@ -114,8 +114,9 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch,
 /* The caller went away: its flow is cancelled. The answer still comes. */
 void dispatch_gone(struct dispatch_call *call);
 
-/* {"__type":CODE,"message":TEXT} (API-017, API-019). */
-void dispatch_error_body(struct buf *buf, enum api_error code, const char *message);
+/* {"__type":CODE,"message":TEXT} (API-017, API-019), and error->members if there are any. */
+void dispatch_error_body(struct buf *buf, enum api_error code, const char *message,
+                         const char *members);
 
 struct dispatch_stats {
     uint64_t calls, refused, faults;

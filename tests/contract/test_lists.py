@@ -190,6 +190,69 @@ def test_list_tasks(api, world, fails):
             tasks(**wrong)
 
 
+def test_list_stopped_tasks(api):
+    """AG-340, API-127: the newest first, with every filter and page size; none while it runs."""
+    cluster, family = api.cluster(), api.name("stopped")
+    agents = [api.agent(cluster), api.agent(cluster)]
+    definition, other = api.define(family), api.define()
+    api.raw("CreateService", {"cluster": cluster, "serviceName": "s", "taskDefinition": family, "desiredCount": 4})
+    api.until(lambda: len(api.raw("ListTasks", {"cluster": cluster})["taskArns"]) == 4)
+    alone = [api.raw("RunTask", {"cluster": cluster, "taskDefinition": one, "startedBy": who})["tasks"][0]
+             for one, who in ((definition, "me"), (other, "you"), (other, "me"), (definition, "you"))]
+    everything = api.raw("ListTasks", {"cluster": cluster})["taskArns"]
+    assert len(everything) == 8 and pages(api, "ListTasks", "taskArns", cluster=cluster, desiredStatus="STOPPED")[0] == []
+    facts = {t["taskArn"]: t for t in api.raw("DescribeTasks", {"cluster": cluster, "tasks": everything})["tasks"]}
+    api.raw("UpdateService", {"cluster": cluster, "service": "s", "desiredCount": 0})
+    for task in alone:
+        api.raw("StopTask", {"cluster": cluster, "task": task["taskArn"]})
+    api.until(lambda: api.raw("ListTasks", {"cluster": cluster})["taskArns"] == [])
+
+    def wanted(**match):
+        return [arn for arn in everything[::-1] if all(facts[arn].get(k) == v for k, v in match.items())]
+
+    arns = api.raw("ListTaskDefinitions", {"familyPrefix": family})["taskDefinitionArns"]
+    of_family = {"taskDefinitionArn": arns[0]}
+    rows = [({}, {}), ({"family": family}, of_family), ({"serviceName": "s"}, {"group": "service:s"}),
+            ({"startedBy": "me"}, {"startedBy": "me"}), ({"serviceName": "s", "family": family}, {"group": "service:s"})]
+    for agent in agents:
+        at = {"containerInstanceArn": agent.arn}
+        rows += [({"containerInstance": agent.arn}, at), ({"containerInstance": agent.arn, "family": family}, dict(at, **of_family)),
+                 ({"containerInstance": agent.arn, "serviceName": "s"}, dict(at, group="service:s")),
+                 ({"containerInstance": agent.arn, "serviceName": "s", "family": family, "launchType": facts[everything[0]]["launchType"]},
+                  dict(at, group="service:s"))]
+    for filters, match in rows:
+        for size in (1, 3, 100):
+            found, _ = pages(api, "ListTasks", "taskArns", cluster=cluster, desiredStatus="STOPPED", maxResults=size, **filters)
+            assert found == wanted(**match), (filters, size)
+    assert wanted() and wanted(**of_family) != wanted()
+
+
+def test_pages_of_tasks_while_they_come_and_go(own_api):
+    """API-060: of the tasks that ran all the time none is lost, and none comes twice."""
+    cluster, definition = own_api.cluster(), own_api.define()
+    own_api.agent(cluster)
+    rng = random.Random(3)
+
+    def start(count):
+        return [t["taskArn"] for t in own_api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "count": count})["tasks"]]
+
+    tasks = [arn for _ in range(4) for arn in start(10)]
+    leave = rng.sample(tasks, 15)
+
+    def churn(_):
+        for arn in [leave.pop() for _ in range(2) if leave]:
+            own_api.raw("StopTask", {"cluster": cluster, "task": arn})
+        start(2)
+
+    stay = set(tasks) - set(leave)
+    for filters in ({}, {"desiredStatus": "STOPPED"}, {"family": definition.rsplit("/", 1)[1].split(":")[0]}):
+        found, _ = pages(own_api, "ListTasks", "taskArns", churn, cluster=cluster, maxResults=5, **filters)
+        assert len(found) == len(set(found))
+        if not filters:
+            assert stay <= set(found)
+    assert not leave
+
+
 def test_list_task_definitions(api, world, fails):
     """API-115, TD-005: the full family name, numbers as numbers, either way round; INACTIVE ones apart."""
     def found(**more):

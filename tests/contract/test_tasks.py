@@ -197,7 +197,7 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
     ({"placementStrategy": [{"type": "spread", "field": "rack"}]}, "InvalidParameterException", None),
     ({"placementStrategy": [{"type": "random"}] * 6}, "InvalidParameterException", None),
     ({"platformVersion": "1.4.0"}, "InvalidParameterException", None),
-    ({"launchType": "FARGATE"}, "UnsupportedFeatureException", None),
+    ({"launchType": "FARGATE"}, "InvalidParameterException", "Task definition does not support launch_type FARGATE."),
     ({"tags": [{"key": "aws:x", "value": "y"}]}, "InvalidParameterException", None),
     ({"tags": [{"key": "k%d" % i, "value": ""} for i in range(51)]}, "InvalidParameterException", None),
 ])

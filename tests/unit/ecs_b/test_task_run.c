@@ -165,6 +165,10 @@ static void accepts(void **state)
     }
 }
 
+#define NETWORK "{'awsvpcConfiguration':{'subnets':['a'],'assignPublicIp':'ENABLED'}}"
+#define SERVERLESS                                                                                 \
+    "'networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'256','memory':'512'"
+
 static void refuses(void **state)
 {
     struct world *world = *state;
@@ -195,8 +199,39 @@ static void refuses(void **state)
          "The specified capacity provider strategy cannot contain a capacity provider that is not "
          "associated with the cluster. Associate the capacity provider with the cluster and try "
          "again."},
-        {"FARGATE is not there", "{'taskDefinition':'web','launchType':'FARGATE'}",
-         "UnsupportedFeatureException", NULL},
+        {"API-056: no Fargate capacity",
+         "{'taskDefinition':'serverless','launchType':'FARGATE','networkConfiguration':" NETWORK
+         "}",
+         "ClientException",
+         "Capacity is unavailable at this time. Please try again later or in a different "
+         "availability zone"},
+        {"API-056: a platform version there is",
+         "{'taskDefinition':'serverless','launchType':'FARGATE','platformVersion':'1.4.0',"
+         "'networkConfiguration':" NETWORK "}",
+         "ClientException", NULL},
+        {"API-123: one there is not",
+         "{'taskDefinition':'serverless','launchType':'FARGATE','platformVersion':'9.9.9',"
+         "'networkConfiguration':" NETWORK "}",
+         "PlatformUnknownException", NULL},
+        {"API-123: one that is too old for the storage",
+         "{'taskDefinition':'storage','launchType':'FARGATE','platformVersion':'1.3.0',"
+         "'networkConfiguration':" NETWORK "}",
+         "PlatformTaskDefinitionIncompatibilityException", NULL},
+        {"SC-011: awsvpc on FARGATE", "{'taskDefinition':'serverless','launchType':'FARGATE'}",
+         INVALID, "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
+        {"SC-005: constraints on FARGATE",
+         "{'taskDefinition':'serverless','launchType':'FARGATE','networkConfiguration':" NETWORK
+         ",'placementConstraints':[{'type':'distinctInstance'}]}",
+         INVALID, "Placement constraints are not supported with FARGATE launch type."},
+        {"SC-009: strategies on FARGATE",
+         "{'taskDefinition':'serverless','launchType':'FARGATE','networkConfiguration':" NETWORK
+         ",'placementStrategy':[{'type':'random'}]}",
+         INVALID, "Placement strategies are not supported with FARGATE launch type."},
+        {"a definition that is not for it", "{'taskDefinition':'web','launchType':'FARGATE'}",
+         INVALID, "Task definition does not support launch_type FARGATE."},
+        {"Managed Instances are not there",
+         "{'taskDefinition':'web','launchType':'MANAGED_INSTANCES'}", "UnsupportedFeatureException",
+         NULL},
         {"an unknown launch type", "{'taskDefinition':'web','launchType':'VM'}", INVALID, NULL},
         {"SC-006: a platform version on EC2",
          "{'taskDefinition':'web','launchType':'EC2','platformVersion':'LATEST'}", INVALID,
@@ -289,8 +324,95 @@ static void refuses(void **state)
     world_definition(world, "vpc", "", "'networkMode':'awsvpc'");
     world_definition(world, "old", "", "");
     world_do(world, "DeregisterTaskDefinition", "{'taskDefinition':'old:1'}");
+    world_definition(world, "serverless", "", SERVERLESS);
+    world_definition(world, "storage", "", SERVERLESS ",'ephemeralStorage':{'sizeInGiB':30}");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         world_refuse(world, rows[i].why, "RunTask", rows[i].request, rows[i].code, rows[i].message);
+}
+
+/* The limits of volumes that are configured at launch. */
+static void volumes_at_launch(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        const char *why, *definition, *volumes, *message; /* NULL: it passes */
+    } rows[] = {
+        {"a size", "data", "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':10}}", NULL},
+        {"a snapshot", "data", "{'name':'v','managedEBSVolume':{'roleArn':'r','snapshotId':'s'}}",
+         NULL},
+        {"all there is", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':10,'snapshotId':'s',"
+         "'volumeType':'gp3','iops':3000,'throughput':125,'encrypted':true,'kmsKeyId':'k',"
+         "'volumeInitializationRate':100,'filesystemType':'xfs','terminationPolicy':"
+         "{'deleteOnTermination':false},'tagSpecifications':[{'resourceType':'volume',"
+         "'tags':[{'key':'a','value':'b'}]}]}}",
+         NULL},
+        {"io1 with its iops", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':4,'volumeType':'io1',"
+         "'iops':100}}",
+         NULL},
+        {"neither size nor snapshot", "data", "{'name':'v','managedEBSVolume':{'roleArn':'r'}}",
+         "Volume v: sizeInGiB or snapshotId must be specified."},
+        {"too small for its type", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':124,'volumeType':'st1'}}",
+         "Volume v: sizeInGiB must be between 125 and 16384 for a volume of type st1, but was "
+         "124."},
+        {"too large", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':1025,'volumeType':"
+         "'standard'}}",
+         "Volume v: sizeInGiB must be between 1 and 1024 for a volume of type standard, but was "
+         "1025."},
+        {"an unknown type", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,'volumeType':'gp9'}}",
+         "Volume v: volumeType must be gp2, gp3, io1, io2, sc1, st1 or standard, but was gp9."},
+        {"io2 without iops", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,'volumeType':'io2'}}",
+         "Volume v: iops must be specified for a volume of type io2."},
+        {"gp2 with iops", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,'volumeType':'gp2',"
+         "'iops':3000}}",
+         "Volume v: iops cannot be specified for a volume of type gp2."},
+        {"too few iops", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,'iops':2999}}",
+         "Volume v: iops must be between 3000 and 16000 for a volume of type gp3, but was 2999."},
+        {"throughput of another type", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,'volumeType':'io1',"
+         "'iops':100,'throughput':125}}",
+         "Volume v: throughput cannot be specified for a volume of type io1."},
+        {"a rate without snapshot", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9,"
+         "'volumeInitializationRate':100}}",
+         "Volume v: volumeInitializationRate needs a snapshotId."},
+        {"nothing to make it of", "data", "{'name':'v'}",
+         "Volume v: managedEBSVolume must be specified."},
+        {"another volume", "data", "{'name':'w','managedEBSVolume':{'roleArn':'r','sizeInGiB':9}}",
+         "Volume w is not a volume of the TaskDefinition with configuredAtLaunch."},
+        {"none for one that needs it", "data", "",
+         "Volume v is configured at launch, and volumeConfigurations has no configuration for it."},
+        {"a definition without", "web", "{'name':'v','managedEBSVolume':{'roleArn':'r'}}",
+         "Volume v is not a volume of the TaskDefinition with configuredAtLaunch."},
+        {"two", "data",
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9}},"
+         "{'name':'v','managedEBSVolume':{'roleArn':'r','sizeInGiB':9}}",
+         "volumeConfigurations can have at most 1 item: a task takes one Amazon EBS volume."},
+    };
+
+    world_instance(world, 4096, 16384);
+    world_definition(world, "web", "", "");
+    world_definition(world, "data", "'mountPoints':[{'sourceVolume':'v','containerPath':'/v'}]",
+                     "'volumes':[{'name':'v','configuredAtLaunch':true}]");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char request[2048];
+
+        snprintf(request, sizeof(request), "{'taskDefinition':'%s','volumeConfigurations':[%s]}",
+                 rows[i].definition, rows[i].volumes);
+        if (rows[i].message)
+            world_refuse(world, rows[i].why, "RunTask", request, "InvalidParameterException",
+                         rows[i].message);
+        else /* no host attaches volumes: none runs without its data */
+            world_expect(world, world_do(world, "RunTask", request), "failures.0.reason",
+                         "ATTRIBUTE");
+    }
 }
 
 /* API-118: characters are counted, not bytes. */
@@ -527,6 +649,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shows_the_new_task, setup, teardown),
         cmocka_unit_test_setup_teardown(accepts, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(volumes_at_launch, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_overrides_that_are_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_cluster_without_instances, setup, teardown),
         cmocka_unit_test_setup_teardown(places_as_many_as_fit, setup, teardown),
