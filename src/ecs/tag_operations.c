@@ -1,3 +1,6 @@
+/* TagResource, UntagResource, ListTagsForResource: tags of whatever an ARN names (API-039 to API-041,
+ * API-174, SC-348 to SC-353).
+ */
 #include <string.h>
 #include <strings.h>
 
@@ -15,6 +18,8 @@ struct tagged {
     const struct task *task;
     const struct container_instance *instance;
     const struct task_definition *definition;
+    const struct capacity_provider *provider;
+    const struct task_set *task_set;
     const struct tag *tags; /* of whichever it is */
     uint32_t count;
 };
@@ -43,55 +48,107 @@ static struct error *cluster_of(struct call *call, const struct arn *arn, const 
     return NULL;
 }
 
+#define KEEP(tagged, kind, found)                                                                  \
+    ((tagged)->kind = (found), (tagged)->tags = (found)->tags,                                     \
+     (tagged)->count = (found)->tags_count, (struct error *)NULL)
+
 static struct error *find_definition(struct call *call, const char *text, enum api_error missing,
                                      struct tagged *ret)
 {
+    const struct task_definition *found;
     const char *family;
     int revision;
 
     TRY(names_family_revision(call, text, &family, &revision));
-    ret->definition =
-        state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
-    if (!ret->definition)
-        return not_found(missing);
-    ret->tags = ret->definition->tags;
-    ret->count = ret->definition->tags_count;
-    return NULL;
+    found = state_task_definition(ecs_of(call)->state, call_scope(call), family, revision);
+    return found ? KEEP(ret, definition, found) : not_found(missing);
+}
+
+/* The two Fargate ones are there without a record, and take no tags. */
+static struct error *find_provider(struct call *call, const char *text, enum api_error missing,
+                                   struct tagged *ret)
+{
+    const struct capacity_provider *found;
+    const char *name;
+
+    TRY(names_provider_name(call, text, &name));
+    found = state_capacity_provider(ecs_of(call)->state, call_scope(call), name);
+    return found && found->status == PROVIDER_ACTIVE ? KEEP(ret, provider, found)
+                                                     : not_found(missing);
+}
+
+static struct error *find_service(struct call *call, const char *text, const char *cluster,
+                                  enum api_error missing, struct tagged *ret)
+{
+    const struct service *found;
+    const char *name;
+
+    TRY(names_service_name(call, cluster, text, &name));
+    found = state_service(ecs_of(call)->state, call_scope(call), cluster, name);
+    return found && found->status != SERVICE_INACTIVE ? KEEP(ret, service, found)
+                                                      : not_found(missing);
+}
+
+/* "task-set/CLUSTER/SERVICE/ecs-svc/NUMBER": the last two parts are its id. */
+static struct error *find_task_set(struct call *call, const struct arn *arn, const char *cluster,
+                                   enum api_error missing, struct tagged *ret)
+{
+    const char *name = arn->rest + strlen(cluster) + 1;
+    const char *slash = strchr(name, '/');
+    const struct service *service;
+    const struct task_set *found;
+
+    if (!slash)
+        return refuse_arn();
+    if (strcmp(arn->account, call->account) != 0)
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your accountId is %s",
+                         arn->account, call->account);
+    if (strcmp(arn->region, call->region) != 0)
+        return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your region is %s",
+                         arn->region, call->region);
+    name = arena_dup_n(call->arena, name, (size_t)(slash - name));
+    service = state_service(ecs_of(call)->state, call_scope(call), cluster, name);
+    found = service ? state_task_set(service, slash + 1) : NULL;
+    return found ? KEEP(ret, task_set, found) : not_found(missing);
+}
+
+static struct error *find_task(struct call *call, const char *text, const char *cluster,
+                               enum api_error missing, struct tagged *ret)
+{
+    const struct task *found;
+    struct id id;
+
+    TRY(names_task_id(call, cluster, text, &id));
+    found = state_task(ecs_of(call)->state, call_scope(call), cluster, &id);
+    return found ? KEEP(ret, task, found) : not_found(missing);
+}
+
+static struct error *find_instance(struct call *call, const char *text, const char *cluster,
+                                   enum api_error missing, struct tagged *ret)
+{
+    const struct container_instance *found;
+    struct id id;
+
+    TRY(names_instance_id(call, cluster, text, &id));
+    found = state_instance(ecs_of(call)->state, call_scope(call), cluster, &id);
+    return found ? KEEP(ret, instance, found) : not_found(missing);
 }
 
 static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn,
                                      enum api_error missing, struct tagged *ret)
 {
-    struct state *state = ecs_of(call)->state;
-    const struct scope *scope = call_scope(call);
     const char *cluster = NULL;
-    const char *name;
-    struct id id;
 
     TRY(cluster_of(call, arn, &cluster));
-    if (strcmp(arn->type, "service") == 0) {
-        TRY(names_service_name(call, cluster, text, &name));
-        ret->service = state_service(state, scope, cluster, name);
-        if (ret->service && ret->service->status == SERVICE_INACTIVE)
-            ret->service = NULL;
-        ret->tags = ret->service ? ret->service->tags : NULL;
-        ret->count = ret->service ? ret->service->tags_count : 0;
-        return ret->service ? NULL : not_found(missing);
-    }
-    if (strcmp(arn->type, "task") == 0) {
-        TRY(names_task_id(call, cluster, text, &id));
-        ret->task = state_task(state, scope, cluster, &id);
-        ret->tags = ret->task ? ret->task->tags : NULL;
-        ret->count = ret->task ? ret->task->tags_count : 0;
-        return ret->task ? NULL : not_found(missing);
-    }
-    if (strcmp(arn->type, "container-instance") != 0)
-        return refuse_arn();
-    TRY(names_instance_id(call, cluster, text, &id));
-    ret->instance = state_instance(state, scope, cluster, &id);
-    ret->tags = ret->instance ? ret->instance->tags : NULL;
-    ret->count = ret->instance ? ret->instance->tags_count : 0;
-    return ret->instance ? NULL : not_found(missing);
+    if (strcmp(arn->type, "service") == 0)
+        return find_service(call, text, cluster, missing, ret);
+    if (strcmp(arn->type, "task") == 0)
+        return find_task(call, text, cluster, missing, ret);
+    if (strcmp(arn->type, "task-set") == 0)
+        return find_task_set(call, arn, cluster, missing, ret);
+    if (strcmp(arn->type, "container-instance") == 0)
+        return find_instance(call, text, cluster, missing, ret);
+    return refuse_arn();
 }
 
 static struct error *find_tagged(struct call *call, const char *text, enum api_error missing,
@@ -102,6 +159,8 @@ static struct error *find_tagged(struct call *call, const char *text, enum api_e
     *ret = (struct tagged){0};
     if (!text || !arn_parse(call->arena, text, &arn) || strcmp(arn.service, "ecs") != 0)
         return refuse_arn();
+    if (strcmp(arn.type, "capacity-provider") == 0)
+        return find_provider(call, text, missing, ret);
     if (strcmp(arn.type, "task-definition") == 0)
         return find_definition(call, text, missing, ret);
     if (strcmp(arn.type, "cluster") != 0)
@@ -125,6 +184,11 @@ static struct tag *edit_tags(struct call *call, const struct tagged *tagged, uin
     if (tagged->instance)
         return container_instance_resize_tags(txn_edit_instance(call->txn, tagged->instance),
                                               count);
+    if (tagged->provider)
+        return capacity_provider_resize_tags(
+            txn_edit_capacity_provider(call->txn, tagged->provider), count);
+    if (tagged->task_set)
+        return task_set_resize_tags(txn_edit_task_set(call->txn, tagged->task_set), count);
     return task_definition_resize_tags(txn_edit_task_definition(call->txn, tagged->definition),
                                        count);
 }
@@ -156,6 +220,15 @@ static struct ecs_tag *find_tag(struct ecs_tags *list, const char *key)
     return NULL;
 }
 
+/* A stopped task lost its tags and gets no new ones (API-041). */
+static struct error *check_taggable(const struct tagged *tagged)
+{
+    if (tagged->task && tagged->task->desired_status == TASK_STOPPED)
+        return error_new(API_INVALID_PARAMETER,
+                         "The specified task is stopped. Specify a running task and try again.");
+    return NULL;
+}
+
 /* TagResource: sets the tags given, the others stay (API-174). */
 struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_request *in,
                                struct ecs_tag_resource_response *out UNUSED)
@@ -166,6 +239,7 @@ struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_
 
     TRY(call_authorize(call, "ecs:TagResource", in->resource_arn));
     TRY(find_tagged(call, in->resource_arn, API_RESOURCE_NOT_FOUND, &tagged));
+    TRY(check_taggable(&tagged));
     TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
     SET_LIST(call->arena, &merged, tagged.count + in->tags.count);
     merged.count = tagged.count;

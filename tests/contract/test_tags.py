@@ -72,6 +72,9 @@ def test_tags_of_a_stopped_task_go(api, fails):
     assert tag_list(api, arn) == [A]
     api.raw("StopTask", {"cluster": cluster, "task": arn})
     assert tag_list(api, arn) == []
+    with fails("InvalidParameterException", "The specified task is stopped. Specify a running task and try again."):
+        api.raw("TagResource", {"resourceArn": arn, "tags": [A]})
+    api.raw("UntagResource", {"resourceArn": arn, "tagKeys": ["a"]})
 
 
 def test_propagation_to_tasks(api):
