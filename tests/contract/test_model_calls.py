@@ -1,5 +1,8 @@
 """For every operation that is served, requests that are right, with every member of its request in at least one of them: each is
 taken, and each answer is what the model says (API-004, API-010 to API-014). Nulls and members nobody knows change nothing."""
+import botocore.model
+import botocore.parsers
+import botocore.validate
 import pytest
 
 from harness import api_model
@@ -41,6 +44,51 @@ def made(world, operation, why):
     except ApiError as err:
         unfinished(operation, why, err.code, err.message)
         raise
+
+
+CLIENTS = {which: botocore.model.ServiceModel(service, "ecs") for which, service in (
+    ("awscli", api_model.load(api_model.AWSCLI_DATA)), ("ours", OURS.service))}
+
+
+def known(value, shape):
+    """What of a request a client has a word for."""
+    if shape.type_name == "structure":
+        return {name: known(inner, shape.members[name]) for name, inner in value.items() if name in shape.members}
+    if shape.type_name == "list":
+        return [known(inner, shape.member) for inner in value]
+    return value
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("operation", SERVED)
+def test_a_client_would_send_it_and_reads_the_answer(world, operation, client):
+    """botocore's own validation of the request and its reading of the answer, by the model inside awscli and by ours."""
+    if operation not in CLIENTS[client].operation_names:
+        pytest.skip("newer than awscli")
+    described = CLIENTS[client].operation_model(operation)
+    for why in VALID[operation]:
+        try:
+            body = VALID[operation][why](world)
+        except ApiError:
+            assert (operation, why) in UNFINISHED
+            continue
+        report = botocore.validate.ParamValidator().validate(known(body, described.input_shape), described.input_shape)
+        assert not report.has_errors(), report.generate_report()
+        answer = world.send(operation, body)
+        parsed = botocore.parsers.create_parser("json").parse(
+            {"status_code": answer.status, "headers": answer.headers, "body": answer.text}, described.output_shape)
+        assert parsed["ResponseMetadata"]["RequestId"] == answer.headers["x-amzn-requestid"]
+        if answer.status == 200:
+            if client == "ours":  # nothing of it is lost
+                assert count_of(parsed) - count_of(parsed["ResponseMetadata"]) - 1 == count_of(answer.body)
+        else:
+            assert (operation, why) in UNFINISHED and parsed["Error"]["Code"] == answer.code
+
+
+def count_of(value):
+    """Of the members and items in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(1 + count_of(one) for one in inner)
 
 
 def taken(world, operation, why, body):

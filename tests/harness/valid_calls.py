@@ -216,7 +216,7 @@ valid("DeleteCluster", "every member")(lambda w: {"cluster": w.new_cluster()})
 valid("DescribeClusters", "every member")(lambda w: {
     "clusters": [w.cluster, "nobody"], "include": ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"]})
 valid("ListClusters", "a page")(lambda w: {"maxResults": 1})
-valid("ListClusters", "the next page")(lambda w: {"nextToken": w.call("ListClusters", maxResults=1)["nextToken"]})
+valid("ListClusters", "the next page")(lambda w: w.new_cluster() and {"nextToken": w.call("ListClusters", maxResults=1)["nextToken"]})
 valid("PutClusterCapacityProviders", "every member")(lambda w: {
     "cluster": w.new_cluster(), "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
     "defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 2}]})
@@ -314,9 +314,10 @@ valid("DeregisterTaskDefinition", "every member")(lambda w: {"taskDefinition": w
 valid("DescribeTaskDefinition", "every member")(lambda w: {"taskDefinition": w.plain, "include": ["TAGS"]})
 valid("ListTaskDefinitions", "a page")(lambda w: {
     "familyPrefix": w.plain.split("/")[1].split(":")[0], "status": "ACTIVE", "sort": "DESC", "maxResults": 1})
-valid("ListTaskDefinitions", "the next page")(lambda w: {"nextToken": w.call("ListTaskDefinitions", maxResults=1)["nextToken"]})
+valid("ListTaskDefinitions", "the next page")(lambda w: w.define() and {"nextToken": w.call("ListTaskDefinitions", maxResults=1)["nextToken"]})
 valid("ListTaskDefinitionFamilies", "a page")(lambda w: {"familyPrefix": "family", "status": "ACTIVE", "maxResults": 1})
-valid("ListTaskDefinitionFamilies", "the next page")(lambda w: {"nextToken": w.call("ListTaskDefinitionFamilies", maxResults=1)["nextToken"]})
+valid("ListTaskDefinitionFamilies", "the next page")(lambda w: w.define() and {
+    "nextToken": w.call("ListTaskDefinitionFamilies", maxResults=1)["nextToken"]})
 
 
 @valid("DeleteTaskDefinitions", "every member")
