@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/options.h"
+#include "scheduler/query_value.h"
 #include "server/server.h"
 
 static void on_ready(const char *url)
@@ -48,10 +49,32 @@ static struct error *check(const struct server_options *server, const char *log_
     return NULL;
 }
 
+/* "VERSION,URL,SHA256"; the parts are of `*ret_parts`. */
+static struct error *read_agent_update(const char *text, char **ret_parts,
+                                       struct agent_release *ret)
+{
+    char *rest = str_dup(text);
+
+    *ret_parts = rest;
+    ret->version = strsep(&rest, ",");
+    ret->location = strsep(&rest, ",");
+    ret->sha256 = strsep(&rest, ",");
+    if (!ret->sha256 || rest || !version_is_good(ret->version) ||
+        !(str_starts_with(ret->location, "http://") ||
+          str_starts_with(ret->location, "https://")) ||
+        strlen(ret->sha256) != 64 || strspn(ret->sha256, "0123456789abcdef") != 64)
+        return error_new(API_INVALID_PARAMETER,
+                         "--agent-update is a version, an http(s) URL and 64 lower-case hex digits "
+                         "with commas between, not '%s'",
+                         text);
+    return NULL;
+}
+
 int command_server(int argc, char **argv)
 {
     CLEANUP(str_freep) char *default_dir = data_dir_default();
     CLEANUP(str_freep) char *what = NULL;
+    CLEANUP(str_freep) char *agent_parts = NULL;
     struct server_options server = {
         .listen = "127.0.0.1:4566",
         .data_dir = default_dir,
@@ -62,6 +85,7 @@ int command_server(int argc, char **argv)
         .on_ready = on_ready,
     };
     struct option_texts regions = {0}, quotas = {0};
+    const char *agent_update = NULL;
     const char *log_level = "info", *log_format = "text", *lost_after = "2m";
     bool is_under_up = false;
     const struct option_spec options[] = {
@@ -83,6 +107,8 @@ int command_server(int argc, char **argv)
          &server.task_retention_ms},
         {"quota", OPTION_TEXTS, "NAME=VALUE",
          "how much there may be (docs/quotas.md); may be repeated", &quotas},
+        {"agent-update", OPTION_TEXT, "VERSION,URL,SHA256",
+         "what UpdateContainerAgent has agents become, and its image", &agent_update},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &log_format},
         {"under-up", OPTION_FLAG, NULL, "end with the parent, leave SIGINT to it", &is_under_up},
@@ -114,6 +140,8 @@ int command_server(int argc, char **argv)
     quotas_init(&server.quotas);
     for (size_t i = 0; i < quotas.count && !err; i++)
         err = quotas_set(&server.quotas, quotas.items[i]);
+    if (!err && agent_update)
+        err = read_agent_update(agent_update, &agent_parts, &server.agent_release);
     if (!err)
         err = check(&server, log_level, log_format);
     if (err)

@@ -7,6 +7,7 @@
  *
  * A task's report acknowledges too (AP-225). What is not acknowledged is told again on the next
  * connection (AP-220), and now and then on this one. */
+#include "control/agent_updates.h"
 #include "control/sessions.h"
 
 #include <inttypes.h>
@@ -100,13 +101,12 @@ static void parcel_remove(struct acs *acs, struct parcel *parcel)
     free(parcel);
 }
 
-/* Takes the buffer's bytes. */
-static void tell_frame(struct acs *acs, struct buf *frame)
+void acs_tell_frame(struct session *session, struct buf *frame)
 {
     struct parcel *parcel = xcalloc(1, sizeof(*parcel));
 
     parcel->frame = buf_take(frame);
-    parcel_add(acs, parcel);
+    parcel_add(acs_of(session), parcel);
 }
 
 /* ---- sending ---- */
@@ -313,7 +313,7 @@ static void tell_manifest(struct acs *acs, int64_t timeline)
     SET(&message, generated_at_ms, control_wall_ms(session->control));
     SET(&message, timeline, timeline);
     acs_frame_task_manifest_message(&frame, &message);
-    tell_frame(acs, &frame);
+    acs_tell_frame(&acs->session, &frame);
     arena_done(&arena);
 }
 
@@ -357,6 +357,7 @@ void acs_start(struct session *session, const struct session_hello *hello)
     if (hello->protocol_version >= 2)
         tell_manifest(acs, instance->timeline);
     tell_tasks(acs, hello->send_credentials);
+    agent_updates_connected(session);
 }
 
 /* ---- what the agent says ---- */
@@ -434,7 +435,7 @@ static void on_stop_verification(struct acs *acs, struct arena *arena,
         };
     }
     acs_frame_task_stop_verification_ack(&frame, &message);
-    tell_frame(acs, &frame);
+    acs_tell_frame(&acs->session, &frame);
     acs->manifest_id[0] = '\0';
 }
 
@@ -455,7 +456,13 @@ static void acs_message(struct session *session, const char *text, size_t len)
         session->heartbeats_unanswered = 0;
         break;
     case ACS_MESSAGE_ACK_REQUEST:
+        agent_updates_answered(session, message.ack_request->message_id, NULL);
         on_ack(acs, message.ack_request->message_id);
+        break;
+    case ACS_MESSAGE_NACK_REQUEST:
+        agent_updates_answered(session, message.nack_request->message_id,
+                               message.nack_request->reason ? message.nack_request->reason
+                                                            : "refused");
         break;
     case ACS_MESSAGE_TASK_STOP_VERIFICATION_MESSAGE:
         on_stop_verification(acs, &arena, message.task_stop_verification_message);
@@ -497,6 +504,7 @@ static void acs_heartbeat(struct session *session)
     session->heartbeats_unanswered++;
     session_send(session, &frame);
     repeat_old(acs_of(session));
+    agent_updates_look(session);
 }
 
 /* ---- life ---- */

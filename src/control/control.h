@@ -7,6 +7,7 @@
 #ifndef BERTH_CONTROL_CONTROL_H
 #define BERTH_CONTROL_CONTROL_H
 
+#include "core/agent_update.h"
 #include "net/http_server.h"
 #include "scheduler/fleet.h"
 #include "state/state.h"
@@ -17,6 +18,7 @@ struct control_options {
     int64_t instance_lost_after_ms; /* ARCHITECTURE.md, Lost hosts; <= 0: never */
     int64_t task_retention_ms; /* stopped tasks and gone instances stay describable so long; 0: one
                                   hour */
+    struct agent_release agent_release; /* what agents are updated to */
 };
 
 MUST_USE struct error *control_new(struct loop *loop, struct state *state,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "control/agent_updates.h"
 #include "control/query.h"
 
 TAILQ_HEAD(session_queue, session);
@@ -449,6 +450,13 @@ void sessions_durable(struct sessions *sessions, const struct change *change)
     const struct task *task = change->record;
     struct session *session;
 
+    if (change->kind == CHANGE_INSTANCE && change->record && !change->is_removed) {
+        const struct container_instance *instance = change->record;
+
+        session = find(sessions, &session_acs, &instance->id);
+        if (session)
+            agent_updates_asked(session, instance);
+    }
     if (change->kind != CHANGE_TASK || !task || id_is_zero(&task->instance))
         return;
     session = find(sessions, &session_acs, &task->instance);

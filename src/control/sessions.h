@@ -49,6 +49,7 @@ struct session {
     struct timer heartbeat, expire;
     unsigned heartbeats_unanswered;
     unsigned bad_frames;
+    char update_id[32]; /* of the update's message that is to be answered; "": none */
 };
 
 /* What an upgrade request says, checked. Strings are the arena's. */
@@ -82,6 +83,8 @@ void acs_tell_task(struct session *session, const struct task *task);
 /* Nothing is to be told about it any more. */
 void acs_forget_task(struct session *session, const struct id *task);
 bool acs_has_told(const struct session *session, const struct id *task);
+/* Sent when all that is staged so far is durable. Takes the buffer's bytes. */
+void acs_tell_frame(struct session *session, struct buf *frame);
 /* Before asking for durability, and after: what waited at the time may be sent. */
 void acs_hold_back(struct session *session);
 void acs_release(struct session *session);

@@ -162,6 +162,16 @@ describe_health(struct arena *arena, const struct container_instance *instance)
     return health;
 }
 
+static const enum ecs_agent_update_status update_states[] = {
+    [AGENT_UPDATE_NONE] = ECS_AGENT_UPDATE_STATUS_UNSET,
+    [AGENT_UPDATE_PENDING] = ECS_AGENT_UPDATE_STATUS_PENDING,
+    [AGENT_UPDATE_STAGING] = ECS_AGENT_UPDATE_STATUS_STAGING,
+    [AGENT_UPDATE_STAGED] = ECS_AGENT_UPDATE_STATUS_STAGED,
+    [AGENT_UPDATE_UPDATING] = ECS_AGENT_UPDATE_STATUS_UPDATING,
+    [AGENT_UPDATE_UPDATED] = ECS_AGENT_UPDATE_STATUS_UPDATED,
+    [AGENT_UPDATE_FAILED] = ECS_AGENT_UPDATE_STATUS_FAILED,
+};
+
 void container_instance_describe(struct call *call, const struct container_instance *instance,
                                  unsigned with, struct ecs_container_instance *ret)
 {
@@ -188,6 +198,7 @@ void container_instance_describe(struct call *call, const struct container_insta
     SET(ret, agent_connected, state_instance_connected(instance));
     SET(ret, running_tasks_count, counts.tasks_running);
     SET(ret, pending_tasks_count, counts.tasks_pending);
+    ret->agent_update_status = update_states[instance->agent_update];
     describe_attributes(call->arena, instance, &ret->attributes);
     SET(ret, registered_at_ms, instance->registered_at_ms);
     ret->attachments.is_set = true;

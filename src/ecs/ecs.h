@@ -8,6 +8,7 @@
 #define BERTH_ECS_ECS_H
 
 #include "control/control.h"
+#include "core/agent_update.h"
 #include "core/quotas.h"
 #include "state/state.h"
 #include "wire/call.h"
@@ -20,7 +21,8 @@ struct ecs {
     const char *endpoint;       /* for DiscoverPollEndpoint when the request names no Host */
     const char *const *regions; /* served */
     size_t region_count;
-    const struct quotas *quotas; /* NULL: the defaults */
+    const struct quotas *quotas;               /* NULL: the defaults */
+    const struct agent_release *agent_release; /* NULL: none to update to */
 };
 
 static inline struct ecs *ecs_of(struct call *call)

@@ -176,10 +176,10 @@ static struct error *open_apis(struct server *server)
 {
     const struct server_options *options = server->options;
 
-    TRY(control_new(
-        server->loop, server->state,
-        &(struct control_options){options->instance_lost_after_ms, options->task_retention_ms},
-        &server->control));
+    TRY(control_new(server->loop, server->state,
+                    &(struct control_options){options->instance_lost_after_ms,
+                                              options->task_retention_ms, options->agent_release},
+                    &server->control));
     server->ecs = (struct ecs){
         .loop = server->loop,
         .state = server->state,
@@ -187,6 +187,7 @@ static struct error *open_apis(struct server *server)
         .regions = options->regions,
         .region_count = options->region_count,
         .quotas = &options->quotas,
+        .agent_release = &options->agent_release,
     };
     server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs, admit_to_ecs);
     server->berth_dispatch = make_dispatch(server, &berth_operations, server, admit_administrator);

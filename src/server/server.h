@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "core/agent_update.h"
 #include "core/quotas.h"
 
 #define SERVER_REGIONS_MAX 32
@@ -25,7 +26,8 @@ struct server_options {
     int64_t instance_lost_after_ms;           /* <= 0: never */
     int64_t task_retention_ms;
     struct quotas quotas;
-    void (*on_ready)(const char *url); /* listening; NULL: nobody cares */
+    struct agent_release agent_release; /* what agents are updated to; version NULL: nothing */
+    void (*on_ready)(const char *url);  /* listening; NULL: nobody cares */
 };
 
 /* Runs until told to end. Fails with a sentence if it cannot start. */

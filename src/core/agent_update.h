@@ -1,0 +1,31 @@
+/* agent_update.h - the update of an agent that people asked for (API-170, AG-025, AP-262).
+ *
+ *   NONE --asked--> PENDING --told to stage--> STAGING --staged--> STAGED --told, and it goes--> UPDATING
+ *                      ^                          |                  |                              |
+ *                      |                          +------------------+--- refused, late, old -------+--> FAILED
+ *                      '---------------------------- asked again ------------------------------------------'
+ *
+ * An agent that comes back with the version that was asked for has been UPDATED, however far this
+ * came. The agent does the work; the control plane asks one step after the other.
+ */
+#ifndef BERTH_CORE_AGENT_UPDATE_H
+#define BERTH_CORE_AGENT_UPDATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gen/records.h"
+
+/* What there is to update to: an operator's setting. Strings are lent; version NULL: nothing. */
+struct agent_release {
+    const char *version;
+    const char *location; /* of the image: http or https */
+    const char *sha256;   /* of the file, in hex */
+};
+
+bool agent_update_may_follow(enum agent_update from, enum agent_update to);
+bool agent_update_is_under_way(enum agent_update status);
+/* The only writer of instance->agent_update. */
+void agent_update_set(struct container_instance *instance, enum agent_update to, int64_t now_ms);
+
+#endif
