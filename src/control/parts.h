@@ -75,5 +75,8 @@ void services_free(struct services *services);
 /* Room may have come up in a cluster: those who wait for it look again. */
 void services_retry_placement(struct services *services, const struct scope *scope,
                               const char *cluster);
+/* A host came, changed or went silent: the same, and those that have a task on each host. */
+void services_follow_hosts(struct services *services, const struct scope *scope,
+                           const char *cluster);
 
 #endif

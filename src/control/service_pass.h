@@ -16,12 +16,14 @@
 /* What the tables do not tell: what happened since the last pass. Losing it in a crash costs a
  * count. */
 struct service_memory {
-    int32_t failed;       /* tasks of the newest deployment seen that ended before they ran */
+    int32_t failed;       /* tasks of the PRIMARY deployment that ended before they ran */
     int32_t failed_waves; /* the same, without those launched before the last one counted */
     int64_t wave_ms;      /* when that was */
     bool has_started;     /* one of its tasks began to run */
-    char deployment[ECS_SVC_ID_SIZE]; /* of which; "": none */
+    bool has_served;      /* and that is all there is to wait for: it has no health check */
+    char deployment[ECS_SVC_ID_SIZE]; /* the PRIMARY at the last pass; "": none */
     bool waits_for_room;
+    bool follows_hosts; /* DAEMON: every change of a host matters */
 };
 void service_memory_failed(struct service_memory *memory, const struct task *task, int64_t now_ms);
 void service_memory_started(struct service_memory *memory, const struct task *task);

@@ -208,7 +208,7 @@ static void on_instance(struct services *services, const struct change *change)
     const struct task *task = NULL;
     char hex[ID_HEX_SIZE];
 
-    services_retry_placement(services, change->scope, instance->cluster);
+    services_follow_hosts(services, change->scope, instance->cluster);
     if (change->is_new || instance->status == change->instance_before)
         return;
     id_format(&instance->id, hex);
@@ -238,16 +238,28 @@ void services_durable(struct services *services, const struct change *change)
     }
 }
 
-void services_retry_placement(struct services *services, const struct scope *scope,
-                              const char *cluster)
+static void look_at_those(struct services *services, const struct scope *scope, const char *cluster,
+                          bool hosts_changed)
 {
     struct service_watch key = {.scope = scope, .cluster = cluster};
     struct service_watch *one = RB_NFIND(service_watch_tree, &services->watches, &key);
 
     for (; one && one->scope == scope && one->cluster == cluster;
          one = RB_NEXT(service_watch_tree, &services->watches, one))
-        if (one->memory.waits_for_room)
+        if (one->memory.waits_for_room || (hosts_changed && one->memory.follows_hosts))
             look_at(one);
+}
+
+void services_retry_placement(struct services *services, const struct scope *scope,
+                              const char *cluster)
+{
+    look_at_those(services, scope, cluster, false);
+}
+
+void services_follow_hosts(struct services *services, const struct scope *scope,
+                           const char *cluster)
+{
+    look_at_those(services, scope, cluster, true);
 }
 
 /* ---- the part ---- */

@@ -127,7 +127,7 @@ static void write_connection(struct session *session, const struct container_ins
     task_lives_follow_instance(control->tasks, session->scope, session->cluster,
                                &session->instance);
     if (is_connected)
-        services_retry_placement(control->services, session->scope, session->cluster);
+        services_follow_hosts(control->services, session->scope, session->cluster);
 }
 
 static void unregister(struct session *session, bool is_told)

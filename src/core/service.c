@@ -1,6 +1,7 @@
 #include "core/service.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "core/task.h"
@@ -61,16 +62,18 @@ struct rollout_step rollout_next(const struct rollout *rollout)
     step.stop_surplus = not_negative(fresh->staying - rollout->desired);
     step.start = min64(not_negative(rollout->desired - fresh->staying),
                        not_negative(rollout->bounds.upper - total));
+    if (rollout->is_halted)
+        step.start = 0;
     step.stop_old = useless;
-    if (healthy >= rollout->bounds.lower)
+    if (healthy >= rollout->bounds.lower && !rollout->is_halted)
         step.stop_old += unproved + min64(old->healthy, healthy - rollout->bounds.lower);
     step.is_done = old->staying == 0 && fresh->staying == rollout->desired;
 
     /* Something is still to happen by itself: a task stops, starts, or proves healthy. */
     is_moving =
         fresh->stopping + old->stopping > 0 || fresh->staying > fresh->healthy || unproved > 0;
-    step.is_stuck =
-        !step.is_done && !is_moving && !step.start && !step.stop_old && !step.stop_surplus;
+    step.is_stuck = !rollout->is_halted && !step.is_done && !is_moving && !step.start &&
+                    !step.stop_old && !step.stop_surplus;
     return step;
 }
 
@@ -86,10 +89,53 @@ int64_t service_backoff_ms(int32_t failures_in_row)
     return min64(ms, SERVICE_BACKOFF_MAX_MS);
 }
 
+int32_t service_failure_threshold(int32_t desired_count)
+{
+    int32_t half = desired_count / 2 + desired_count % 2;
+
+    if (half < SERVICE_FAILURES_MIN)
+        return SERVICE_FAILURES_MIN;
+    return half > SERVICE_FAILURES_MAX ? SERVICE_FAILURES_MAX : half;
+}
+
 const struct deployment *service_primary(const struct service *service)
 {
     for (size_t i = 0; i < service->deployments_count; i++)
         if (service->deployments[i].status == DEPLOYMENT_PRIMARY)
             return &service->deployments[i];
+    return NULL;
+}
+
+/* Items of a list are plain values: they may be moved. */
+static struct deployment *put_first(struct service *service, uint32_t place, int64_t now_ms)
+{
+    struct deployment *first = service->deployments;
+    struct deployment chosen = first[place];
+
+    for (uint32_t i = 0; i < service->deployments_count; i++) {
+        if (first[i].status != DEPLOYMENT_PRIMARY)
+            continue;
+        first[i].status = DEPLOYMENT_ACTIVE;
+        first[i].updated_at_ms = now_ms;
+    }
+    memmove(first + 1, first, place * sizeof(*first));
+    *first = chosen;
+    first->status = DEPLOYMENT_PRIMARY;
+    first->updated_at_ms = now_ms;
+    return first;
+}
+
+struct deployment *service_add_deployment(struct service *service, int64_t now_ms)
+{
+    service_append_deployments(service)->created_at_ms = now_ms;
+    return put_first(service, service->deployments_count - 1, now_ms);
+}
+
+struct deployment *service_promote_deployment(struct service *service, const char *revision,
+                                              int64_t now_ms)
+{
+    for (uint32_t i = 0; i < service->deployments_count; i++)
+        if (str_eq(service->deployments[i].service_revision, revision))
+            return put_first(service, i, now_ms);
     return NULL;
 }

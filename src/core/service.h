@@ -45,6 +45,7 @@ void deployment_counts_add(struct deployment_counts *counts, const struct task *
 struct rollout {
     int64_t desired;
     struct service_bounds bounds;
+    bool is_halted; /* FAILED: starts nothing more (API-189), and what is old and serves stays */
     struct deployment_counts fresh;
     struct deployment_counts old;
 };
@@ -65,7 +66,20 @@ struct rollout_step rollout_next(const struct rollout *rollout);
 #define SERVICE_BACKOFF_MAX_MS        900000
 int64_t service_backoff_ms(int32_t failures_in_row);
 
+/* The failed tasks at which the circuit breaker opens: half the desired count, from 3 to 200. */
+#define SERVICE_FAILURES_MIN 3
+#define SERVICE_FAILURES_MAX 200
+int32_t service_failure_threshold(int32_t desired_count);
+
 /* NULL if there is none. */
 const struct deployment *service_primary(const struct service *service);
+
+/* A new PRIMARY, first in the list of a service being edited or made; the one before turns ACTIVE.
+ */
+struct deployment *service_add_deployment(struct service *service, int64_t now_ms);
+/* The same with a deployment that is there already: one of that service revision. NULL if none is.
+ */
+struct deployment *service_promote_deployment(struct service *service, const char *revision,
+                                              int64_t now_ms);
 
 #endif

@@ -59,6 +59,51 @@ char *event_deployment_completed(struct arena *arena, const char *service, const
                         deployment);
 }
 
+char *event_deployment_failed(struct arena *arena, const char *service, const char *deployment)
+{
+    return arena_printf(arena,
+                        "(service %s) (deployment %s) deployment failed: tasks failed to start.",
+                        service, deployment);
+}
+
+char *event_deployment_stopped(struct arena *arena, const char *service, const char *deployment)
+{
+    return arena_printf(arena, "(service %s) (deployment %s) deployment stopped.", service,
+                        deployment);
+}
+
+char *event_rolling_back(struct arena *arena, const char *service, const char *deployment)
+{
+    return arena_printf(arena, "(service %s) rolling back to deployment %s.", service, deployment);
+}
+
+char *event_scale_in_protected(struct arena *arena, const char *service, const char *deployment)
+{
+    return arena_printf(arena,
+                        "(service %s) was unable to reach steady state because (taskSet %s) was "
+                        "unable to scale in. Reason: The number of protected tasks are more than "
+                        "the desired count of tasks.",
+                        service, deployment);
+}
+
+char *event_daemon_misplaced(struct arena *arena, const char *service, const struct id *task,
+                             const struct id *instance)
+{
+    char task_hex[ID_HEX_SIZE], instance_hex[ID_HEX_SIZE];
+
+    id_format(task, task_hex);
+    id_format(instance, instance_hex);
+    return arena_printf(arena,
+                        "(service %s) has stopped (task %s) because (container-instance %s) does "
+                        "not meet its placement constraints.",
+                        service, task_hex, instance_hex);
+}
+
+char *event_unplaceable_because(struct arena *arena, const char *service, const char *why)
+{
+    return arena_printf(arena, "(service %s) was unable to place a task. Reason: %s", service, why);
+}
+
 char *event_unplaceable(struct arena *arena, const char *service, const struct id *closest,
                         const char *reason)
 {

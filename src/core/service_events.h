@@ -21,9 +21,24 @@ char *event_stopped(struct arena *arena, const char *service, const struct id *t
 char *event_start_impaired(struct arena *arena, const char *service);
 char *event_deployment_stuck(struct arena *arena, const char *service);
 char *event_deployment_completed(struct arena *arena, const char *service, const char *deployment);
+/* The circuit breaker tripped. */
+char *event_deployment_failed(struct arena *arena, const char *service, const char *deployment);
+/* StopServiceDeployment */
+char *event_deployment_stopped(struct arena *arena, const char *service, const char *deployment);
+char *event_rolling_back(struct arena *arena, const char *service, const char *deployment);
+/* More tasks are protected than are wanted. */
+char *event_scale_in_protected(struct arena *arena, const char *service, const char *deployment);
+/* A DAEMON task's host does not meet the constraints any more (SC-130). */
+char *event_daemon_misplaced(struct arena *arena, const char *service, const struct id *task,
+                             const struct id *instance);
 /* Nothing fits. `closest` NULL: no candidate at all. `reason` is a refusal of the plan
  * ("RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:PORTS", "AGENT", "ATTRIBUTE"...). */
 char *event_unplaceable(struct arena *arena, const char *service, const struct id *closest,
                         const char *reason);
+/* Nothing can fit, for a reason that has nothing to do with hosts. */
+char *event_unplaceable_because(struct arena *arena, const char *service, const char *why);
+#define EVENT_NO_FARGATE_CAPACITY                                                                  \
+    "Capacity is unavailable at this time. Please try again later or in a different availability " \
+    "zone"
 
 #endif

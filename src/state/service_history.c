@@ -136,13 +136,13 @@ const struct table service_revision_table = {
     .release = release_revision,
 };
 
-/* A deployment of the service still runs it. */
+/* A deployment of the service still runs it, or a rollback would. */
 static bool is_in_use(const struct service_home *home, const struct service_revision *revision)
 {
     for (uint32_t i = 0; home->service && i < home->service->deployments_count; i++)
         if (str_eq(home->service->deployments[i].service_revision, revision->id))
             return true;
-    return false;
+    return home->service && str_eq(home->service->completed_revision, revision->id);
 }
 
 struct service_revision *txn_insert_service_revision(struct txn *txn,

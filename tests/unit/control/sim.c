@@ -275,57 +275,116 @@ void world_stop_task(struct world *world, const struct id *id)
     txn_commit(txn);
 }
 
-static void add_deployment(struct world *world, struct service *service, const char *family,
-                           int revision)
+/* The 19 digits of a new id, as of a service revision or service deployment. */
+static void new_number(struct world *world, char *ret, size_t size)
 {
-    struct deployment *last = service_append_deployments(service);
-    struct deployment fresh = *last;
     char id[ECS_SVC_ID_SIZE];
 
-    for (uint32_t i = 0; i + 1 < service->deployments_count; i++)
-        if (service->deployments[i].status == DEPLOYMENT_PRIMARY)
-            service->deployments[i].status = DEPLOYMENT_ACTIVE;
-    memmove(service->deployments + 1, service->deployments,
-            (service->deployments_count - 1) * sizeof(fresh));
-    service->deployments[0] = fresh;
     ecs_svc_id_new(&world->state_rng, wall_ms(world), id);
-    deployment_set_id(&service->deployments[0], id);
-    service->deployments[0].status = DEPLOYMENT_PRIMARY;
-    deployment_set_family(&service->deployments[0], family);
-    service->deployments[0].revision = revision;
-    service->deployments[0].desired_count = service->desired_count;
-    service->deployments[0].created_at_ms = wall_ms(world);
-    service->deployments[0].rollout_state = ROLLOUT_STATE_IN_PROGRESS;
+    snprintf(ret, size, "%s", strchr(id, '/') + 1);
+}
+
+static void add_revision(struct world *world, struct txn *txn, const struct service *service,
+                         struct deployment *deployment)
+{
+    struct service_revision *record = service_revision_new();
+    CLEANUP(str_freep)
+    char *document = str_printf("{\"taskDefinition\":\"arn:aws:ecs:us-east-1:000000000000:"
+                                "task-definition/%s:%d\",\"launchType\":\"EC2\"}",
+                                deployment->family, (int)deployment->revision);
+    char id[ECS_SVC_ID_SIZE];
+
+    new_number(world, id, sizeof(id));
+    service_revision_set_cluster(record, SIM_CLUSTER);
+    service_revision_set_service(record, service->name);
+    service_revision_set_id(record, id);
+    record->created_at_ms = wall_ms(world);
+    service_revision_set_document(record, document);
+    txn_insert_service_revision(txn, record);
+    deployment_set_service_revision(deployment, id);
+}
+
+static void add_service_deployment(struct world *world, struct txn *txn,
+                                   const struct service *service, struct deployment *deployment)
+{
+    struct service_deployment *record = service_deployment_new();
+    char id[ECS_SVC_ID_SIZE];
+
+    new_number(world, id, sizeof(id));
+    service_deployment_set_cluster(record, SIM_CLUSTER);
+    service_deployment_set_service(record, service->name);
+    service_deployment_set_id(record, id);
+    record->status = SERVICE_DEPLOYMENT_IN_PROGRESS;
+    record->created_at_ms = wall_ms(world);
+    service_deployment_set_target_revision(record, deployment->service_revision);
+    txn_insert_service_deployment(txn, record);
+    deployment_set_service_deployment(deployment, id);
+}
+
+static void add_deployment(struct world *world, struct txn *txn, struct service *service,
+                           const char *family, int revision)
+{
+    struct deployment *fresh = service_add_deployment(service, wall_ms(world));
+    char id[ECS_SVC_ID_SIZE];
+
+    ecs_svc_id_new(&world->state_rng, wall_ms(world), id);
+    deployment_set_id(fresh, id);
+    deployment_set_family(fresh, family);
+    fresh->revision = revision;
+    fresh->desired_count = service->desired_count;
+    fresh->rollout_state = ROLLOUT_STATE_IN_PROGRESS;
+    add_revision(world, txn, service, fresh);
+    add_service_deployment(world, txn, service, fresh);
     service->failures_in_row = 0;
     service->launch_after_ms = 0;
     service->is_steady = false;
     service_set_event_key(service, NULL);
 }
 
-void world_create_service(struct world *world, const char *name, const char *family, int revision,
-                          int32_t desired, int32_t minimum, int32_t maximum)
+static void create_service(struct world *world, const char *name, const char *family, int revision,
+                           int32_t desired, struct service *service)
 {
-    struct txn *txn;
-    struct service *service;
+    struct txn *txn = txn_begin(world->state, world->scope);
 
-    if (world_service(world, name))
-        return;
-    txn = txn_begin(world->state, world->scope);
-    service = service_new();
     service_set_cluster(service, SIM_CLUSTER);
     service_set_name(service, name);
     service->status = SERVICE_ACTIVE;
     service->desired_count = desired;
-    service->minimum_percent = minimum;
-    service->maximum_percent = maximum;
     service->controller = CONTROLLER_ECS;
-    service->strategy = STRATEGY_REPLICA;
     service->launch_type = LAUNCH_TYPE_EC2;
     service->created_at_ms = wall_ms(world);
     service_set_document(service, world->service_document);
-    add_deployment(world, service, family, revision);
     txn_insert_service(txn, service);
+    add_deployment(world, txn, service, family, revision);
     txn_commit(txn);
+}
+
+void world_create_service(struct world *world, const char *name, const char *family, int revision,
+                          int32_t desired, int32_t minimum, int32_t maximum)
+{
+    struct service *service;
+
+    if (world_service(world, name))
+        return;
+    service = service_new();
+    service->minimum_percent = minimum;
+    service->maximum_percent = maximum;
+    service->strategy = STRATEGY_REPLICA;
+    create_service(world, name, family, revision, desired, service);
+}
+
+void world_create_daemon(struct world *world, const char *name, const char *family, int revision,
+                         int32_t minimum)
+{
+    struct service *service;
+
+    if (world_service(world, name))
+        return;
+    service = service_new();
+    service->minimum_percent = minimum;
+    service->maximum_percent = 100;
+    service->strategy = STRATEGY_DAEMON;
+    create_service(world, name, family, revision, 0, service);
 }
 
 void world_update_service(struct world *world, const char *name, int revision)
@@ -338,7 +397,37 @@ void world_update_service(struct world *world, const char *name, int revision)
         return;
     txn = txn_begin(world->state, world->scope);
     edited = txn_edit_service(txn, service);
-    add_deployment(world, edited, service->deployments[0].family, revision);
+    add_deployment(world, txn, edited, service->deployments[0].family, revision);
+    txn_commit(txn);
+}
+
+const struct service_deployment *world_service_deployment(struct world *world, const char *name)
+{
+    return state_service_deployment_before(world->state, world->scope, SIM_CLUSTER, name, NULL);
+}
+
+void world_stop_deployment(struct world *world, const char *name,
+                           enum service_deployment_status asked)
+{
+    const struct service *service = world_service(world, name);
+    const struct service_deployment *found = world_service_deployment(world, name);
+    struct txn *txn;
+
+    if (!found || !service || found->status != SERVICE_DEPLOYMENT_IN_PROGRESS)
+        return;
+    txn = txn_begin(world->state, world->scope);
+    txn_edit_service_deployment(txn, found)->status = asked;
+    txn_edit_service(txn, service); /* who keeps it up looks at it */
+    txn_commit(txn);
+}
+
+void world_set_health(struct world *world, const struct id *task, enum health_status health)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct task *edited = txn_edit_task(txn, world_task(world, task));
+
+    for (uint32_t i = 0; i < edited->containers_count; i++)
+        edited->containers[i].health = health;
     txn_commit(txn);
 }
 
@@ -438,6 +527,50 @@ int world_events(struct world *world, const char *service, const char *text)
 
 /* ---- the end ---- */
 
+static const struct task *daemon_task_on(struct world *world, const struct service *service,
+                                         const struct id *instance)
+{
+    const struct task *task = NULL;
+
+    while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                    service->name, false, task ? &task->id : NULL)))
+        if (id_cmp(&task->instance, instance) == 0)
+            return task;
+    return NULL;
+}
+
+/* One on each instance that is fit for it, unless others have taken all its room. */
+static void check_daemon(struct world *world, const struct service *service)
+{
+    const struct fleet *fleet = control_fleet(world->control, world->scope, SIM_CLUSTER);
+    const struct deployment *primary = service_primary(service);
+    const struct task_definition *definition =
+        state_task_definition(world->state, world->scope, primary->family, primary->revision);
+    int eligible = 0, full = 0;
+
+    for (int i = 0; i < world->agent_count; i++) {
+        const struct container_instance *instance =
+            state_instance(world->state, world->scope, SIM_CLUSTER, &world->agents[i].instance);
+        const struct task *task;
+        struct host_free host_free;
+
+        if (!instance || instance->status != INSTANCE_ACTIVE)
+            continue;
+        eligible++;
+        task = daemon_task_on(world, service, &instance->id);
+        if (task) {
+            WORLD_CHECK(world, task->last_status == TASK_RUNNING);
+            WORLD_CHECK(world, str_eq(task->deployment, primary->id));
+            continue;
+        }
+        WORLD_CHECK(world, fleet_host_free(fleet, &instance->id, &host_free));
+        WORLD_CHECK(world, host_free.cpu < definition->cpu);
+        full++;
+    }
+    WORLD_CHECK(world, service->desired_count == eligible);
+    WORLD_CHECK(world, service->is_steady == (full == 0));
+}
+
 static void check_service(struct world *world, const struct service *service)
 {
     const struct deployment *primary = service_primary(service);
@@ -448,6 +581,10 @@ static void check_service(struct world *world, const struct service *service)
         return;
     WORLD_CHECK(world, service->status == SERVICE_ACTIVE);
     WORLD_CHECK(world, service->deployments_count == 1);
+    if (service->strategy == STRATEGY_DAEMON) {
+        check_daemon(world, service);
+        return;
+    }
     while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
                                     service->name, false, task ? &task->id : NULL))) {
         WORLD_CHECK(world, task->last_status == TASK_RUNNING);
@@ -505,6 +642,36 @@ void world_assert_settled(struct world *world)
 
 /* ---- the world's life ---- */
 
+static void register_agent(struct world *world, struct txn *txn, int number)
+{
+    struct container_instance *instance = container_instance_new();
+    struct attribute *attribute;
+
+    instance->id = id_new(&world->state_rng, wall_ms(world));
+    container_instance_set_cluster(instance, SIM_CLUSTER);
+    instance->status = INSTANCE_ACTIVE;
+    instance->cpu = SIM_HOST_CPU;
+    instance->memory = 4096;
+    instance->registered_at_ms = wall_ms(world);
+    attribute = container_instance_append_attributes(instance);
+    attribute_set_name(attribute, "ecs.availability-zone");
+    attribute_set_value(attribute, number % 2 ? "zone-b" : "zone-a");
+    world->agents[number] = (struct sim_agent){
+        .world = world, .number = number, .instance = instance->id, .is_fresh = true};
+    txn_insert_instance(txn, instance);
+}
+
+void world_add_agent(struct world *world)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+
+    WORLD_CHECK(world, world->agent_count < SIM_AGENTS_MAX);
+    register_agent(world, txn, world->agent_count);
+    txn_commit(txn);
+    world_settle(world);
+    agent_start(&world->agents[world->agent_count++]);
+}
+
 static void register_agents(struct world *world)
 {
     struct txn *txn = txn_begin(world->state, world->scope);
@@ -513,23 +680,8 @@ static void register_agents(struct world *world)
     cluster_set_name(cluster, SIM_CLUSTER);
     cluster->status = CLUSTER_ACTIVE;
     txn_insert_cluster(txn, cluster);
-    for (int i = 0; i < world->agent_count; i++) {
-        struct container_instance *instance = container_instance_new();
-        struct attribute *attribute;
-
-        instance->id = id_new(&world->state_rng, wall_ms(world));
-        container_instance_set_cluster(instance, SIM_CLUSTER);
-        instance->status = INSTANCE_ACTIVE;
-        instance->cpu = SIM_HOST_CPU;
-        instance->memory = 4096;
-        instance->registered_at_ms = wall_ms(world);
-        attribute = container_instance_append_attributes(instance);
-        attribute_set_name(attribute, "ecs.availability-zone");
-        attribute_set_value(attribute, i % 2 ? "zone-b" : "zone-a");
-        world->agents[i] = (struct sim_agent){
-            .world = world, .number = i, .instance = instance->id, .is_fresh = true};
-        txn_insert_instance(txn, instance);
-    }
+    for (int i = 0; i < world->agent_count; i++)
+        register_agent(world, txn, i);
     txn_commit(txn);
     world_settle(world);
 }

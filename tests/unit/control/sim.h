@@ -72,11 +72,12 @@ struct world {
     int agent_count;
     bool is_calm;                   /* nothing gets lost, late or doubled */
     int64_t start_fails_percent;    /* tasks that fail to start */
+    int bad_revision;               /* of which no task starts; 0: none */
     struct id acked[SIM_ACKED_MAX]; /* of RunTask calls that were answered */
     size_t acked_count;
     struct id *durable; /* tasks that are in the store for certain */
     size_t durable_count, durable_capacity;
-    char service_document[256];
+    char service_document[512]; /* of services made from now on */
 };
 
 struct world *world_new(uint64_t seed, int agents);
@@ -96,12 +97,22 @@ size_t world_run_task(struct world *world, const char *family, int revision, siz
 void world_stop_task(struct world *world, const struct id *id);
 void world_create_service(struct world *world, const char *name, const char *family, int revision,
                           int32_t desired, int32_t minimum, int32_t maximum);
+void world_create_daemon(struct world *world, const char *name, const char *family, int revision,
+                         int32_t minimum);
+/* What StopServiceDeployment asks for the newest service deployment. */
+void world_stop_deployment(struct world *world, const char *name,
+                           enum service_deployment_status asked);
 void world_update_service(struct world *world, const char *name, int revision);
 void world_scale_service(struct world *world, const char *name, int32_t desired);
 void world_set_percents(struct world *world, const char *name, int32_t minimum, int32_t maximum);
 void world_delete_service(struct world *world, const char *name);
 void world_set_instance(struct world *world, int agent, enum instance_status status);
 
+/* An instance more, which runs at once. */
+void world_add_agent(struct world *world);
+void world_set_health(struct world *world, const struct id *task, enum health_status health);
+
+const struct service_deployment *world_service_deployment(struct world *world, const char *name);
 const struct service *world_service(struct world *world, const char *name);
 const struct task *world_task(struct world *world, const struct id *id);
 /* How many of a service's tasks are RUNNING and wanted. */

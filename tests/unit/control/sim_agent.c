@@ -185,6 +185,13 @@ static struct sim_task *new_task(struct sim_agent *agent, const struct id *id)
     return task;
 }
 
+static bool is_of_bad_revision(struct world *world, const struct id *id)
+{
+    const struct task *task = world_task(world, id);
+
+    return world->bad_revision && task && task->revision == world->bad_revision;
+}
+
 static void want(struct sim_agent *agent, const struct id *id, bool is_running)
 {
     struct world *world = agent->world;
@@ -203,7 +210,8 @@ static void want(struct sim_agent *agent, const struct id *id, bool is_running)
         return;
     }
     task->is_wanted = true;
-    task->fails_to_start = (int64_t)rng_below(&world->rng, 100) < world->start_fails_percent;
+    task->fails_to_start = (int64_t)rng_below(&world->rng, 100) < world->start_fails_percent ||
+                           is_of_bad_revision(world, &task->id);
     timer_start(&task->step, world->loop, within(world, 2000), on_step, task);
 }
 

@@ -4,15 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+#include "base/str.h"
 #include "sim.h"
 
 #define SEEDS_DEFAULT 1000
 #define STEPS         40
 
 static const char *const names[] = {"alpha", "beta", "gamma"};
+static const char daemon_name[] = "delta";
 static const struct {
     int32_t minimum, maximum;
 } percents[] = {{100, 200}, {50, 100}, {50, 200}, {0, 100}, {0, 200}, {50, 150}};
+
+static const char *const breakers[] = {
+    "{\"serviceName\":\"x\",\"deploymentConfiguration\":{\"deploymentCircuitBreaker\":{"
+    "\"enable\":true,\"rollback\":true}}}",
+    "{\"serviceName\":\"x\",\"deploymentConfiguration\":{\"deploymentCircuitBreaker\":{"
+    "\"enable\":true,\"rollback\":false}}}",
+};
 
 static uint64_t below(struct world *world, uint64_t bound)
 {
@@ -43,7 +53,7 @@ static void do_something(struct world *world)
     const char *name = names[below(world, 3)];
     size_t percent = below(world, 6);
 
-    switch (below(world, 18)) {
+    switch (below(world, 21)) {
     case 0:
     case 1:
         world_run_task(world, "batch", 1, 1 + below(world, 6));
@@ -94,9 +104,29 @@ static void do_something(struct world *world)
     case 16:
         exit_something(world);
         break;
+    case 17:
+        world_create_daemon(world, daemon_name, "web", 1, below(world, 2) ? 0 : 50);
+        break;
+    case 18:
+        world_update_service(world, daemon_name, 1 + (int)below(world, 2));
+        break;
+    case 19:
+        world_stop_deployment(world, name,
+                              below(world, 2) ? SERVICE_DEPLOYMENT_STOP_REQUESTED
+                                              : SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED);
+        break;
     default:
         break;
     }
+}
+
+/* It starts nothing more until it is updated (API-189). */
+static bool has_failed(struct world *world, const char *name)
+{
+    const struct service *service = world_service(world, name);
+
+    return service && service->status == SERVICE_ACTIVE &&
+           service->deployments[0].rollout_state == ROLLOUT_STATE_FAILED;
 }
 
 static void run(uint64_t seed)
@@ -109,6 +139,10 @@ static void run(uint64_t seed)
     world_pass(world, 2000);
     world->is_calm = false;
     world->start_fails_percent = (int64_t)below(world, 4) * 10;
+    world->bad_revision = below(world, 4) ? 0 : 2;
+    if (below(world, 2))
+        snprintf(world->service_document, sizeof(world->service_document), "%s",
+                 breakers[below(world, ARRAY_LEN(breakers))]);
     for (int step = 0; step < STEPS; step++) {
         do_something(world);
         world_pass(world, (int64_t)below(world, below(world, 4) ? 3000 : 90000));
@@ -121,8 +155,15 @@ static void run(uint64_t seed)
         agent_revive(&world->agents[i]);
         world_set_instance(world, i, INSTANCE_ACTIVE);
     }
-    for (size_t i = 0; i < 3; i++)
+    world->bad_revision = 0;
+    world_pass(world, 20 * MINUTES); /* what was about to fail has failed */
+    for (size_t i = 0; i < 3; i++) {
         world_set_percents(world, names[i], 0, 200); /* else some could never end (SC-197) */
+        if (has_failed(world, names[i]))
+            world_update_service(world, names[i], 1);
+    }
+    if (has_failed(world, daemon_name))
+        world_update_service(world, daemon_name, 1);
     for (int i = 0; i < 90; i++)
         world_pass(world, MINUTES);
     world_assert_settled(world);

@@ -1,0 +1,30 @@
+/* REPLICA: so many tasks, wherever there is room (SC-124, SC-190 to SC-198). */
+#include "control/service_work.h"
+
+void replica_keep_up(struct pass *pass)
+{
+    const struct deployment *primary;
+    const char *reason;
+    struct rollout_step step;
+
+    rollout_take_in(pass);
+    count_tasks(pass);
+    stop_ailing(pass);
+    if (rollout_judge(pass)) {
+        pass->result->is_more = true;
+        return;
+    }
+    pass->rollout.is_halted = rollout_is_halted(pass);
+    primary = service_primary(pass->service);
+    reason = stop_reason_scaling(pass);
+    step = rollout_next(&pass->rollout);
+    stop_some(pass, &pass->old, (size_t)step.stop_old, reason);
+    stop_some(pass, &pass->fresh, (size_t)step.stop_surplus, reason);
+    if (primary) {
+        struct crew crew = crew_of(pass, primary);
+
+        start_tasks(pass, &crew, step.start);
+    }
+    pass_tell_stuck(pass, step.is_stuck);
+    rollout_follow(pass, &step);
+}

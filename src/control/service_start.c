@@ -1,0 +1,315 @@
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "control/launch.h"
+#include "control/service_work.h"
+#include "core/service_events.h"
+#include "core/task_build.h"
+
+struct crew crew_of(const struct pass *pass, const struct deployment *deployment)
+{
+    return (struct crew){
+        .id = deployment->id,
+        .family = deployment->family,
+        .revision = deployment->revision,
+        .launch_type = pass->service->launch_type,
+        .network = pass->config.network_configuration,
+    };
+}
+
+/* A crew about to be placed. */
+struct start {
+    struct pass *pass;
+    const struct crew *crew;
+    struct task_recipe recipe;
+    struct task_order order;
+    struct demand demand;
+};
+
+static struct error *read_recipe(struct start *start)
+{
+    struct pass *pass = start->pass;
+    const struct crew *crew = start->crew;
+    const struct task_definition *definition =
+        state_task_definition(pass->state, pass->scope, crew->family, crew->revision);
+
+    if (!definition)
+        return error_new(API_CLIENT, "Task definition %s:%" PRId32 " does not exist.", crew->family,
+                         crew->revision);
+    return task_recipe_read(&pass->arena, definition, &start->recipe);
+}
+
+static void fill_order(struct start *start)
+{
+    struct pass *pass = start->pass;
+    const struct service *service = pass->service;
+    const struct task_definition *definition = start->recipe.definition;
+    struct task_order *order = &start->order;
+    const struct tag *tags = NULL;
+    size_t tag_count = 0;
+
+    assert(definition);
+    *order = (struct task_order){
+        .cluster = service->cluster,
+        .recipe = &start->recipe,
+        .launch_type = start->crew->launch_type,
+        .service = service->name,
+        .deployment = start->crew->id,
+        .enable_execute_command = service->enable_execute_command,
+    };
+    if (start->crew->network) {
+        CLEANUP(buf_done) struct buf text = {0};
+
+        ecs_encode_network_configuration(&text, start->crew->network);
+        order->network_configuration = arena_dup(&pass->arena, text.data);
+    }
+    if (service->propagate_tags == PROPAGATE_TAGS_SERVICE) {
+        tags = service->tags;
+        tag_count = service->tags_count;
+    } else if (service->propagate_tags == PROPAGATE_TAGS_TASK_DEFINITION) {
+        tags = definition->tags;
+        tag_count = definition->tags_count;
+    }
+    task_order_tags(&pass->arena, tags, tag_count, NULL, service->enable_managed_tags, order);
+}
+
+static struct error *start_begin(struct start *start, struct pass *pass, const struct crew *crew)
+{
+    struct launch_rules rules = {
+        .launch_type = crew->launch_type,
+        .constraints = &pass->config.placement_constraints,
+        .strategies = &pass->config.placement_strategy,
+        .is_service = true,
+    };
+
+    *start = (struct start){.pass = pass, .crew = crew};
+    TRY(read_recipe(start));
+    fill_order(start);
+    launch_demand(&pass->arena, &start->recipe, task_order_group(&pass->arena, &start->order),
+                  &rules, &start->demand);
+    return NULL;
+}
+
+static void start_done(struct start *start)
+{
+    launch_demand_done(&start->demand);
+}
+
+static struct fleet *fleet_of(const struct pass *pass)
+{
+    return control_fleet(pass->control, pass->scope, pass->service->cluster);
+}
+
+static struct error *plan_for(struct start *start, size_t wanted, struct plan *ret)
+{
+    struct pass *pass = start->pass;
+
+    return plan_place(&pass->arena, fleet_of(pass), &start->demand, wanted, state_rng(pass->state),
+                      ret);
+}
+
+static void start_planned(struct start *start, const struct id *hosts, size_t count)
+{
+    struct pass *pass = start->pass;
+    struct id *started = ARENA_ARRAY(&pass->arena, struct id, count + 1);
+
+    if (!count)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct txn *txn = pass_room_for(pass, 8);
+        struct task *task =
+            task_build(&start->order, &hosts[i], state_rng(pass->state), pass->now_ms);
+
+        started[i] = task->id;
+        txn_insert_task(txn, task);
+        pass->txn_tasks++;
+        pass->control->stats.placements++;
+    }
+    pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->service->name, started, count));
+}
+
+/* ---- who finds no place ---- */
+
+static void tell_refused(struct pass *pass, const struct plan *plan)
+{
+    const struct refusal *closest = plan->refusal_count ? &plan->refusals[0] : NULL;
+    bool is_news;
+
+    pass->control->stats.placement_refusals++;
+    is_news = pass_tell(pass, TOLD_PLACEMENT,
+                        &(struct telling){
+                            .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
+                            .reason = closest ? closest->reason : NULL,
+                            .message = event_unplaceable(&pass->arena, pass->service->name,
+                                                         closest ? &closest->host : NULL,
+                                                         closest ? closest->reason : NULL),
+                        });
+    if (is_news)
+        log_info("a service's task finds no place", "cluster", pass->service->cluster, "service",
+                 pass->service->name, "why", plan_explain(&pass->arena, plan));
+}
+
+/* Nothing here will mend it: the next change of the service or of the hosts looks again. */
+static void tell_error(struct pass *pass, struct error *err)
+{
+    pass_tell(
+        pass, TOLD_PLACEMENT,
+        &(struct telling){
+            .name = EVENT_SERVICE_TASK_CONFIGURATION_FAILURE,
+            .reason = err->message,
+            .message = event_unplaceable_because(&pass->arena, pass->service->name, err->message),
+        });
+    error_free(err);
+}
+
+static void tell_no_fargate(struct pass *pass)
+{
+    pass_tell(pass, TOLD_PLACEMENT,
+              &(struct telling){
+                  .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
+                  .reason = "RESOURCE:FARGATE",
+                  .message = event_unplaceable_because(&pass->arena, pass->service->name,
+                                                       EVENT_NO_FARGATE_CAPACITY),
+              });
+}
+
+/* ---- starting ---- */
+
+static struct error *place_anywhere(struct pass *pass, const struct crew *crew, size_t wanted)
+{
+    CLEANUP(start_done) struct start start = {0};
+    struct plan plan;
+
+    TRY(start_begin(&start, pass, crew));
+    TRY(plan_for(&start, wanted, &plan));
+    start_planned(&start, plan.hosts, plan.placed_count);
+    pass->memory->waits_for_room = plan.placed_count < wanted;
+    if (pass->memory->waits_for_room)
+        tell_refused(pass, &plan);
+    else
+        pass_resolved(pass, TOLD_PLACEMENT);
+    return NULL;
+}
+
+static struct error *place_on(struct pass *pass, const struct crew *crew, const struct id *hosts,
+                              size_t count)
+{
+    CLEANUP(start_done) struct start start = {0};
+    struct id *placed = ARENA_ARRAY(&pass->arena, struct id, count);
+    size_t placed_count = 0;
+    struct plan refused;
+
+    TRY(start_begin(&start, pass, crew));
+    for (size_t i = 0; i < count; i++) {
+        struct plan plan;
+
+        start.demand.only_host = &hosts[i];
+        TRY(plan_for(&start, 1, &plan));
+        if (plan.placed_count)
+            placed[placed_count++] = hosts[i];
+        else if (!pass->memory->waits_for_room)
+            refused = plan;
+        pass->memory->waits_for_room |= !plan.placed_count;
+    }
+    start_planned(&start, placed, placed_count);
+    if (pass->memory->waits_for_room)
+        tell_refused(pass, &refused);
+    else
+        pass_resolved(pass, TOLD_PLACEMENT);
+    return NULL;
+}
+
+/* How many may start in this pass; 0 while back-off lasts (SC-341). */
+static size_t launches_allowed(struct pass *pass, size_t wanted)
+{
+    if (wanted && pass->service->launch_after_ms > pass->now_ms) {
+        pass_due(pass, pass->service->launch_after_ms);
+        return 0;
+    }
+    if (wanted <= SERVICE_STARTS_PER_PASS)
+        return wanted;
+    pass->result->is_more = true;
+    return SERVICE_STARTS_PER_PASS;
+}
+
+static void finish(struct pass *pass, struct error *err)
+{
+    if (err)
+        tell_error(pass, err);
+    if (pass->memory->waits_for_room)
+        pass->result->is_more = false;
+}
+
+void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted)
+{
+    size_t count = launches_allowed(pass, wanted > 0 ? (size_t)wanted : 0);
+
+    pass->memory->waits_for_room = false;
+    if (!count)
+        return;
+    if (crew->launch_type == LAUNCH_TYPE_FARGATE) {
+        tell_no_fargate(pass);
+        pass->result->is_more = false;
+        return;
+    }
+    finish(pass, place_anywhere(pass, crew, count));
+}
+
+void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id *hosts,
+                    size_t count)
+{
+    count = launches_allowed(pass, count);
+    pass->memory->waits_for_room = false;
+    if (count)
+        finish(pass, place_on(pass, crew, hosts, count));
+}
+
+/* A task that asks for nothing but hosts of its launch type finds a place wherever the constraints
+ * let it. */
+static struct error *keep_eligible(struct start *start, struct id *hosts, size_t count,
+                                   size_t *ret_count)
+{
+    struct placement_constraint *constraints = ARENA_ARRAY(
+        &start->pass->arena, struct placement_constraint, start->demand.constraint_count);
+    const char *name = start->demand.claim.owner, *family = start->demand.claim.family;
+    static const char *const external[] = {LAUNCH_EXTERNAL_ATTRIBUTE};
+    struct demand demand = start->demand;
+
+    demand.claim = (struct claim){.owner = name, .family = family};
+    demand.required_attributes = external;
+    demand.required_attribute_count = start->crew->launch_type == LAUNCH_TYPE_EXTERNAL;
+    demand.constraints = constraints;
+    demand.constraint_count = 0;
+    demand.strategies = NULL;
+    demand.strategy_count = 0;
+    for (size_t i = 0; i < start->demand.constraint_count; i++)
+        if (start->demand.constraints[i].kind != CONSTRAINT_DISTINCT_INSTANCE)
+            constraints[demand.constraint_count++] = start->demand.constraints[i];
+    *ret_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct plan plan;
+
+        demand.only_host = &hosts[i];
+        TRY(plan_place(&start->pass->arena, fleet_of(start->pass), &demand, 1,
+                       state_rng(start->pass->state), &plan));
+        if (plan.placed_count)
+            hosts[(*ret_count)++] = hosts[i];
+    }
+    return NULL;
+}
+
+size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hosts, size_t count)
+{
+    CLEANUP(start_done) struct start start = {0};
+    struct error *err = start_begin(&start, pass, crew);
+    size_t eligible = 0;
+
+    if (!err)
+        err = keep_eligible(&start, hosts, count, &eligible);
+    if (err)
+        tell_error(pass, err);
+    return eligible;
+}

@@ -1,0 +1,69 @@
+#include "base/id.h"
+#include "base/str.h"
+#include "control/launch.h"
+#include "control/service_work.h"
+#include "core/service_events.h"
+#include "core/task.h"
+
+const char *stop_reason_scaling(struct pass *pass)
+{
+    const struct deployment *primary = service_primary(pass->service);
+
+    return arena_printf(&pass->arena, STOPPED_SERVICE_SCALING_FMT,
+                        primary ? primary->id : pass->service->name);
+}
+
+void stop_task(struct pass *pass, const struct task *task, const char *reason)
+{
+    task_want_stopped(pass_edit_task(pass, task), STOP_CODE_SERVICE_SCHEDULER_INITIATED, reason,
+                      pass->now_ms);
+}
+
+/* TD-140: a service's task whose essential containers fail their checks is replaced. */
+void stop_ailing(struct pass *pass)
+{
+    const struct deployment *primary = service_primary(pass->service);
+    int32_t failed = 0;
+    char hex[ID_HEX_SIZE];
+
+    for (size_t i = 0; i < pass->ailing.count; i++) {
+        const struct task *task = pass->ailing.items[i];
+
+        id_format(&task->id, hex);
+        pass_say(pass, EVENT_NONE,
+                 arena_printf(&pass->arena,
+                              "(service %s) (task %s) failed container health checks.",
+                              pass->service->name, hex));
+        stop_task(pass, task, STOPPED_FAILED_HEALTH_CHECKS);
+        failed += primary && str_eq(task->deployment, primary->id);
+    }
+    rollout_count_failed(pass, failed);
+}
+
+void stop_some(struct pass *pass, struct victim_list *list, size_t count, const char *reason)
+{
+    struct id *stopped;
+    struct demand demand = {0};
+
+    if (count > list->count)
+        count = list->count;
+    if (count > SERVICE_STOPS_PER_PASS) {
+        count = SERVICE_STOPS_PER_PASS;
+        pass->result->is_more = true;
+    }
+    if (!count)
+        return;
+    launch_strategies(
+        &pass->arena,
+        &(struct launch_rules){.strategies = &pass->config.placement_strategy, .is_service = true},
+        &demand);
+    victims_choose(&pass->arena, control_fleet(pass->control, pass->scope, pass->service->cluster),
+                   demand.strategies, demand.strategy_count, state_rng(pass->state), list->items,
+                   list->count, count);
+    stopped = ARENA_ARRAY(&pass->arena, struct id, count);
+    for (size_t i = 0; i < count; i++) {
+        stop_task(pass, list->items[i].data, reason);
+        stopped[i] = list->items[i].task;
+    }
+    pass_say(pass, EVENT_NONE, event_stopped(&pass->arena, pass->service->name, stopped, count));
+}

@@ -1,0 +1,139 @@
+/* service_work.h - what the files of one service pass share; nobody else includes it.
+ *
+ *   service_work.c       the pass: its transactions, when to look again
+ *   service_tell.c       events: said once, repeated after six hours
+ *   service_count.c      which tasks there are, and what they are worth
+ *   service_start.c      tasks that are missing find their places
+ *   service_stop.c       tasks that are too many, or ail, are asked to stop
+ *   service_rollout.c    deployments: begun, completed, failed, rolled back
+ *   service_replica.c    so many tasks, wherever there is room
+ *   service_daemon.c     one task on each host that is fit for it
+ *   service_wind_down.c  a deleted service ends
+ */
+#ifndef BERTH_CONTROL_SERVICE_WORK_H
+#define BERTH_CONTROL_SERVICE_WORK_H
+
+#include "base/arena.h"
+#include "control/service_pass.h"
+#include "core/service.h"
+#include "core/service_config.h"
+#include "scheduler/victims.h"
+
+struct task_refs {
+    const struct task **items;
+    size_t count, capacity;
+};
+
+struct victim_list {
+    struct victim *items; /* data is the record */
+    size_t count, capacity;
+};
+
+struct pass {
+    struct control *control;
+    struct state *state;
+    const struct scope *scope;
+    const struct service *service; /* the record: edits show in it */
+    struct service_memory *memory;
+    struct service_pass_result *result;
+    struct arena arena;
+    int64_t now_ms;
+    struct ecs_create_service_request config; /* of the service */
+    struct txn *txn;                          /* NULL: none open */
+    size_t txn_tasks;
+
+    /* What was counted. */
+    struct rollout rollout;
+    struct deployment_counts *of;     /* of each of service->deployments, in order */
+    struct deployment_counts unknown; /* of tasks whose deployment has no record any more */
+    struct victim_list fresh, old;    /* tasks that stay and may go */
+    struct task_refs ailing;          /* to be replaced: their checks fail */
+};
+
+/* ---- service_work.c ---- */
+void pass_done(struct pass *pass); /* commits what is open */
+/* A transaction with room for `keys` more, of some kilobytes each. */
+struct txn *pass_room_for(struct pass *pass, size_t keys);
+struct service *pass_edit_service(struct pass *pass);
+struct task *pass_edit_task(struct pass *pass, const struct task *task);
+struct deployment *pass_edit_deployment(struct pass *pass, const struct deployment *deployment);
+struct deployment *pass_edit_primary(struct pass *pass); /* NULL if there is none */
+/* Looks again at that time at the latest. */
+void pass_due(struct pass *pass, int64_t at_ms);
+void task_refs_add(struct task_refs *list, const struct task *task);
+/* Tasks of the service that are not STOPPED, those wanted first; NULL starts. */
+struct pass_walk {
+    const struct task *task;
+    bool is_stopped_list;
+};
+const struct task *pass_next_task(const struct pass *pass, struct pass_walk *walk);
+
+/* ---- service_tell.c ---- */
+/* Messages that are not repeated while what they tell of lasts (AG-350). */
+enum told { TOLD_PLACEMENT, TOLD_IMPAIRED, TOLD_STUCK, TOLD_PROTECTED, TOLD_COUNT };
+struct telling {
+    enum event_name name; /* how EventBridge calls it; NONE: it does not */
+    const char *reason;   /* NULL: none */
+    const char *message;
+};
+void pass_say(struct pass *pass, enum event_name name, const char *message);
+/* Tells it unless it was told less than six hours ago and still lasts. True if it was news. */
+bool pass_tell(struct pass *pass, enum told what, const struct telling *telling);
+void pass_resolved(struct pass *pass, enum told what);
+void pass_tell_stuck(struct pass *pass, bool is_stuck); /* SC-197 */
+
+/* ---- service_count.c ---- */
+void count_tasks(struct pass *pass);
+/* Adds one that stays to those that may go. */
+void victim_list_add(struct victim_list *list, const struct task *task, int64_t now_ms);
+/* What one task is worth to its service at this moment; an ailing one as if it were stopping. */
+struct deployment_counts count_one(struct pass *pass, const struct task *task, bool *ret_ails);
+struct deployment_counts *counts_of(struct pass *pass, const struct task *task);
+const struct deployment_counts *counts_of_deployment(const struct pass *pass,
+                                                     const struct deployment *deployment);
+void counts_add(struct deployment_counts *to, const struct deployment_counts *one);
+
+/* ---- service_start.c ---- */
+/* Tasks that are alike: those of a deployment. */
+struct crew {
+    const char *id; /* ecs-svc/N */
+    const char *family;
+    int32_t revision;
+    enum launch_type launch_type;
+    const struct ecs_network_configuration *network;
+};
+struct crew crew_of(const struct pass *pass, const struct deployment *deployment);
+/* Starts up to `wanted` where there is room, or says why not. */
+void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted);
+/* One on each of these hosts. */
+void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id *hosts,
+                    size_t count);
+/* Of these instances, in order, those that meet the constraints on tasks of the crew, whatever room
+ * they have; the others are taken out. Returns how many are left. */
+size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hosts, size_t count);
+
+/* ---- service_stop.c ---- */
+void stop_task(struct pass *pass, const struct task *task, const char *reason);
+void stop_ailing(struct pass *pass);
+/* Stops `count` of the list, those that leave the rest best placed. */
+void stop_some(struct pass *pass, struct victim_list *list, size_t count, const char *reason);
+const char *stop_reason_scaling(struct pass *pass);
+
+/* ---- service_rollout.c ---- */
+/* What happened since the last pass: failures and successes, for back-off and circuit breaker. */
+void rollout_take_in(struct pass *pass);
+/* A task of the PRIMARY ended without having served. */
+void rollout_count_failed(struct pass *pass, int32_t tasks);
+/* The breaker, and what StopServiceDeployment asked for; after counting, before anything is done.
+ * True if another deployment is PRIMARY now: the counts are void. */
+MUST_USE bool rollout_judge(struct pass *pass);
+bool rollout_is_halted(const struct pass *pass);
+/* Records follow: old deployments go, the PRIMARY completes, the service is steady. */
+void rollout_follow(struct pass *pass, const struct rollout_step *step);
+
+/* ---- the kinds of pass ---- */
+void replica_keep_up(struct pass *pass);
+void daemon_keep_up(struct pass *pass);
+void wind_down(struct pass *pass);
+
+#endif
