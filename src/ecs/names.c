@@ -38,8 +38,8 @@ static struct error *own_arn(struct call *call, const struct kind *kind, const c
     const struct scope *scope = call_scope(call);
     struct arn arn;
 
-    if (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "ecs") != 0 ||
-        strcmp(arn.type, kind->arn_type) != 0 || !*arn.rest)
+    if (!arn_parse(call->arena, text, &arn) || strcmp(arn.partition, "aws") != 0 ||
+        strcmp(arn.service, "ecs") != 0 || strcmp(arn.type, kind->arn_type) != 0 || !*arn.rest)
         return refuse_identifier(kind);
     if (strcmp(arn.account, scope->account) != 0)
         return error_new(API_INVALID_PARAMETER, "Identifier is for %.64s. Your accountId is %s",
