@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "control/definitions.h"
 #include "control/parts.h"
 
 static void on_staged(const struct change *change, void *data)
@@ -19,6 +20,7 @@ static void on_durable(const struct change *change, void *data)
     sessions_durable(control->sessions, change);
     task_lives_durable(control->tasks, change);
     services_durable(control->services, change);
+    definitions_settle(control->state);
 }
 
 static void on_reset(void *data)
@@ -30,6 +32,7 @@ static void on_reset(void *data)
     sessions_reset(control->sessions);
     task_lives_reset(control->tasks);
     services_reset(control->services);
+    definitions_settle(control->state);
 }
 
 struct error *control_new(struct loop *loop, struct state *state,
@@ -48,6 +51,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->tasks = task_lives_new(control);
     control->services = services_new(control);
     state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
+    definitions_settle(state);
     *ret_control = control;
     return NULL;
 }

@@ -76,25 +76,29 @@ static enum network_mode record_network_mode(enum ecs_network_mode mode)
     return modes[mode];
 }
 
-/* Before what looks at everything twice over: it bounds how much there is to look at. */
-static struct error *check_length(const struct ecs_task_definition *definition)
+/* Before what looks at everything twice over: they bound how much there is to look at. */
+static struct error *check_quotas(struct call *call, const struct ecs_task_definition *definition)
 {
     CLEANUP(buf_done) struct buf document = {0};
+    int64_t bytes_max = call_quota(call, QUOTA_TASK_DEFINITION_BYTES);
 
+    if ((int64_t)definition->container_definitions.count >
+        call_quota(call, QUOTA_CONTAINERS_PER_TASK_DEFINITION))
+        return quota_error(ecs_of(call)->quotas, QUOTA_CONTAINERS_PER_TASK_DEFINITION, API_CLIENT);
     ecs_encode_task_definition(&document, definition);
-    if (document.len > DEFINITION_BYTES_MAX)
-        return error_new(API_CLIENT, "Actual length: '%zu'. Max allowed length is '%d' bytes.",
-                         document.len, DEFINITION_BYTES_MAX);
+    if ((int64_t)document.len > bytes_max)
+        return error_new(API_CLIENT, "Actual length: '%zu'. Max allowed length is '%lld' bytes.",
+                         document.len, (long long)bytes_max);
     return NULL;
 }
 
+/* Numbers of deregistered and deleted revisions stay taken (TD-010). */
 static struct error *check_revisions(struct call *call, const char *family)
 {
     const struct task_family *found = state_family(ecs_of(call)->state, call_scope(call), family);
 
-    if (found && found->last_revision >= DEFINITION_REVISIONS_MAX)
-        return error_new(API_CLIENT, "The family %s has reached its limit of %d revisions.", family,
-                         DEFINITION_REVISIONS_MAX);
+    if (found && found->last_revision >= call_quota(call, QUOTA_REVISIONS_PER_FAMILY))
+        return quota_error(ecs_of(call)->quotas, QUOTA_REVISIONS_PER_FAMILY, API_CLIENT);
     return NULL;
 }
 
@@ -141,7 +145,7 @@ struct error *api_register_task_definition(struct call *call,
 
     TRY(call_authorize(call, "ecs:RegisterTaskDefinition", "*"));
     TRY(definition_normalize(call->arena, in, &definition));
-    TRY(check_length(&definition));
+    TRY(check_quotas(call, &definition));
     TRY(definition_check(call->arena, &definition, &definition.compatibilities));
     TRY(tags_check(&in->tags, API_CLIENT));
     TRY(check_revisions(call, definition.family));

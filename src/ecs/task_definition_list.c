@@ -114,9 +114,12 @@ struct error *api_list_task_definitions(struct call *call,
     return NULL;
 }
 
+/* The name of a family that was deleted whole is kept, but not told. */
 static bool is_listed(const struct task_family *family,
                       enum ecs_task_definition_family_status status)
 {
+    if (state_family_is_empty(family))
+        return false;
     switch (status) {
     case ECS_TASK_DEFINITION_FAMILY_STATUS_ACTIVE:
         return state_family_is_active(family);

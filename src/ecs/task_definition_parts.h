@@ -14,9 +14,8 @@
 #include "base/error.h"
 #include "gen/ecs_types.h"
 
-#define DEFINITION_CONTAINERS_MAX 10          /* TD-011, MS-242 */
-#define DEFINITION_BYTES_MAX      (64 * 1024) /* MS-241 */
-#define DEFINITION_REVISIONS_MAX  1000000     /* TD-010, MS-240 */
+#define DEFINITION_CONTAINERS_MAX                                                                  \
+    10 /* TD-011, MS-242: of all quotas the one that cannot be raised */
 
 /* ---- task_definition_normal.c ---- */
 

@@ -107,6 +107,7 @@ void state_drop(struct state *state)
         account_settings_drop(scope);
     }
     access_keys_drop(state);
+    definition_unused_drop(state);
     memset(state->counts, 0, sizeof(state->counts));
 }
 

@@ -40,6 +40,7 @@ struct scope_home *scope_home_get(struct state *state, const char *account, cons
     if (home)
         return home;
     home = xcalloc(1, sizeof(*home));
+    home->state = state;
     home->scope.region = intern(region);
     home->scope.account = intern(account);
     treap_insert(&state->scopes, &home->scope, &home->node, scope_cmp);

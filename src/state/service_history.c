@@ -289,6 +289,7 @@ static bool attach_task_set(struct state *state, struct scope_home *scope, void 
         return false;
     set->home = home;
     home->task_set_count++;
+    definition_uses_follow_task_set(set, true);
     return true;
 }
 
@@ -301,6 +302,7 @@ static void detach_task_set(struct state *state, void *record, const struct befo
     (void)before;
     treap_remove(&home->task_sets, set->id, task_set_cmp);
     home->task_set_count--;
+    definition_uses_follow_task_set(set, false);
     set->is_gone = true;
 }
 
@@ -318,6 +320,15 @@ const struct table task_set_table = {
     .detach = detach_task_set,
     .release = release_task_set,
 };
+
+/* Those that go with their service. */
+void definition_uses_forget_task_sets(const struct service_home *home)
+{
+    const struct task_set *set = task_set_of(treap_first(&home->task_sets));
+
+    for (; set; set = task_set_of(treap_after(&home->task_sets, set->id, task_set_cmp)))
+        definition_uses_follow_task_set(set, false);
+}
 
 struct task_set *txn_insert_task_set(struct txn *txn, struct task_set *set)
 {

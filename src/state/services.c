@@ -46,6 +46,7 @@ struct service_home *service_home_get(struct cluster_home *cluster, const char *
 
 void service_home_detach(struct service_home *home)
 {
+    definition_uses_forget_task_sets(home);
     treap_remove(&home->cluster->services, home->name, name_cmp);
 }
 
@@ -54,6 +55,7 @@ void service_home_free(struct service_home *home)
     service_history_drop(home);
     service_figures_drop(home);
     provider_uses_forget_service(home);
+    definition_uses_forget_service(home);
     intern_unref(home->name);
     free(home);
 }
@@ -182,6 +184,7 @@ static void follow(void *record, const struct before *before)
     count(counts, service->status, service->runs_on, 1);
     list_in_namespace(home, service->status == SERVICE_ACTIVE ? service->connect_namespace : NULL);
     provider_uses_follow_service(home, service->status == SERVICE_INACTIVE ? NULL : service);
+    definition_uses_follow_service(home, service->status == SERVICE_INACTIVE ? NULL : service);
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -194,6 +197,7 @@ static void detach(struct state *state, void *record, const struct before *befor
         count(&home->cluster->counts, before->service_status, before->service_runs_on, -1);
     list_in_namespace(home, NULL);
     provider_uses_follow_service(home, NULL);
+    definition_uses_follow_service(home, NULL);
     service_home_detach(home);
     home->service = NULL;
     service->is_gone = true;

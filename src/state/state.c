@@ -81,6 +81,7 @@ struct error *state_open(struct loop *loop, struct store *store, const struct cl
     struct state *state = xcalloc(1, sizeof(*state));
     struct error *err;
 
+    STAILQ_INIT(&state->unused_definitions);
     state->loop = loop;
     state->store = store;
     state->clock = clock;

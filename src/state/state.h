@@ -208,6 +208,7 @@ const struct task_family *state_family_before(struct state *state, const struct 
 const struct task_family *state_family(struct state *state, const struct scope *scope,
                                        const char *name);
 bool state_family_is_active(const struct task_family *family);
+bool state_family_is_empty(const struct task_family *family); /* all revisions were deleted */
 const struct task_definition *state_revision_after(struct state *state, const struct scope *scope,
                                                    const char *family,
                                                    enum definition_status status,
@@ -217,6 +218,14 @@ struct task_definition *txn_insert_task_definition(struct txn *txn,
                                                    struct task_definition *definition);
 struct task_definition *txn_edit_task_definition(struct txn *txn,
                                                  const struct task_definition *definition);
+void txn_delete_task_definition(struct txn *txn, const struct task_definition *definition);
+/* Whether a task that is not STOPPED, a deployment of a service that is not INACTIVE or a task set
+ * rests on it: kept current, costs nothing to ask. */
+bool state_task_definition_is_used(const struct task_definition *definition);
+/* A DELETE_IN_PROGRESS one that nothing rests on (any more), in the order they became so, those of
+ * before a restart included; NULL: none. Each is told once. */
+const struct task_definition *state_next_unused_definition(struct state *state,
+                                                           const struct scope **ret_scope);
 
 /* ---- tasks ---- */
 const struct task *state_task(struct state *state, const struct scope *scope, const char *cluster,

@@ -21,6 +21,8 @@
 #ifndef BERTH_STATE_TABLES_H
 #define BERTH_STATE_TABLES_H
 
+#include <sys/queue.h>
+
 #include "base/treap.h"
 #include "state/journal.h"
 #include "state/state.h"
@@ -29,6 +31,7 @@
 
 struct scope_home {
     struct scope scope; /* what state_scope() lends; stays through a reload */
+    struct state *state;
     struct treap_node node;
     struct treap clusters;     /* cluster_home by name */
     struct treap families;     /* family_home by name */
@@ -98,6 +101,11 @@ struct service_home {
     struct treap_node in_namespace;
     struct service_counts counts;   /* of all its tasks */
     struct treap figures;           /* of deployments and task sets with tasks, by id */
+    struct used_definition {
+        const char *family; /* interned, referenced */
+        int32_t revision;
+    } *used_definitions; /* of its deployments, as they are counted */
+    uint32_t used_definition_count;
     struct service_home *next_emptied; /* of the transaction that deletes the service */
 };
 
@@ -107,6 +115,7 @@ struct family_home {
     struct scope_home *scope;
     struct task_family *family;               /* NULL: its row is not there */
     struct treap revisions[DEFINITION_COUNT]; /* task_definition by revision */
+    struct treap uses;                        /* definition_use by revision */
 };
 
 /* What a transaction found of a record: lists and figures show the record so. */
@@ -144,6 +153,8 @@ extern const struct table cluster_table, instance_table, task_table, task_family
     service_revision_table, service_deployment_table, task_set_table, client_token_table,
     account_setting_table, access_key_table;
 
+STAILQ_HEAD(unused_definitions, unused_definition);
+
 struct state {
     struct loop *loop;
     struct store *store; /* owned; lent to the journal's thread */
@@ -155,6 +166,7 @@ struct state {
     struct txn *txn;          /* the open one */
     struct observer observers[STATE_OBSERVERS_MAX];
     unsigned observer_count;
+    struct unused_definitions unused_definitions;
     uint64_t counts[RECORD_COUNT];
     struct backups *backups;
     bool is_closing;
@@ -180,6 +192,7 @@ struct cluster_home *cluster_home_after(const struct scope_home *scope,
                                         const struct cluster_home *after);
 struct cluster_home *cluster_home_get(struct scope_home *scope, const char *name);
 struct family_home *family_home_find(const struct scope_home *scope, const char *name);
+struct family_home *family_home_get(struct scope_home *scope, const char *name);
 struct service_home *service_home_find(const struct cluster_home *cluster, const char *name);
 struct service_home *service_home_after(const struct cluster_home *cluster,
                                         const struct service_home *after);
@@ -217,6 +230,21 @@ void account_settings_drop(struct scope_home *scope);
 void access_keys_drop(struct state *state);
 
 /* ---- loading (load.c) ---- */
+/* ---- what rests on task definitions (definition_uses.c) ---- */
+
+/* Whether the task rested on its definition, and whether it does. */
+void definition_uses_follow_task(const struct task *task, bool was, bool is);
+void definition_uses_follow_task_set(const struct task_set *set, bool is);
+void definition_uses_forget_task_sets(const struct service_home *home);
+/* By the deployments the service has; NULL: it is INACTIVE or gone. */
+void definition_uses_follow_service(struct service_home *home, const struct service *service);
+void definition_uses_forget_service(struct service_home *home); /* frees what it remembers */
+void definition_uses_drop(struct family_home *home);
+/* Whether there is such a revision and it is DELETE_IN_PROGRESS. */
+bool definition_is_leaving(const struct family_home *home, int32_t revision);
+void definition_unused_add(const struct family_home *home, int32_t revision);
+void definition_unused_drop(struct state *state);
+
 
 MUST_USE struct error *state_load(struct state *state);
 void state_drop(struct state *state); /* all records; scopes stay */

@@ -24,7 +24,7 @@ struct family_home *family_home_find(const struct scope_home *scope, const char 
     return home_of(treap_find(&scope->families, name, name_cmp));
 }
 
-static struct family_home *family_home_get(struct scope_home *scope, const char *name)
+struct family_home *family_home_get(struct scope_home *scope, const char *name)
 {
     struct family_home *home = family_home_find(scope, name);
 
@@ -131,11 +131,14 @@ static void follow(void *record, const struct before *before)
     struct task_definition *definition = record;
     struct family_home *home = definition->home;
 
-    if (definition->status == before->definition_status)
-        return;
-    take_out(definition, before);
-    treap_insert(&home->revisions[definition->status], &definition->revision, &definition->links[0],
-                 revision_cmp);
+    if (definition->status != before->definition_status) {
+        take_out(definition, before);
+        treap_insert(&home->revisions[definition->status], &definition->revision,
+                     &definition->links[0], revision_cmp);
+    }
+    if (definition->status == DEFINITION_DELETE_IN_PROGRESS &&
+        !state_task_definition_is_used(definition))
+        definition_unused_add(home, definition->revision);
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -175,6 +178,7 @@ static void drop(struct treap_node *node, void *data)
     (void)data;
     for (int status = 0; status < DEFINITION_COUNT; status++)
         treap_drain(&home->revisions[status], drop_revision, NULL);
+    definition_uses_drop(home);
     task_family_free(home->family);
     intern_unref(home->name);
     free(home);
@@ -240,9 +244,27 @@ const struct task_family *state_family_before(struct state *state, const struct 
     return home ? home->family : NULL;
 }
 
+static bool has_revision(const struct task_family *family, enum definition_status status)
+{
+    return ((const struct family_home *)family->home)->revisions[status].root != NULL;
+}
+
 bool state_family_is_active(const struct task_family *family)
 {
-    return ((const struct family_home *)family->home)->revisions[DEFINITION_ACTIVE].root != NULL;
+    return has_revision(family, DEFINITION_ACTIVE);
+}
+
+bool state_family_is_empty(const struct task_family *family)
+{
+    for (int status = 0; status < DEFINITION_COUNT; status++)
+        if (has_revision(family, (enum definition_status)status))
+            return false;
+    return true;
+}
+
+bool definition_is_leaving(const struct family_home *home, int32_t revision)
+{
+    return treap_find(&home->revisions[DEFINITION_DELETE_IN_PROGRESS], &revision, revision_cmp);
 }
 
 const struct task_definition *state_revision_after(struct state *state, const struct scope *scope,
@@ -290,4 +312,10 @@ struct task_definition *txn_edit_task_definition(struct txn *txn,
 {
     assert(definition_scope(definition) == txn->scope);
     return txn_edit(txn, &task_definition_table, definition);
+}
+
+void txn_delete_task_definition(struct txn *txn, const struct task_definition *definition)
+{
+    assert(definition_scope(definition) == txn->scope);
+    txn_delete(txn, &task_definition_table, definition);
 }

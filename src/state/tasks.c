@@ -255,6 +255,8 @@ static void follow(void *record, const struct before *before)
         list_add(task, list, is_stopped);
     }
     count_again(task, before);
+    definition_uses_follow_task(task, before->is_counted && holds(before->task_last),
+                                holds(task->last_status));
 }
 
 static void detach(struct state *state, void *record, const struct before *before)
@@ -271,6 +273,7 @@ static void detach(struct state *state, void *record, const struct before *befor
     if (before->is_counted)
         count(task, &before->task_instance,
               share_of(before->task_last, before->task_desired, before->cpu, before->memory), -1);
+    definition_uses_follow_task(task, before->is_counted && holds(before->task_last), false);
     task->is_gone = true;
 }
 

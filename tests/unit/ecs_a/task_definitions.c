@@ -235,6 +235,96 @@ static void test_refusals(void **state)
     assert_int_equal(register_one(world, "f"), 1); /* what was refused took no number */
 }
 
+/* DeleteTaskDefinitions (API- section 11): INACTIVE ones only, each for itself, by name or ARN. */
+static void test_delete(void **state)
+{
+    struct world *world = *state;
+    const char *answer;
+
+    register_one(world, "web");
+    register_one(world, "web");
+    register_one(world, "web");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:1'}");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:3'}");
+    answer =
+        world_ok(world, "DeleteTaskDefinitions",
+                 "{'taskDefinitions': ['web:1', 'web:2', 'web:9', 'web', 'a b', 'web:x', '%s']}",
+                 ARN("task-definition/web:3"));
+    assert_int_equal(world_count(world, answer, "taskDefinitions"), 2);
+    assert_int_equal(world_number(world, answer, "taskDefinitions.0.revision"), 1);
+    assert_string_equal(world_text(world, answer, "taskDefinitions.0.status"),
+                        "DELETE_IN_PROGRESS");
+    assert_int_equal(world_number(world, answer, "taskDefinitions.0.deleteRequestedAt"),
+                     world->now_ms / 1000);
+    assert_true(world_has(world, answer, "taskDefinitions.0.deregisteredAt"));
+    assert_int_equal(world_number(world, answer, "taskDefinitions.1.revision"), 3);
+    assert_int_equal(world_count(world, answer, "failures"), 5);
+    assert_string_equal(world_text(world, answer, "failures.0.arn"), "web:2");
+    assert_string_equal(world_text(world, answer, "failures.0.reason"),
+                        "The specified task definition is still in ACTIVE status. Please "
+                        "deregister the target and try again.");
+    assert_string_equal(world_text(world, answer, "failures.1.reason"),
+                        "The specified task definition does not exist. Specify a valid account, "
+                        "family, revision and try again.");
+    for (int i = 2; i < 5; i++)
+        assert_string_equal(
+            world_text(world, answer, arena_printf(&world->arena, "failures.%d.reason", i)),
+            "The specified task definition identifier is invalid. Specify a valid name or ARN and "
+            "try again.");
+
+    /* Described and listed; not for anything new, and no more ACTIVE. */
+    answer = world_ok(world, "DescribeTaskDefinition", "{'taskDefinition': 'web:1'}");
+    assert_string_equal(world_text(world, answer, "taskDefinition.status"), "DELETE_IN_PROGRESS");
+    answer = world_ok(world, "ListTaskDefinitions", "{'status': 'DELETE_IN_PROGRESS'}");
+    assert_int_equal(world_count(world, answer, "taskDefinitionArns"), 2);
+    answer = world_ok(world, "ListTaskDefinitions", "{'status': 'INACTIVE'}");
+    assert_int_equal(world_count(world, answer, "taskDefinitionArns"), 0);
+    world_make_cluster(world, "default");
+    world_refused(world, "RunTask", "{'taskDefinition': 'web:1'}", API_INVALID_PARAMETER,
+                  "TaskDefinition is inactive");
+
+    /* Repeating it changes nothing (API-021). */
+    world->now_ms += 60000;
+    answer = world_ok(world, "DeleteTaskDefinitions", "{'taskDefinitions': ['web:1']}");
+    assert_int_equal(world_number(world, answer, "taskDefinitions.0.deleteRequestedAt"),
+                     world->now_ms / 1000 - 60);
+    answer = world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:1'}");
+    assert_string_equal(world_text(world, answer, "taskDefinition.status"), "DELETE_IN_PROGRESS");
+    assert_int_equal(register_one(world, "web"), 4);
+}
+
+/* MS-240, MS-241, MS-242: with what the operator allows. */
+static void test_quotas(void **state)
+{
+    struct world *world = *state;
+    struct quotas quotas;
+
+    quotas_init(&quotas);
+    assert_null(quotas_set(&quotas, "revisions-per-family=2"));
+    assert_null(quotas_set(&quotas, "containers-per-task-definition=1"));
+    assert_null(quotas_set(&quotas, "task-definition-bytes=400"));
+    world->ecs.quotas = &quotas;
+    register_one(world, "web");
+    world_ok(world, "DeregisterTaskDefinition", "{'taskDefinition': 'web:1'}");
+    register_one(world, "web");
+    world_refused(
+        world, "RegisterTaskDefinition",
+        "{'family': 'web', 'containerDefinitions': [{'name': 'c', 'image': 'i', 'memory': 8}]}",
+        API_CLIENT, "revisions-per-family");
+    world_refused(world, "RegisterTaskDefinition",
+                  "{'family': 'f', 'containerDefinitions': [{'name': 'c', 'image': 'i', 'memory': "
+                  "8}, {'name': 'd', 'image': 'i', 'memory': 8}]}",
+                  API_CLIENT, "containers-per-task-definition");
+    world_refused(
+        world, "RegisterTaskDefinition",
+        "{'family': 'f', 'containerDefinitions': [{'name': 'c', 'image': 'i', 'memory': 8, "
+        "'command': ['0123456789012345678901234567890123456789', "
+        "'0123456789012345678901234567890123456789', '0123456789012345678901234567890123456789', "
+        "'0123456789012345678901234567890123456789', "
+        "'0123456789012345678901234567890123456789']}]}",
+        API_CLIENT, "Max allowed length is '400' bytes.");
+}
+
 /* MS-241 */
 static void test_size_limit(void **state)
 {
@@ -383,6 +473,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_everything_comes_back, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_revisions, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_delete, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_quotas, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_size_limit, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_tags, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_list, world_setup, world_teardown),
