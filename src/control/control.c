@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "control/capacity.h"
 #include "control/definitions.h"
 #include "control/parts.h"
 
@@ -20,6 +21,7 @@ static void on_durable(const struct change *change, void *data)
     sessions_durable(control->sessions, change);
     task_lives_durable(control->tasks, change);
     services_durable(control->services, change);
+    capacity_durable(control->state, change);
     definitions_settle(control->state);
 }
 
@@ -32,6 +34,7 @@ static void on_reset(void *data)
     sessions_reset(control->sessions);
     task_lives_reset(control->tasks);
     services_reset(control->services);
+    capacity_settle_all(control->state);
     definitions_settle(control->state);
 }
 
@@ -51,6 +54,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->tasks = task_lives_new(control);
     control->services = services_new(control);
     state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
+    capacity_settle_all(state);
     definitions_settle(state);
     *ret_control = control;
     return NULL;

@@ -2,90 +2,39 @@
 
 #include <string.h>
 
+#include "core/capacity.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
-#include "gen/ecs_shapes.h"
-
-#define PROVIDERS_MAX      10 /* API-079 */
-#define STRATEGY_ITEMS_MAX 6  /* CL-070 */
 
 /* ---- CreateCluster ---- */
 
-/* The providers that are there without being made. */
-static bool is_known_provider(const char *name)
+/* What a new cluster will have, checked. */
+struct wish {
+    const char *name, *settings, *configuration, *connect;
+    struct cluster_capacity capacity;
+    const struct ecs_tags *tags;
+};
+
+static struct error *check_wish(struct call *call, const struct ecs_create_cluster_request *in,
+                                struct wish *ret)
 {
-    return strcmp(name, "FARGATE") == 0 || strcmp(name, "FARGATE_SPOT") == 0;
+    ret->tags = &in->tags;
+    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(cluster_check_settings(call, &in->settings, &ret->settings));
+    TRY(cluster_check_configuration(call, NULL, in->configuration, &ret->configuration));
+    TRY(cluster_check_connect(call, in->service_connect_defaults, &ret->connect));
+    return cluster_check_capacity(call, ret->name, &in->capacity_providers,
+                                  &in->default_capacity_provider_strategy, &ret->capacity);
 }
 
-static struct error *check_providers(const struct ecs_string_list *providers)
+static struct error *check_quota(struct call *call)
 {
-    if (providers->count > PROVIDERS_MAX)
-        return error_new(API_INVALID_PARAMETER,
-                         "The maximum number of capacity providers per cluster has been exceeded.");
-    for (size_t i = 0; i < providers->count; i++)
-        if (!is_known_provider(providers->items[i]))
-            return error_new(API_INVALID_PARAMETER,
-                             "The specified capacity provider '%s' is not in an ACTIVE state. "
-                             "Specify a valid capacity "
-                             "provider and try again.",
-                             providers->items[i]);
-    return NULL;
-}
-
-static bool is_listed(const struct ecs_string_list *providers, const char *name)
-{
-    for (size_t i = 0; i < providers->count; i++)
-        if (strcmp(providers->items[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* API-069, CL-070 to CL-075; entries are shown with base and weight (CL-035). */
-static struct error *check_strategy(struct call *call, const struct ecs_string_list *providers,
-                                    const struct ecs_capacity_provider_strategy *in,
-                                    const char **ret_json)
-{
-    CLEANUP(buf_done) struct buf text = {0};
-    struct ecs_capacity_provider_strategy strategy;
-    bool has_weight = false;
-    int bases = 0;
-
-    *ret_json = NULL;
-    if (in->count == 0)
+    if (state_cluster_count(ecs_of(call)->state, call_scope(call)) <
+        call_quota(call, QUOTA_CLUSTERS_PER_REGION))
         return NULL;
-    if (in->count > STRATEGY_ITEMS_MAX)
-        return error_new(API_INVALID_PARAMETER,
-                         "A capacity provider strategy can have at most %d items.",
-                         STRATEGY_ITEMS_MAX);
-    SET_LIST(call->arena, &strategy, in->count);
-    for (size_t i = 0; i < in->count; i++) {
-        struct ecs_capacity_provider_strategy_item *item = &strategy.items[i];
-
-        *item = in->items[i];
-        if (!is_listed(providers, item->capacity_provider))
-            return error_new(API_INVALID_PARAMETER,
-                             "The specified capacity provider strategy cannot contain a capacity "
-                             "provider that is not "
-                             "associated with the cluster. Associate the capacity provider with "
-                             "the cluster and try "
-                             "again.");
-        SET(item, base, item->has_base ? item->base : 0);
-        SET(item, weight, item->has_weight ? item->weight : 0);
-        bases += item->base > 0;
-        has_weight = has_weight || item->weight > 0;
-    }
-    if (bases > 1)
-        return error_new(
-            API_INVALID_PARAMETER,
-            "Only one capacity provider in a capacity provider strategy can have a base.");
-    if (in->count > 1 && !has_weight)
-        return error_new(API_INVALID_PARAMETER, "A capacity provider strategy must have at least "
-                                                "one capacity provider with a weight above 0.");
-    shape_encode(&ecs_shapes[ECS_SHAPE_CAPACITY_PROVIDER_STRATEGY], &text, &strategy);
-    *ret_json = arena_dup(call->arena, text.data);
-    return NULL;
+    return quota_error(ecs_of(call)->quotas, QUOTA_CLUSTERS_PER_REGION, API_CLIENT);
 }
 
 /* CreateCluster. Asking again for a cluster that is there answers with that cluster; one of a
@@ -93,72 +42,45 @@ static struct error *check_strategy(struct call *call, const struct ecs_string_l
 struct error *api_create_cluster(struct call *call, const struct ecs_create_cluster_request *in,
                                  struct ecs_create_cluster_response *out)
 {
-    const char *settings, *configuration, *strategy;
     const struct cluster *found;
     struct cluster *cluster;
-    const char *name;
+    struct wish wish;
 
-    TRY(names_cluster_name(call, in->cluster_name, &name));
+    TRY(names_cluster_name(call, in->cluster_name, &wish.name));
     TRY(call_authorize(call, "ecs:CreateCluster",
-                       arn_cluster(call->arena, call_scope(call), name)));
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
-    TRY(cluster_check_settings(call, &in->settings, &settings));
-    TRY(cluster_check_configuration(call, in->configuration, &configuration));
-    TRY(check_providers(&in->capacity_providers));
-    TRY(check_strategy(call, &in->capacity_providers, &in->default_capacity_provider_strategy,
-                       &strategy));
-    if (in->service_connect_defaults)
-        return error_new(API_CLIENT, "serviceConnectDefaults is not supported yet.");
-
+                       arn_cluster(call->arena, call_scope(call), wish.name)));
+    TRY(check_wish(call, in, &wish));
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    found = state_cluster(ecs_of(call)->state, call_scope(call), name);
+    found = state_cluster(ecs_of(call)->state, call_scope(call), wish.name);
     if (found && found->status != CLUSTER_INACTIVE)
-        return cluster_describe(call, found, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
-                                out->cluster);
+        return cluster_describe(call, found, CLUSTER_AS_CHANGED, out->cluster);
+    TRY(check_quota(call));
 
     cluster = found ? txn_edit_cluster(call->txn, found) : cluster_new();
-    cluster_set_name(cluster, name);
-    cluster->status = CLUSTER_ACTIVE;
+    cluster_set_name(cluster, wish.name);
     cluster->created_at_ms = call->now_ms;
     cluster->deleted_at_ms = 0;
-    TAGS_SET(cluster, cluster, &in->tags);
-    cluster_set_settings(cluster, settings);
-    cluster_set_configuration(cluster, configuration);
-    cluster_set_capacity_providers(cluster, (const char *const *)in->capacity_providers.items,
-                                   (uint32_t)in->capacity_providers.count);
-    cluster_set_default_strategy(cluster, strategy);
+    cluster->attachments_status = ATTACHMENTS_NONE;
+    TAGS_SET(cluster, cluster, wish.tags);
+    cluster_set_settings(cluster, wish.settings);
+    cluster_set_configuration(cluster, wish.configuration);
+    cluster_set_service_connect_defaults(cluster, wish.connect);
+    cluster_keep_capacity(call, cluster, &wish.capacity);
+    cluster_begin(cluster);
     if (!found)
         cluster = txn_insert_cluster(call->txn, cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
-                            out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_AS_CHANGED, out->cluster);
 }
 
 /* ---- DeleteCluster ---- */
 
-static bool has_services(struct call *call, const struct cluster *cluster)
+/* API-081 */
+static struct error *check_empty(struct call *call, const struct cluster *cluster)
 {
-    const struct service *service = NULL;
-
-    while ((service = state_service_after(ecs_of(call)->state, call_scope(call), cluster->name,
-                                          service ? service->name : NULL)))
-        if (service->status != SERVICE_INACTIVE)
-            return true;
-    return false;
-}
-
-/* DeleteCluster: only an empty one (API-081); it stays, INACTIVE, and its tags go (API-041). */
-struct error *api_delete_cluster(struct call *call, const struct ecs_delete_cluster_request *in,
-                                 struct ecs_delete_cluster_response *out)
-{
-    const struct cluster *found;
     struct cluster_counts counts;
-    struct cluster *cluster;
 
-    TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:DeleteCluster",
-                       arn_cluster(call->arena, call_scope(call), found->name)));
-    state_cluster_counts(found, &counts);
-    if (counts.services_active > 0 || has_services(call, found))
+    state_cluster_counts(cluster, &counts);
+    if (counts.services_active + counts.services_draining > 0)
         return error_new(API_CLUSTER_CONTAINS_SERVICES,
                          "The Cluster cannot be deleted while Services are active.");
     if (counts.instances_registered > 0)
@@ -166,19 +88,39 @@ struct error *api_delete_cluster(struct call *call, const struct ecs_delete_clus
             API_CLUSTER_CONTAINS_CONTAINER_INSTANCES,
             "The Cluster cannot be deleted while Container Instances are active or draining.");
     if (counts.tasks_pending + counts.tasks_running > 0 ||
-        state_task_after(ecs_of(call)->state, call_scope(call), found->name, TASKS_BY_CLUSTER, NULL,
-                         false, NULL))
+        state_task_after(ecs_of(call)->state, call_scope(call), cluster->name, TASKS_BY_CLUSTER,
+                         NULL, false, NULL))
         return error_new(API_CLUSTER_CONTAINS_TASKS,
                          "The Cluster cannot be deleted while Tasks are active.");
+    if (cluster_is_changing(cluster))
+        return error_new(API_UPDATE_IN_PROGRESS,
+                         "The Cluster cannot be deleted while an update of its capacity providers "
+                         "is in progress.");
+    return NULL;
+}
+
+/* DeleteCluster: only an empty one. It stays, INACTIVE, and its tags go (API-041); DEPROVISIONING
+ * until the attachments of its capacity providers are gone. */
+struct error *api_delete_cluster(struct call *call, const struct ecs_delete_cluster_request *in,
+                                 struct ecs_delete_cluster_response *out)
+{
+    const struct cluster_capacity none = {0};
+    const struct cluster *found;
+    struct cluster *cluster;
+
+    TRY(names_find_cluster(call, in->cluster, &found));
+    TRY(call_authorize(call, "ecs:DeleteCluster",
+                       arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(check_empty(call, found));
 
     cluster = txn_edit_cluster(call->txn, found);
-    cluster->status = CLUSTER_INACTIVE;
     cluster->deleted_at_ms = call->now_ms;
     cluster_resize_tags(cluster, 0);
-    cluster_set_capacity_providers(cluster, NULL, 0);
-    cluster_set_default_strategy(cluster, NULL);
+    cluster_keep_capacity(call, cluster, &none);
+    cluster_end(cluster);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_SETTINGS, out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_WITH_SETTINGS | CLUSTER_WITH_ATTACHMENTS,
+                            out->cluster);
 }
 
 /* ---- UpdateClusterSettings, UpdateCluster ---- */
@@ -201,11 +143,11 @@ struct error *api_update_cluster_settings(struct call *call,
     cluster = txn_edit_cluster(call->txn, found);
     cluster_set_settings(cluster, settings);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
-                            out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_AS_CHANGED, out->cluster);
 }
 
-/* UpdateCluster: only what is given changes (API-075). */
+/* UpdateCluster: only what is given changes (API-075); services keep the namespace they were made
+ * with (API-076). */
 struct error *api_update_cluster(struct call *call, const struct ecs_update_cluster_request *in,
                                  struct ecs_update_cluster_response *out)
 {
@@ -213,22 +155,23 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
     const char *configuration;
     const struct cluster *found;
     struct cluster *cluster;
+    const char *connect;
 
     TRY(names_find_cluster(call, in->cluster, &found));
     TRY(call_authorize(call, "ecs:UpdateCluster",
                        arn_cluster(call->arena, call_scope(call), found->name)));
     if (in->settings.count > 0)
         TRY(cluster_check_settings(call, &in->settings, &settings));
-    TRY(cluster_check_configuration(call, in->configuration, &configuration));
-    if (in->service_connect_defaults && !str_is_empty(in->service_connect_defaults->namespace))
-        return error_new(API_CLIENT, "serviceConnectDefaults is not supported yet.");
+    TRY(cluster_check_configuration(call, found->configuration, in->configuration, &configuration));
+    TRY(cluster_check_connect(call, in->service_connect_defaults, &connect));
 
     cluster = txn_edit_cluster(call->txn, found);
     if (settings)
         cluster_set_settings(cluster, settings);
     if (configuration)
         cluster_set_configuration(cluster, configuration);
+    if (connect)
+        cluster_set_service_connect_defaults(cluster, *connect ? connect : NULL);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
-    return cluster_describe(call, cluster, CLUSTER_WITH_ALL & ~CLUSTER_WITH_STATISTICS,
-                            out->cluster);
+    return cluster_describe(call, cluster, CLUSTER_AS_CHANGED, out->cluster);
 }

@@ -17,40 +17,74 @@ static struct error *read_json(struct call *call, unsigned shape, const char *te
                 : NULL;
 }
 
-static int64_t count_draining_services(struct call *call, const struct cluster *cluster)
+/* API-182. What runs on hosts of one's own outside EC2 has figures of its own, shown once there is
+ * something to count. */
+static void describe_statistics(struct call *call, const struct cluster_counts *counts,
+                                struct ecs_statistics *ret)
 {
-    const struct service *service = NULL;
-    struct state *state = ecs_of(call)->state;
-    int64_t count = 0;
-
-    while ((service = state_service_after(state, call_scope(call), cluster->name,
-                                          service ? service->name : NULL)))
-        count += service->status == SERVICE_DRAINING;
-    return count;
-}
-
-/* API-182; everything runs on container instances so far. */
-static void describe_statistics(struct call *call, const struct cluster *cluster,
-                                const struct cluster_counts *counts, struct ecs_statistics *ret)
-{
-    const struct {
+    static const struct {
         const char *name;
-        int64_t value;
+        enum launch_type on;
+    } kinds[] = {{"EC2", LAUNCH_TYPE_EC2},
+                 {"Fargate", LAUNCH_TYPE_FARGATE},
+                 {"External", LAUNCH_TYPE_EXTERNAL}};
+    const struct {
+        const char *verb, *what;
+        const int64_t *on;
     } rows[] = {
-        {"runningEC2TasksCount", counts->tasks_running},
-        {"runningFargateTasksCount", 0},
-        {"pendingEC2TasksCount", counts->tasks_pending},
-        {"pendingFargateTasksCount", 0},
-        {"activeEC2ServiceCount", counts->services_active},
-        {"activeFargateServiceCount", 0},
-        {"drainingEC2ServiceCount", count_draining_services(call, cluster)},
-        {"drainingFargateServiceCount", 0},
+        {"running", "TasksCount", counts->tasks_running_on},
+        {"pending", "TasksCount", counts->tasks_pending_on},
+        {"active", "ServiceCount", counts->services_active_on},
+        {"draining", "ServiceCount", counts->services_draining_on},
     };
 
-    SET_LIST(call->arena, ret, ARRAY_LEN(rows));
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        ret->items[i].name = rows[i].name;
-        ret->items[i].value = arena_printf(call->arena, "%lld", (long long)rows[i].value);
+    SET_LIST(call->arena, ret, ARRAY_LEN(rows) * ARRAY_LEN(kinds));
+    ret->count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (size_t j = 0; j < ARRAY_LEN(kinds); j++) {
+            int64_t value = rows[i].on[kinds[j].on];
+
+            if (kinds[j].on == LAUNCH_TYPE_EXTERNAL && value == 0)
+                continue;
+            ret->items[ret->count++] = (struct ecs_key_value_pair){
+                .name =
+                    arena_printf(call->arena, "%s%s%s", rows[i].verb, kinds[j].name, rows[i].what),
+                .value = arena_printf(call->arena, "%lld", (long long)value),
+            };
+        }
+}
+
+static const char *uuid_text(struct arena *arena, const struct id *id)
+{
+    char hex[ID_HEX_SIZE];
+
+    id_format(id, hex);
+    return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+                        hex + 20);
+}
+
+/* CL-036 */
+static void describe_attachments(struct call *call, const struct cluster *cluster,
+                                 struct ecs_cluster *ret)
+{
+    if (cluster->attachments_status != ATTACHMENTS_NONE)
+        ret->attachments_status = attachments_status_name(cluster->attachments_status);
+    if (cluster->attachments_count == 0)
+        return;
+    SET_LIST(call->arena, &ret->attachments, cluster->attachments_count);
+    for (uint32_t i = 0; i < cluster->attachments_count; i++) {
+        const struct cluster_attachment *attachment = &cluster->attachments[i];
+        struct ecs_attachment *shown = &ret->attachments.items[i];
+
+        shown->id = uuid_text(call->arena, &attachment->id);
+        shown->type = "asp";
+        shown->status = attachment_status_name(attachment->status);
+        SET_LIST(call->arena, &shown->details, 2);
+        shown->details.items[0] =
+            (struct ecs_key_value_pair){"capacityProviderName", attachment->provider};
+        shown->details.items[1] = (struct ecs_key_value_pair){
+            "scalingPlanName", arena_printf(call->arena, "ECSManagedAutoScalingPlan-%s",
+                                            uuid_text(call->arena, &attachment->plan))};
     }
 }
 
@@ -79,9 +113,17 @@ struct error *cluster_describe(struct call *call, const struct cluster *cluster,
     ret->tags.is_set = true;
     ret->settings.is_set = true;
     if (with & CLUSTER_WITH_STATISTICS)
-        describe_statistics(call, cluster, &counts, &ret->statistics);
+        describe_statistics(call, &counts, &ret->statistics);
     if (with & CLUSTER_WITH_TAGS)
         tags_answer(call->arena, cluster->tags, cluster->tags_count, &ret->tags);
+    if (with & CLUSTER_WITH_ATTACHMENTS)
+        describe_attachments(call, cluster, ret);
+    if (cluster->service_connect_defaults) {
+        ret->service_connect_defaults =
+            ARENA_NEW(call->arena, struct ecs_cluster_service_connect_defaults);
+        TRY(read_json(call, ECS_SHAPE_CLUSTER_SERVICE_CONNECT_DEFAULTS,
+                      cluster->service_connect_defaults, ret->service_connect_defaults));
+    }
     if (with & CLUSTER_WITH_SETTINGS)
         TRY(read_json(call, ECS_SHAPE_CLUSTER_SETTINGS, cluster->settings, &ret->settings));
     if ((with & CLUSTER_WITH_CONFIGURATION) && cluster->configuration) {
@@ -95,6 +137,7 @@ struct error *cluster_describe(struct call *call, const struct cluster *cluster,
 static unsigned asked_for(const struct ecs_cluster_field_list *include)
 {
     static const unsigned flags[] = {
+        [ECS_CLUSTER_FIELD_ATTACHMENTS] = CLUSTER_WITH_ATTACHMENTS,
         [ECS_CLUSTER_FIELD_CONFIGURATIONS] = CLUSTER_WITH_CONFIGURATION,
         [ECS_CLUSTER_FIELD_SETTINGS] = CLUSTER_WITH_SETTINGS,
         [ECS_CLUSTER_FIELD_STATISTICS] = CLUSTER_WITH_STATISTICS,

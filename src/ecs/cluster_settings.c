@@ -1,18 +1,11 @@
+#include <openssl/sha.h>
 #include <string.h>
 
+#include "core/stored_json.h"
+#include "ecs/account_setting.h"
 #include "ecs/cluster.h"
 #include "ecs/names.h"
 #include "gen/ecs_shapes.h"
-
-/* What the account says where a cluster does not (API-067, CL-237). */
-static const char *account_insights(struct call *call)
-{
-    const struct account_setting *setting = state_account_setting(
-        ecs_of(call)->state, call_scope(call),
-        arena_printf(call->arena, "arn:aws:iam::%s:root", call->account), "containerInsights");
-
-    return setting && setting->value ? setting->value : "disabled";
-}
 
 static bool is_insights_value(const char *value)
 {
@@ -26,7 +19,8 @@ struct error *cluster_check_settings(struct call *call, const struct ecs_cluster
     CLEANUP(buf_done) struct buf text = {0};
     struct ecs_cluster_setting setting = {
         .name = ECS_CLUSTER_SETTING_NAME_CONTAINER_INSIGHTS,
-        .value = account_insights(call),
+        /* API-067, CL-237 */
+        .value = account_setting_for_caller(call, ECS_SETTING_NAME_CONTAINER_INSIGHTS),
     };
     struct ecs_cluster_settings settings = {.is_set = true, .count = 1, .items = &setting};
 
@@ -47,23 +41,108 @@ struct error *cluster_check_settings(struct call *call, const struct ecs_cluster
     return NULL;
 }
 
-struct error *cluster_check_configuration(struct call *call,
+/* API-068. An empty logConfiguration names no place to log to. */
+static struct error *check_exec(const struct ecs_execute_command_configuration *exec)
+{
+    const struct ecs_execute_command_log_configuration *log = exec->log_configuration;
+
+    if (exec->logging != ECS_EXECUTE_COMMAND_LOGGING_OVERRIDE)
+        return NULL;
+    if (!log)
+        return error_new(API_INVALID_PARAMETER, "A logConfiguration must be specified when the "
+                                                "logging of executeCommandConfiguration is "
+                                                "OVERRIDE.");
+    if (str_is_empty(log->cloud_watch_log_group_name) && str_is_empty(log->s3_bucket_name))
+        return error_new(API_INVALID_PARAMETER,
+                         "The logConfiguration of executeCommandConfiguration must specify a "
+                         "cloudWatchLogGroupName or an s3BucketName when logging is OVERRIDE.");
+    return NULL;
+}
+
+struct error *cluster_check_configuration(struct call *call, const char *stored,
                                           const struct ecs_cluster_configuration *in,
                                           const char **ret_json)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    const struct ecs_execute_command_configuration *exec;
+    struct ecs_cluster_configuration merged = {0};
 
     *ret_json = NULL;
     if (!in)
         return NULL;
-    exec = in->execute_command_configuration;
-    /* API-068 */
-    if (exec && exec->logging == ECS_EXECUTE_COMMAND_LOGGING_OVERRIDE && !exec->log_configuration)
-        return error_new(API_INVALID_PARAMETER, "A logConfiguration must be specified when the "
-                                                "logging of executeCommandConfiguration is "
-                                                "OVERRIDE.");
-    ecs_encode_cluster_configuration(&text, in);
+    if (in->execute_command_configuration)
+        TRY(check_exec(in->execute_command_configuration));
+    TRY(stored_json_read(call->arena, ECS_SHAPE_CLUSTER_CONFIGURATION, stored, "configuration",
+                         "cluster", &merged));
+    if (in->execute_command_configuration)
+        merged.execute_command_configuration = in->execute_command_configuration;
+    if (in->managed_storage_configuration)
+        merged.managed_storage_configuration = in->managed_storage_configuration;
+    ecs_encode_cluster_configuration(&text, &merged);
     *ret_json = arena_dup(call->arena, text.data);
+    return NULL;
+}
+
+/* ---- the namespace of Service Connect ---- */
+
+#define NAMESPACE_CHARS_MAX 1024
+#define NAMESPACE_ID_CHARS  16
+
+/* The id a namespace has by its name: the same in every cluster of an account and region. */
+static const char *namespace_id(struct call *call, const char *name)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    CLEANUP(buf_done) struct buf text = {0};
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    char id[NAMESPACE_ID_CHARS + 1] = "";
+
+    buf_printf(&text, "%s/%s/%s", call->account, call->region, name);
+    SHA256((const unsigned char *)text.data, text.len, hash);
+    for (int i = 0; i < NAMESPACE_ID_CHARS; i++)
+        id[i] = digits[hash[i] % (sizeof(digits) - 1)];
+    return arena_dup(call->arena, id);
+}
+
+static struct error *check_namespace_arn(struct call *call, const char *text)
+{
+    struct arn arn;
+
+    if (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "servicediscovery") != 0 ||
+        strcmp(arn.region, call->region) != 0 || strcmp(arn.account, call->account) != 0 ||
+        strcmp(arn.type, "namespace") != 0 || !str_starts_with(arn.rest, "ns-"))
+        return error_new(API_NAMESPACE_NOT_FOUND, "The namespace %.256s was not found.", text);
+    return NULL;
+}
+
+struct error *cluster_check_connect(struct call *call,
+                                    const struct ecs_cluster_service_connect_defaults_request *in,
+                                    const char **ret_json)
+{
+    CLEANUP(buf_done) struct buf json = {0};
+    struct ecs_cluster_service_connect_defaults defaults = {0};
+
+    *ret_json = NULL;
+    if (!in)
+        return NULL;
+    *ret_json = "";
+    if (str_is_empty(in->namespace))
+        return NULL;
+    if (strlen(in->namespace) > NAMESPACE_CHARS_MAX)
+        return error_new(API_INVALID_PARAMETER, "namespace can have at most %d characters.",
+                         NAMESPACE_CHARS_MAX);
+    defaults.namespace = in->namespace;
+    if (arn_looks_like(in->namespace)) {
+        TRY(check_namespace_arn(call, in->namespace));
+    } else {
+        if (strpbrk(in->namespace, "~><"
+                                   "/"))
+            return error_new(API_INVALID_PARAMETER,
+                             "The namespace %.256s is invalid: a name cannot contain ~, >, < or /.",
+                             in->namespace);
+        defaults.namespace =
+            arena_printf(call->arena, "arn:aws:servicediscovery:%s:%s:namespace/ns-%s",
+                         call->region, call->account, namespace_id(call, in->namespace));
+    }
+    ecs_encode_cluster_service_connect_defaults(&json, &defaults);
+    *ret_json = arena_dup(call->arena, json.data);
     return NULL;
 }

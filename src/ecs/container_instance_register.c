@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "core/capacity.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/container_instance.h"
@@ -439,7 +440,7 @@ api_register_container_instance(struct call *call,
 
     TRY(read_registration(call, in, &registration));
     cluster = state_cluster(ecs_of(call)->state, call_scope(call), registration.cluster);
-    if (!cluster || cluster->status == CLUSTER_INACTIVE)
+    if (!cluster || !cluster_is_open(cluster))
         return error_new(API_CLIENT, "Cluster not found.");
     TRY(find_instance(call, &registration, &found));
     TRY(check_room(call, cluster, found, &registration));

@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/capacity.h"
+
 #include "ecs/auth.h"
 
 /* What a kind of resource is called in ARNs and in ECS's refusals. */
@@ -102,7 +104,7 @@ static struct error *find_cluster(struct call *call, const char *text, bool is_i
     cluster = state_cluster(ecs_of(call)->state, call_scope(call), name);
     if (!cluster)
         return error_new(API_CLUSTER_NOT_FOUND, "Cluster not found.");
-    if (cluster->status == CLUSTER_INACTIVE && !is_inactive_fine)
+    if (!cluster_is_open(cluster) && !is_inactive_fine)
         return error_new(API_CLUSTER_NOT_FOUND, "The referenced cluster was inactive.");
     *ret_cluster = cluster;
     return NULL;

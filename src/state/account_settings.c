@@ -98,3 +98,8 @@ void txn_put_account_setting(struct txn *txn, struct account_setting *setting)
     account_setting_copy(txn_edit(txn, &account_setting_table, found), setting);
     account_setting_free(setting);
 }
+
+void txn_delete_account_setting(struct txn *txn, const struct account_setting *setting)
+{
+    txn_delete(txn, &account_setting_table, setting);
+}

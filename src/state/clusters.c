@@ -58,6 +58,7 @@ static void drop(struct treap_node *node, void *data)
 void clusters_drop(struct scope_home *scope)
 {
     treap_drain(&scope->clusters, drop, NULL);
+    scope->cluster_count = 0;
 }
 
 static bool attach(struct state *state, struct scope_home *scope, void *record)
@@ -73,10 +74,19 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     return true;
 }
 
+static void look(const void *record, struct before *ret)
+{
+    ret->cluster_status = ((const struct cluster *)record)->status;
+}
+
 static void follow(void *record, const struct before *before)
 {
-    (void)before;
-    provider_uses_follow_cluster(((struct cluster *)record)->home);
+    const struct cluster *cluster = record;
+    struct cluster_home *home = cluster->home;
+    bool was_counted = before->is_counted && before->cluster_status != CLUSTER_INACTIVE;
+
+    home->scope->cluster_count += (cluster->status != CLUSTER_INACTIVE) - was_counted;
+    provider_uses_follow_cluster(home);
 }
 
 /* A cluster is never deleted, it becomes INACTIVE; only one inserted by the open transaction could
@@ -84,11 +94,12 @@ static void follow(void *record, const struct before *before)
 static void detach(struct state *state, void *record, const struct before *before)
 {
     struct cluster *cluster = record;
+    struct cluster_home *home = cluster->home;
 
     (void)state;
-    (void)before;
-    ((struct cluster_home *)cluster->home)->cluster = NULL;
-    provider_uses_follow_cluster(cluster->home);
+    home->scope->cluster_count -= before->is_counted && before->cluster_status != CLUSTER_INACTIVE;
+    home->cluster = NULL;
+    provider_uses_follow_cluster(home);
     cluster->is_gone = true;
 }
 
@@ -101,7 +112,7 @@ const struct table cluster_table = {
     .kind = RECORD_CLUSTER,
     .change = CHANGE_CLUSTER,
     .attach = attach,
-    .look = look_at_nothing,
+    .look = look,
     .follow = follow,
     .detach = detach,
     .release = release,
@@ -127,6 +138,12 @@ const struct cluster *state_cluster_after(struct state *state, const struct scop
     while (home && !home->cluster)
         home = home_of(treap_after(clusters, home->name, name_cmp));
     return home ? home->cluster : NULL;
+}
+
+int64_t state_cluster_count(struct state *state, const struct scope *scope)
+{
+    (void)state;
+    return scope_home_of(scope)->cluster_count;
 }
 
 const struct scope *cluster_scope(const struct cluster *cluster)

@@ -110,6 +110,7 @@ const struct cluster *state_cluster(struct state *state, const struct scope *sco
 /* Ordered walks: `after` NULL starts; a name that is gone goes on behind its place. */
 const struct cluster *state_cluster_after(struct state *state, const struct scope *scope,
                                           const char *after);
+int64_t state_cluster_count(struct state *state, const struct scope *scope); /* not INACTIVE */
 struct cluster *txn_insert_cluster(struct txn *txn, struct cluster *cluster); /* takes */
 struct cluster *txn_edit_cluster(struct txn *txn, const struct cluster *cluster);
 /* Figures kept current, cost nothing to read. */
@@ -323,6 +324,7 @@ void txn_put_client_token(struct txn *txn, struct client_token *token); /* takes
 const struct account_setting *state_account_setting(struct state *state, const struct scope *scope,
                                                     const char *principal, const char *name);
 void txn_put_account_setting(struct txn *txn, struct account_setting *setting);
+void txn_delete_account_setting(struct txn *txn, const struct account_setting *setting);
 const struct access_key *state_access_key(struct state *state, const char *access_key_id);
 const struct access_key *state_access_key_after(struct state *state, const char *after);
 void txn_put_access_key(struct txn *txn, struct access_key *key);

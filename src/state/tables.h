@@ -34,6 +34,7 @@ struct scope_home {
     struct state *state;
     struct treap_node node;
     struct treap clusters;     /* cluster_home by name */
+    int64_t cluster_count;     /* not INACTIVE */
     struct treap families;     /* family_home by name */
     struct treap providers;    /* provider_home by name */
     struct treap groups;       /* capacity_provider by its Auto Scaling group, INACTIVE ones not */
@@ -122,6 +123,7 @@ struct family_home {
 struct before {
     bool is_counted; /* false: new, in no list or figure yet but where it is found by its key */
     enum task_status task_last, task_desired;
+    enum cluster_status cluster_status;
     enum instance_status instance_status;
     enum provider_status provider_status;
     enum definition_status definition_status;
