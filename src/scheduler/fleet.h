@@ -2,7 +2,7 @@
  *
  * A fleet is a value kept current by its owner (control/fleets.h): hosts come and go, claims are
  * held and released; nothing here does I/O or reads a clock. Costs do not grow with the number of
- * hosts, except where a rule has to look at each.
+ * hosts, except where a rule has to look at each (fleet_internal.h says how).
  *
  * Ownership  Everything passed in is copied (names interned). Lent pointers are good until the next
  * change.
@@ -37,11 +37,18 @@ struct host_facts {
     size_t attribute_count;
     const char *const *gpu_ids;
     size_t gpu_count;
+    bool has_eni_slots;            /* else there are as many interfaces as anyone wants (CL-319) */
+    int32_t eni_slots;             /* awsvpc tasks it takes */
+    const char *capacity_provider; /* NULL: none */
+    /* For memberOf; NULL: none. */
+    const char *agent_version, *ec2_instance_id;
+    int64_t registered_at_ms;
 };
 
 /* What one task holds on a host. `owner` is the service or group that spreading counts by. */
 struct claim {
     int32_t cpu, memory, gpu_count;
+    int32_t eni_count; /* 1 for a task in awsvpc mode */
     const struct fleet_port *ports;
     size_t port_count;
     const char *owner;  /* interned; "service:web" or "family:web"; NULL: none */

@@ -30,6 +30,8 @@ struct demand {
     const char *const
         *required_attributes; /* capability names and name=value built-ins (TD- section 8) */
     size_t required_attribute_count;
+    const char *forbidden_attribute; /* hosts with it are out of the question; NULL: none */
+    const char *capacity_provider;   /* only its hosts are looked at (CL-107); NULL: all */
     const struct placement_strategy *strategies; /* none: random */
     size_t strategy_count;
     const struct placement_constraint *constraints;
@@ -38,21 +40,26 @@ struct demand {
 };
 
 /* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY",
- * "RESOURCE:PORTS", "ATTRIBUTE", "AGENT", "INACTIVE"...; API- section 4). */
+ * "RESOURCE:PORTS", "RESOURCE:PORTS_UDP", "RESOURCE:ENI", "RESOURCE:GPU", "ATTRIBUTE", "AGENT",
+ * "INACTIVE", "MemberOf placement constraint unsatisfied."...; API-051, SC-025). */
 struct refusal {
     struct id host;
-    const char
-        *reason; /* a constant, or from the arena ("MemberOf placement constraint unsatisfied.") */
+    const char *reason; /* a constant */
     const char
         *detail; /* what is missing: "com.amazonaws.ecs.capability.logging-driver.awslogs"; NULL */
 };
 
-/* How many hosts were passed over for one reason, for plan_explain(). */
+/* How many hosts were passed over for one rule, and some of them. */
 struct refusal_tally {
+    const char *reason;     /* as in refusals */
+    const char *rule;       /* the attribute, the port, the expression (cut); NULL */
     const char *one, *many; /* "lacks 512 MiB of memory", "lack 512 MiB of memory" */
     size_t hosts;
+    struct id samples[3]; /* the first of them */
+    size_t sample_count;
 };
-#define PLAN_TALLIES_MAX 16
+#define PLAN_TALLIES_MAX    16  /* the other rules are not told apart */
+#define PLAN_RULE_CHARS_MAX 200 /* of an expression */
 
 struct plan {
     size_t placed_count; /* 0..wanted */
@@ -61,21 +68,22 @@ struct plan {
      * and how many there were per reason. */
     struct refusal *refusals;
     size_t refusal_count;
-    size_t hosts_seen;
+    size_t hosts_seen; /* of the capacity provider, if the demand has one */
     struct refusal_tally tallies[PLAN_TALLIES_MAX];
     size_t tally_count;
 };
 #define PLAN_REFUSALS_MAX 100
 
-/* Fails only for a demand that cannot be understood: a strategy's field, or a memberOf expression,
- * which this version refuses rather than ignores (API_UNSUPPORTED_FEATURE). Takes one number of
- * `rng` for its own sequence. */
+/* Fails only for a demand that cannot be understood: a strategy's field, or a memberOf expression
+ * (API_INVALID_PARAMETER). In an expression runningTasksCount is the number of tasks placed on the
+ * host and not stopped, those of the same plan included (SC-037). Takes one number of `rng` for its
+ * own sequence. */
 MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet,
                                   const struct demand *demand, size_t wanted, struct rng *rng,
                                   struct plan *ret);
 
-/* One sentence for people: "2 of 3 hosts lack 512 MiB of memory; 1 host has port 8080/tcp taken."
- */
+/* One sentence for people, of at most PLAN_TALLIES_MAX parts: "2 of 3 hosts lack 512 MiB of memory; 1
+ * host has port 8080/tcp taken." */
 char *plan_explain(struct arena *arena, const struct plan *plan);
 
 #endif

@@ -13,7 +13,6 @@ static void group_free(struct group *group)
     for (uint32_t i = 0; group->children && i < group->size; i++)
         group_free(group->children[i]);
     free(group->children);
-    free(group->slots);
     intern_unref(group->value);
     free(group);
 }
@@ -24,6 +23,7 @@ static struct group *group_add(struct partition *partition, struct group *parent
 
     group->partition = partition;
     group->parent = parent;
+    group->leaf_number = NO_SLOT;
     group->value = intern_ref(value);
     if (parent) {
         ARRAY_GROW(parent->children, parent->size, parent->capacity);
@@ -43,8 +43,14 @@ void partition_free(struct partition *partition)
     free(partition);
 }
 
+static void epochs_step(struct group *group)
+{
+    for (; group; group = group->parent)
+        group->epoch++;
+}
+
 /* Groups without members stay: there are few values, and hosts come back. */
-void partition_add_host(struct fleet *fleet, struct partition *partition, struct host *host)
+void partition_add_host(struct fleet *fleet, struct partition *partition, const struct host *host)
 {
     struct group *group = partition->root;
 
@@ -58,89 +64,64 @@ void partition_add_host(struct fleet *fleet, struct partition *partition, struct
                 child = group->children[n];
         group = child ? child : group_add(partition, group, value);
     }
-    if (partition->slot_capacity <= host->slot) {
-        partition->slot_capacity = fleet->slot_capacity;
+    if (group->leaf_number == NO_SLOT)
+        group->leaf_number = partition->leaf_count++;
+    if (partition->slot_capacity < fleet->slot_capacity) {
         partition->seats =
-            xreallocarray(partition->seats, partition->slot_capacity, sizeof(struct seat));
+            xreallocarray(partition->seats, fleet->slot_capacity, sizeof(struct group *));
+        memset(partition->seats + partition->slot_capacity, 0,
+               (fleet->slot_capacity - partition->slot_capacity) * sizeof(struct group *));
+        partition->slot_capacity = fleet->slot_capacity;
     }
-    ARRAY_GROW(group->slots, group->size, group->capacity);
-    partition->seats[host->slot] = (struct seat){group, group->size};
-    group->slots[group->size++] = host->slot;
+    partition->seats[host->slot] = group;
     /* What owners have on the host was not counted in any view so far. */
-    for (; group; group = group->parent)
-        group->epoch++;
+    epochs_step(group);
 }
 
-void partition_remove_host(struct fleet *fleet, struct partition *partition, struct host *host)
+void partition_remove_host(struct partition *partition, const struct host *host)
 {
-    struct group *group = partition->seats[host->slot].leaf;
-    uint32_t number = partition->seats[host->slot].number;
-    uint32_t last = group->slots[--group->size];
-
-    (void)fleet;
-    group->slots[number] = last;
-    partition->seats[last].number = number;
-    partition->seats[host->slot].leaf = NULL;
-    for (; group; group = group->parent)
-        group->epoch++;
+    epochs_step(partition->seats[host->slot]);
+    partition->seats[host->slot] = NULL;
 }
 
-/* Views point into the groups that go, so all views go with them. */
-static void oldest_partition_drop(struct fleet *fleet)
+static bool is_partition_by(const struct partition *partition, const char *const *fields,
+                            size_t field_count)
 {
-    struct partition *partition, *oldest = NULL;
-
-    while (!TAILQ_EMPTY(&fleet->recent))
-        views_drop(fleet, TAILQ_FIRST(&fleet->recent));
-    LIST_FOREACH(partition, &fleet->partitions, entry)
-    oldest = partition;
-    LIST_REMOVE(oldest, entry);
-    partition_free(oldest);
-    fleet->partition_count--;
+    if (partition->field_count != field_count)
+        return false;
+    for (size_t i = 0; i < field_count; i++)
+        if (strcmp(partition->fields[i], fields[i]) != 0)
+            return false;
+    return true;
 }
 
 struct partition *partition_for(struct fleet *fleet, const char *const *fields, size_t field_count)
 {
     struct partition *partition;
 
-    LIST_FOREACH(partition, &fleet->partitions, entry)
-    {
-        bool is_same = partition->field_count == field_count;
-
-        for (size_t i = 0; i < field_count && is_same; i++)
-            is_same = strcmp(partition->fields[i], fields[i]) == 0;
-        if (is_same)
-            return partition;
-    }
+    for (size_t i = 0; i < fleet->partition_count; i++)
+        if (is_partition_by(fleet->partitions[i], fields, field_count))
+            return fleet->partitions[i];
     if (fleet->partition_count == PARTITIONS_MAX)
-        oldest_partition_drop(fleet);
-    fleet->partition_count++;
+        return NULL;
     partition = xcalloc(1, sizeof(*partition));
     partition->field_count = field_count;
     for (size_t i = 0; i < field_count; i++)
         partition->fields[i] = intern(fields[i]);
     partition->root = group_add(partition, NULL, NULL);
     for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->slots[slot].host && fleet->slots[slot].host->is_known)
-            partition_add_host(fleet, partition, fleet->slots[slot].host);
-    LIST_INSERT_HEAD(&fleet->partitions, partition, entry);
+        if (fleet->hosts[slot] && fleet->hosts[slot]->is_known)
+            partition_add_host(fleet, partition, fleet->hosts[slot]);
+    fleet->partitions[fleet->partition_count++] = partition;
     return partition;
 }
 
-static bool group_is_leaf(const struct group *group)
-{
-    return !group->children;
-}
-
-/* The child of `group` that a host is (under), or NO_SLOT if the host is not in it. */
+/* The child of `group` that a host is under, or NO_SLOT if the host is not in it. */
 static uint32_t group_child_of(const struct group *group, uint32_t slot)
 {
     const struct partition *partition = group->partition;
-    const struct seat *seat = slot < partition->slot_capacity ? &partition->seats[slot] : NULL;
-    const struct group *at = seat ? seat->leaf : NULL;
+    const struct group *at = slot < partition->slot_capacity ? partition->seats[slot] : NULL;
 
-    if (group_is_leaf(group))
-        return at == group ? seat->number : NO_SLOT;
     while (at && at->parent != group)
         at = at->parent;
     return at ? at->number : NO_SLOT;
@@ -188,11 +169,23 @@ static void view_free(struct fleet *fleet, struct owner *owner, struct view *vie
 
 void views_drop(struct fleet *fleet, struct owner *owner)
 {
-    if (!owner->view_count)
+    if (!owner->view_count && !owner->floor_count)
         return;
     while (owner->view_count)
         view_free(fleet, owner, owner->views[owner->view_count - 1]);
+    floors_drop(fleet, owner);
     TAILQ_REMOVE(&fleet->recent, owner, recent);
+}
+
+void views_used(struct fleet *fleet, struct owner *owner, bool was_used)
+{
+    if (was_used && TAILQ_FIRST(&fleet->recent) == owner)
+        return;
+    if (was_used)
+        TAILQ_REMOVE(&fleet->recent, owner, recent);
+    TAILQ_INSERT_HEAD(&fleet->recent, owner, recent);
+    while (fleet->view_entries > ENTRIES_MAX && TAILQ_LAST(&fleet->recent, owners_recent) != owner)
+        views_drop(fleet, TAILQ_LAST(&fleet->recent, owners_recent));
 }
 
 /* Puts the children in order of their counts and finds the runs. */
@@ -248,41 +241,53 @@ static void view_add(struct owner *owner, struct view *view)
     owner->view_count++;
 }
 
+struct counting {
+    const struct fleet *fleet;
+    struct view *view;
+};
+
+static void count_holding(void *data, uint32_t slot, uint32_t count)
+{
+    const struct counting *counting = data;
+    uint32_t child = counting->fleet->hosts[slot]->is_known
+                         ? group_child_of(counting->view->group, slot)
+                         : NO_SLOT;
+
+    if (child != NO_SLOT)
+        counting->view->children[child].count += count;
+}
+
+static struct view *view_new(const struct fleet *fleet, const struct owner *owner,
+                             struct group *group)
+{
+    struct view *view = xcalloc(1, sizeof(*view));
+
+    view->group = group;
+    view->epoch = group->epoch;
+    view->size = group->size;
+    view->order = xcalloc(view->size + 1, sizeof(uint32_t));
+    view->children = xcalloc(view->size + 1, sizeof(struct view_child));
+    owner_each(owner, count_holding, &(struct counting){fleet, view});
+    view_sort(view);
+    return view;
+}
+
 struct view *view_for(struct fleet *fleet, struct owner *owner, struct group *group)
 {
     struct view *view = view_find(owner, group);
+    bool was_used = owner->view_count || owner->floor_count;
 
-    if (owner->view_count)
-        TAILQ_REMOVE(&fleet->recent, owner, recent);
     if (view && view->epoch != group->epoch) {
         view_free(fleet, owner, view);
         view = NULL;
     }
     if (!view) {
-        view = xcalloc(1, sizeof(*view));
-        view->group = group;
-        view->epoch = group->epoch;
-        view->size = group->size;
-        view->order = xcalloc(view->size + 1, sizeof(uint32_t));
-        view->children = xcalloc(view->size + 1, sizeof(struct view_child));
-        for (uint32_t i = 0; i < owner->holding_size; i++) {
-            const struct holding *holding = &owner->holdings[i];
-            uint32_t child = holding->slot != NO_SLOT && fleet->slots[holding->slot].host->is_known
-                                 ? group_child_of(group, holding->slot)
-                                 : NO_SLOT;
-
-            if (child != NO_SLOT)
-                view->children[child].count += holding->count;
-        }
-        view_sort(view);
+        view = view_new(fleet, owner, group);
         view_add(owner, view);
         owner->view_entries += view->size;
         fleet->view_entries += view->size;
     }
-    TAILQ_INSERT_HEAD(&fleet->recent, owner, recent);
-    while (fleet->view_entries > VIEW_ENTRIES_MAX &&
-           TAILQ_LAST(&fleet->recent, owners_recent) != owner)
-        views_drop(fleet, TAILQ_LAST(&fleet->recent, owners_recent));
+    views_used(fleet, owner, was_used);
     return view;
 }
 
@@ -359,24 +364,16 @@ static void view_count(struct view *view, uint32_t child, bool is_held)
         run_remove(view, run);
 }
 
-void views_count(struct fleet *fleet, struct owner *owner, const struct host *host, bool is_held)
+void views_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held)
 {
-    struct partition *partition;
+    for (size_t i = 0; i < fleet->partition_count; i++) {
+        const struct group *group = fleet->partitions[i]->seats[slot];
 
-    if (!owner->view_count || !host->is_known)
-        return;
-    LIST_FOREACH(partition, &fleet->partitions, entry)
-    {
-        struct group *group = partition->seats[host->slot].leaf;
+        for (; group->parent; group = group->parent) {
+            struct view *view = view_find(owner, group->parent);
 
-        for (; group; group = group->parent) {
-            struct view *view = view_find(owner, group);
-            uint32_t child;
-
-            if (!view || view->epoch != group->epoch)
-                continue;
-            child = group_child_of(group, host->slot);
-            view_count(view, child, is_held);
+            if (view && view->epoch == group->parent->epoch)
+                view_count(view, group->number, is_held);
         }
     }
 }

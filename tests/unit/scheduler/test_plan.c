@@ -415,7 +415,7 @@ static void what_is_not_understood_is_refused(void **state)
     struct world *world = world_new();
     static const struct placement_strategy bad = {STRATEGY_BINPACK, "disk"};
     static const struct placement_constraint member = {CONSTRAINT_MEMBER_OF,
-                                                       "attribute:stack == prod"};
+                                                       "attribute:stack = prod"};
     struct demand demand = {.strategies = &bad, .strategy_count = 1};
     struct error *err;
     struct plan plan;
@@ -426,7 +426,7 @@ static void what_is_not_understood_is_refused(void **state)
     error_free(err);
     demand = (struct demand){.constraints = &member, .constraint_count = 1};
     err = plan_place(&world->arena, world->fleet, &demand, 1, &world->rng, &plan);
-    assert_int_equal(err->code, API_UNSUPPORTED_FEATURE);
+    assert_int_equal(err->code, API_INVALID_PARAMETER);
     error_free(err);
     world_free(world);
 }
