@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import time
+import urllib.request
 
 import pytest
 
@@ -22,6 +23,8 @@ def open_connections(server, count, send=b""):
     sockets = [socket.create_connection((host, int(port)), timeout=20) for _ in range(count)]
     for one in sockets:
         one.sendall(send)
+    # What came before is read before this is answered.
+    urllib.request.urlopen(server.url + "/healthz", timeout=20).read()
     return sockets
 
 
