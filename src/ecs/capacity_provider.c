@@ -76,7 +76,7 @@ struct error *api_create_capacity_provider(struct call *call,
     TRY(call_authorize(call, "ecs:CreateCapacityProvider",
                        arn_capacity_provider(call->arena, call_scope(call), in->name)));
     TRY(check_name(in->name));
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     TRY(check_kind(call, in));
     TRY(provider_group_new(call, in->auto_scaling_group_provider, &group));
     TRY(check_free(call, in->name, group.auto_scaling_group_arn, &gone));

@@ -21,7 +21,7 @@ static struct error *check_wish(struct call *call, const struct ecs_create_clust
                                 struct wish *ret)
 {
     ret->tags = &in->tags;
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     TRY(cluster_check_settings(call, &in->settings, &ret->settings));
     TRY(cluster_check_configuration(call, NULL, in->configuration, &ret->configuration));
     TRY(cluster_check_connect(call, in->service_connect_defaults, &ret->connect));

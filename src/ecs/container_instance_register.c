@@ -140,7 +140,7 @@ static struct error *read_registration(struct call *call,
                        arn_cluster(call->arena, call_scope(call), ret->cluster)));
     TRY(read_resources(call, ret));
     TRY(check_attributes(ret));
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     if (in->client_token && strlen(in->client_token) > TOKEN_CHARS_MAX)
         return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.",
                          TOKEN_CHARS_MAX);

@@ -65,7 +65,7 @@ static struct error *read_wish(struct call *call, const struct cluster *cluster,
 {
     *ret = (struct wish){.cluster = cluster, .config = *in};
     TRY(service_rules_check_shape(in));
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     TRY(resolve_capacity(call, ret));
     TRY(resolve_definition(call, ret));
     service_config_fill_defaults(call->arena, &ret->config);

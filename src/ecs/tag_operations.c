@@ -9,8 +9,6 @@
 #include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
 
-#define TAGS_MAX 50 /* API-039, MS-245 */
-
 /* What a resource ARN names (API-174): one of these is set. */
 struct tagged {
     const struct cluster *cluster;
@@ -240,7 +238,7 @@ struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_
     TRY(call_authorize(call, "ecs:TagResource", in->resource_arn));
     TRY(find_tagged(call, in->resource_arn, API_RESOURCE_NOT_FOUND, &tagged));
     TRY(check_taggable(&tagged));
-    TRY(tags_check(&in->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     SET_LIST(call->arena, &merged, tagged.count + in->tags.count);
     merged.count = tagged.count;
     for (size_t i = 0; i < tagged.count; i++)
@@ -257,8 +255,8 @@ struct error *api_tag_resource(struct call *call, const struct ecs_tag_resource_
     }
     for (size_t i = 0; i < merged.count; i++)
         own += !is_managed(merged.items[i].key);
-    if (own > TAGS_MAX)
-        return error_new(API_INVALID_PARAMETER, "A resource can have at most %d tags.", TAGS_MAX);
+    if ((int64_t)own > call_quota(call, QUOTA_TAGS_PER_RESOURCE)) /* API-039, MS-245 */
+        return quota_error(ecs_of(call)->quotas, QUOTA_TAGS_PER_RESOURCE, API_INVALID_PARAMETER);
     tags_fill(edit_tags(call, &tagged, (uint32_t)merged.count), &merged);
     return NULL;
 }

@@ -3,8 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
-struct error *tags_check(const struct ecs_tags *tags, enum api_error code)
+struct error *tags_check(const struct quotas *quotas, const struct ecs_tags *tags,
+                         enum api_error code)
 {
+    if ((int64_t)tags->count > quota(quotas, QUOTA_TAGS_PER_RESOURCE))
+        return quota_error(quotas, QUOTA_TAGS_PER_RESOURCE, code);
     for (size_t i = 0; i < tags->count; i++) {
         const char *key = tags->items[i].key;
 

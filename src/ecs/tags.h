@@ -10,9 +10,10 @@
 #include "ecs/ecs.h"
 #include "gen/ecs_types.h"
 
-/* Refuses with `code`: API_INVALID_PARAMETER, or API_CLIENT where the operation's refusals are
+/* Their number is `quotas`' tags-per-resource (MS-245). Refuses with `code`: API_INVALID_PARAMETER, or API_CLIENT where the operation's refusals are
  * that. */
-MUST_USE struct error *tags_check(const struct ecs_tags *tags, enum api_error code);
+MUST_USE struct error *tags_check(const struct quotas *quotas, const struct ecs_tags *tags,
+                                  enum api_error code);
 
 /* The answer's list, empty or not. Strings are lent by the record. */
 void tags_answer(struct arena *arena, const struct tag *tags, size_t count, struct ecs_tags *ret);

@@ -147,7 +147,7 @@ struct error *api_register_task_definition(struct call *call,
     TRY(definition_normalize(call->arena, in, &definition));
     TRY(check_quotas(call, &definition));
     TRY(definition_check(call->arena, &definition, &definition.compatibilities));
-    TRY(tags_check(&in->tags, API_CLIENT));
+    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_CLIENT));
     TRY(check_revisions(call, definition.family));
     ecs_encode_task_definition(&document, &definition);
 

@@ -8,8 +8,6 @@
 #include "ecs/task_network.h"
 #include "ecs/task_volumes.h"
 
-#define TAGS_MAX 50 /* API-039; "aws:" ones do not count */
-
 /* API-119: any printable text. */
 static struct error *check_started_by(const char *started_by)
 {
@@ -59,15 +57,15 @@ static struct error *check_launch_type(const struct task_recipe *recipe, enum ec
     return NULL;
 }
 
-static struct error *check_tag_count(const struct task_order *order)
+/* MS-245, with what is propagated; "aws:" ones do not count (API-039). */
+static struct error *check_tag_count(struct call *call, const struct task_order *order)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < order->tag_count; i++)
         count += !str_starts_with(order->tags[i].key, "aws:");
-    if (count > TAGS_MAX)
-        return error_new(API_INVALID_PARAMETER,
-                         "A task can have at most %d tags, propagated ones included.", TAGS_MAX);
+    if ((int64_t)count > call_quota(call, QUOTA_TAGS_PER_RESOURCE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_TAGS_PER_RESOURCE, API_INVALID_PARAMETER);
     return NULL;
 }
 
@@ -81,10 +79,10 @@ static struct error *order_tags(struct call *call, const struct task_launch_requ
         return error_new(API_INVALID_PARAMETER,
                          "Tags can be propagated to a standalone task from its task definition "
                          "only.");
-    TRY(tags_check(request->tags, API_INVALID_PARAMETER));
+    TRY(tags_check(ecs_of(call)->quotas, request->tags, API_INVALID_PARAMETER));
     task_order_tags(call->arena, definition->tags, propagates ? definition->tags_count : 0,
                     request->tags, request->enable_ecs_managed_tags, &launch->order);
-    return check_tag_count(&launch->order);
+    return check_tag_count(call, &launch->order);
 }
 
 static struct error *check_options(const struct task_launch_request *request,
@@ -129,6 +127,7 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
         .network_configuration = task_network_text(call->arena, request->network_configuration),
     };
     launch_type_parse(ecs_launch_type_name(request->launch_type), &ret->order.launch_type);
+    TRY(task_network_check_size(ecs_of(call)->quotas, request->network_configuration));
     TRY(task_network_check(definition, ret->order.launch_type, request->network_configuration));
     ret->group = task_order_group(call->arena, &ret->order);
     return order_tags(call, request, ret);

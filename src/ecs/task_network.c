@@ -18,6 +18,21 @@ static struct error *check_awsvpc(const struct ecs_aws_vpc_configuration *vpc,
     return NULL;
 }
 
+struct error *task_network_check_size(const struct quotas *quotas,
+                                      const struct ecs_network_configuration *network)
+{
+    const struct ecs_aws_vpc_configuration *vpc =
+        is_given(network) ? network->awsvpc_configuration : NULL;
+
+    if (vpc && (int64_t)vpc->subnets.count > quota(quotas, QUOTA_SUBNETS_PER_NETWORK_CONFIGURATION))
+        return quota_error(quotas, QUOTA_SUBNETS_PER_NETWORK_CONFIGURATION, API_INVALID_PARAMETER);
+    if (vpc && (int64_t)vpc->security_groups.count >
+                   quota(quotas, QUOTA_SECURITY_GROUPS_PER_NETWORK_CONFIGURATION))
+        return quota_error(quotas, QUOTA_SECURITY_GROUPS_PER_NETWORK_CONFIGURATION,
+                           API_INVALID_PARAMETER);
+    return NULL;
+}
+
 struct error *task_network_check(const struct task_definition *definition,
                                  enum launch_type launch_type,
                                  const struct ecs_network_configuration *network)

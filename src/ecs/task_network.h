@@ -6,9 +6,13 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "core/quotas.h"
 #include "gen/ecs_types.h"
 #include "gen/records.h"
 
+/* MS-243, MS-244; NULL is fine. */
+MUST_USE struct error *task_network_check_size(const struct quotas *quotas,
+                                               const struct ecs_network_configuration *network);
 MUST_USE struct error *task_network_check(const struct task_definition *definition,
                                           enum launch_type launch_type,
                                           const struct ecs_network_configuration *network);

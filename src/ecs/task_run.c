@@ -200,6 +200,8 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     struct plan plan = {0};
     struct id *ids;
 
+    if (in->has_count && in->count > call_quota(call, QUOTA_TASKS_PER_RUN_TASK)) /* MS-238 */
+        return quota_error(ecs_of(call)->quotas, QUOTA_TASKS_PER_RUN_TASK, API_INVALID_PARAMETER);
     /* The token first: what it made stays its answer, whatever became of the definition since. */
     TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(look_up_token(call, cluster, in, &token));

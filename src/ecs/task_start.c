@@ -85,6 +85,9 @@ struct error *api_start_task(struct call *call, const struct ecs_start_task_requ
     struct task_launch launch;
     struct id task_id;
 
+    if ((int64_t)count > call_quota(call, QUOTA_INSTANCES_PER_START_TASK)) /* MS-239 */
+        return quota_error(ecs_of(call)->quotas, QUOTA_INSTANCES_PER_START_TASK,
+                           API_INVALID_PARAMETER);
     TRY(prepare(call, in, &launch));
     for (size_t i = 0; i < count; i++) {
         TRY(names_instance_id(call, launch.cluster->name, in->container_instances.items[i],

@@ -97,7 +97,7 @@ struct error *ebs_volume_check(const struct ebs_volume *volume)
     TRY(check_snapshot(volume, type));
     TRY(check_performance(volume, type));
     for (size_t i = 0; volume->tags && i < volume->tags->count; i++)
-        TRY(tags_check(&volume->tags->items[i].tags, API_INVALID_PARAMETER));
+        TRY(tags_check(NULL, &volume->tags->items[i].tags, API_INVALID_PARAMETER));
     return NULL;
 }
 
