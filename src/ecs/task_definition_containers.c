@@ -2,10 +2,10 @@
 
 #include "ecs/name_check.h"
 #include "ecs/task_definition_parts.h"
+#include "scheduler/query.h"
 
-#define IMAGE_CHARS_MAX      255
-#define CONSTRAINTS_MAX      10
-#define EXPRESSION_CHARS_MAX 2000
+#define IMAGE_CHARS_MAX 255
+#define CONSTRAINTS_MAX 10
 
 static struct error *check_image(const struct ecs_container_definition *container)
 {
@@ -111,6 +111,21 @@ static struct error *check_container(const struct ecs_container_definition *cont
     return check_times(container);
 }
 
+/* SC-058, SC-087: what cannot be read is refused here, not at the first launch. */
+static struct error *check_expression(const char *expression)
+{
+    CLEANUP(query_freep) struct query *query = NULL;
+    struct error *err;
+
+    if (str_is_empty(expression))
+        return error_new(API_CLIENT,
+                         "Placement constraint expression should not be null or empty.");
+    err = query_parse(expression, &query);
+    if (err)
+        err->code = API_CLIENT;
+    return err;
+}
+
 /* TD-033 */
 static struct error *check_constraints(const struct ecs_task_definition *definition)
 {
@@ -118,18 +133,9 @@ static struct error *check_constraints(const struct ecs_task_definition *definit
         return error_new(API_CLIENT, "A task definition can have at most %d placement constraints.",
                          CONSTRAINTS_MAX);
     for (size_t i = 0; i < definition->placement_constraints.count; i++) {
-        const struct ecs_task_definition_placement_constraint *constraint =
-            &definition->placement_constraints.items[i];
-
-        if (!constraint->type)
+        if (!definition->placement_constraints.items[i].type)
             return error_new(API_CLIENT, "Placement constraint type should not be null or empty.");
-        if (str_is_empty(constraint->expression))
-            return error_new(API_CLIENT,
-                             "Placement constraint expression should not be null or empty.");
-        if (strlen(constraint->expression) > EXPRESSION_CHARS_MAX)
-            return error_new(API_CLIENT,
-                             "Placement constraint expression is longer than %d characters.",
-                             EXPRESSION_CHARS_MAX);
+        TRY(check_expression(definition->placement_constraints.items[i].expression));
     }
     return NULL;
 }

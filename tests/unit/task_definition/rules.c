@@ -504,8 +504,23 @@ static void test_others(void **state)
          "Container.name contains invalid characters: `${CONTAINER_NAME}`."},
         {"TD-255: an image left over", "", ", 'image': '${DOCKER_IMAGE_NAME}'",
          "Container.image contains invalid characters: `${DOCKER_IMAGE_NAME}`."},
-        {"TD-033: 2000 are fine and 2001 are not; see contract tests",
-         ", 'placementConstraints': [{'type': 'memberOf', 'expression': ''}]", "", "expression"},
+        {"TD-033: no expression",
+         ", 'placementConstraints': [{'type': 'memberOf', 'expression': ''}]", "",
+         "expression should not be null or empty"},
+        {"TD-033: no type", ", 'placementConstraints': [{'expression': 'attribute:a exists'}]", "",
+         "type should not be null or empty"},
+        {"SC-056",
+         ", 'placementConstraints': [{'type': 'memberOf', 'expression': 'attribute:a in [b, c] and "
+         "not(task:group == db)'}]",
+         "", NULL},
+        {"SC-087: a subject there is not",
+         ", 'placementConstraints': [{'type': 'memberOf', 'expression': 'memory > 5'}]", "",
+         "memory"},
+        {"SC-087: half an expression",
+         ", 'placementConstraints': [{'type': 'memberOf', 'expression': 'attribute:a =='}]", "",
+         ""},
+        {"SC-054", ", 'placementConstraints': [{'type': 'distinctInstance'}]", "",
+         "distinctInstance"},
     };
 
     (void)state;
