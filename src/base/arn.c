@@ -109,6 +109,13 @@ char *arn_service_deployment(struct arena *arena, const struct scope *scope, con
                         service, id);
 }
 
+char *arn_task_set(struct arena *arena, const struct scope *scope, const char *cluster,
+                   const char *service, const char *id)
+{
+    return arena_printf(arena, PREFIX "task-set/%s/%s/%s", PREFIX_ARGS(scope), cluster, service,
+                        id);
+}
+
 char *arn_service_revision(struct arena *arena, const struct scope *scope, const char *cluster,
                            const char *service, const char *id)
 {

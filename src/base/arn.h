@@ -44,6 +44,9 @@ char *arn_container(struct arena *arena, const struct scope *scope, const char *
                     const struct id *task, const struct id *container);
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision);
+/* `id` is ecs-svc/N. */
+char *arn_task_set(struct arena *arena, const struct scope *scope, const char *cluster,
+                   const char *service, const char *id);
 char *arn_service_deployment(struct arena *arena, const struct scope *scope, const char *cluster,
                              const char *service, const char *id);
 char *arn_service_revision(struct arena *arena, const struct scope *scope, const char *cluster,

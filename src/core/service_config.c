@@ -13,6 +13,18 @@ enum controller_type service_config_controller(const struct ecs_create_service_r
     return type;
 }
 
+enum ecs_launch_type service_config_runs_on(const struct ecs_create_service_request *config)
+{
+    const struct ecs_capacity_provider_strategy *strategy = &config->capacity_provider_strategy;
+
+    if (config->launch_type != ECS_LAUNCH_TYPE_UNSET)
+        return config->launch_type;
+    if (strategy->count > 0 && (str_eq(strategy->items[0].capacity_provider, "FARGATE") ||
+                                str_eq(strategy->items[0].capacity_provider, "FARGATE_SPOT")))
+        return ECS_LAUNCH_TYPE_FARGATE;
+    return ECS_LAUNCH_TYPE_EC2;
+}
+
 /* A copy to write into: what was decoded from a request is only lent. */
 static struct ecs_deployment_configuration *
 own_deployment(struct arena *arena, const struct ecs_create_service_request *config)
@@ -23,6 +35,34 @@ own_deployment(struct arena *arena, const struct ecs_create_service_request *con
     if (config->deployment_configuration)
         *own = *config->deployment_configuration;
     return own;
+}
+
+/* Canary and linear deployments shift so much, and wait so long, unless told otherwise. */
+static void fill_shift_defaults(struct arena *arena,
+                                struct ecs_deployment_configuration *deployment)
+{
+    if (deployment->strategy == ECS_DEPLOYMENT_STRATEGY_CANARY) {
+        struct ecs_canary_configuration *canary = ARENA_NEW(arena, struct ecs_canary_configuration);
+
+        if (deployment->canary_configuration)
+            *canary = *deployment->canary_configuration;
+        if (!canary->has_canary_percent)
+            SET(canary, canary_percent, SERVICE_CANARY_PERCENT);
+        if (!canary->has_canary_bake_time_in_minutes)
+            SET(canary, canary_bake_time_in_minutes, SERVICE_CANARY_BAKE_MINUTES);
+        deployment->canary_configuration = canary;
+    }
+    if (deployment->strategy == ECS_DEPLOYMENT_STRATEGY_LINEAR) {
+        struct ecs_linear_configuration *linear = ARENA_NEW(arena, struct ecs_linear_configuration);
+
+        if (deployment->linear_configuration)
+            *linear = *deployment->linear_configuration;
+        if (!linear->has_step_percent)
+            SET(linear, step_percent, SERVICE_LINEAR_PERCENT);
+        if (!linear->has_step_bake_time_in_minutes)
+            SET(linear, step_bake_time_in_minutes, SERVICE_LINEAR_BAKE_MINUTES);
+        deployment->linear_configuration = linear;
+    }
 }
 
 static void fill_deployment_defaults(struct arena *arena, struct ecs_create_service_request *config)
@@ -45,8 +85,44 @@ static void fill_deployment_defaults(struct arena *arena, struct ecs_create_serv
         }
         if (deployment->strategy == ECS_DEPLOYMENT_STRATEGY_UNSET)
             deployment->strategy = ECS_DEPLOYMENT_STRATEGY_ROLLING;
+        fill_shift_defaults(arena, deployment);
     }
     config->deployment_configuration = deployment;
+}
+
+static bool has_classic_balancer(const struct ecs_load_balancers *balancers)
+{
+    for (size_t i = 0; i < balancers->count; i++)
+        if (!str_is_empty(balancers->items[i].load_balancer_name))
+            return true;
+    return false;
+}
+
+static bool spreads_zones_first(const struct ecs_placement_strategies *strategies)
+{
+    return strategies->count == 0 ||
+           (strategies->items[0].type == ECS_PLACEMENT_STRATEGY_TYPE_SPREAD &&
+            str_eq(strategies->items[0].field, "attribute:ecs.availability-zone"));
+}
+
+const char *service_config_why_not_rebalanced(const struct ecs_create_service_request *config)
+{
+    const struct ecs_deployment_configuration *deployment = config->deployment_configuration;
+
+    if (service_config_controller(config) != CONTROLLER_ECS)
+        return "a deployment controller other than ECS";
+    if (config->scheduling_strategy == ECS_SCHEDULING_STRATEGY_DAEMON)
+        return "the DAEMON scheduling strategy";
+    if (config->launch_type == ECS_LAUNCH_TYPE_EXTERNAL)
+        return "the EXTERNAL launch type";
+    if (has_classic_balancer(&config->load_balancers))
+        return "Classic Load Balancers";
+    if (deployment && deployment->has_maximum_percent && deployment->maximum_percent <= 100)
+        return "maximumPercent <= 100";
+    if (!spreads_zones_first(&config->placement_strategy))
+        return "a placement strategy that does not begin with spread by "
+               "attribute:ecs.availability-zone";
+    return NULL;
 }
 
 /* The request's own structure stays as it came: it is what a client token is compared by. */
@@ -81,8 +157,14 @@ void service_config_fill_defaults(struct arena *arena, struct ecs_create_service
         SET(config, enable_ecs_managed_tags, false);
     if (!config->has_enable_execute_command)
         SET(config, enable_execute_command, false);
+    if (config->platform_version == NULL &&
+        service_config_controller(config) != CONTROLLER_EXTERNAL &&
+        service_config_runs_on(config) == ECS_LAUNCH_TYPE_FARGATE)
+        config->platform_version = "LATEST";
     if (config->availability_zone_rebalancing == ECS_AVAILABILITY_ZONE_REBALANCING_UNSET)
-        config->availability_zone_rebalancing = ECS_AVAILABILITY_ZONE_REBALANCING_DISABLED;
+        config->availability_zone_rebalancing = service_config_why_not_rebalanced(config)
+                                                    ? ECS_AVAILABILITY_ZONE_REBALANCING_DISABLED
+                                                    : ECS_AVAILABILITY_ZONE_REBALANCING_ENABLED;
     if (config->load_balancers.count > 0 && !config->has_health_check_grace_period_seconds)
         SET(config, health_check_grace_period_seconds, 0);
 }
@@ -112,6 +194,9 @@ struct error *service_config_read(struct arena *arena, const struct service *ser
     SET(ret, enable_execute_command, service->enable_execute_command);
     if (service->has_health_grace_s)
         SET(ret, health_check_grace_period_seconds, service->health_grace_s);
+    /* A record of a version that did not know it was made before there was such a default. */
+    if (ret->availability_zone_rebalancing == ECS_AVAILABILITY_ZONE_REBALANCING_UNSET)
+        ret->availability_zone_rebalancing = ECS_AVAILABILITY_ZONE_REBALANCING_DISABLED;
     deployment = own_deployment(arena, ret);
     SET(deployment, maximum_percent, service->maximum_percent);
     SET(deployment, minimum_healthy_percent, service->minimum_percent);
@@ -148,14 +233,32 @@ static void write_document(const struct ecs_create_service_request *config, stru
     service_set_document(service, text.data);
 }
 
+/* Who uses a provider is known by it (ResourceInUseException). */
+static void write_capacity(const struct ecs_create_service_request *config, struct service *service)
+{
+    const struct ecs_capacity_provider_strategy *strategy = &config->capacity_provider_strategy;
+
+    service->launch_type = LAUNCH_TYPE_NONE;
+    service->runs_on = LAUNCH_TYPE_NONE;
+    if (config->launch_type)
+        launch_type_parse(ecs_launch_type_name(config->launch_type), &service->launch_type);
+    if (service->controller == CONTROLLER_EXTERNAL)
+        return; /* its task sets say */
+    launch_type_parse(ecs_launch_type_name(service_config_runs_on(config)), &service->runs_on);
+    service_set_capacity_providers(service, NULL, 0);
+    for (size_t i = 0; i < strategy->count; i++)
+        service_append_capacity_providers(service, strategy->items[i].capacity_provider);
+}
+
 void service_config_write(const struct ecs_create_service_request *config, struct service *service)
 {
+    const struct ecs_service_connect_configuration *connect = config->service_connect_configuration;
+
     service->controller = service_config_controller(config);
     scheduling_strategy_parse(ecs_scheduling_strategy_name(config->scheduling_strategy),
                               &service->strategy);
-    service->launch_type = LAUNCH_TYPE_NONE;
-    if (config->launch_type)
-        launch_type_parse(ecs_launch_type_name(config->launch_type), &service->launch_type);
+    write_capacity(config, service);
+    service_set_connect_namespace(service, connect && connect->enabled ? connect->namespace : NULL);
     propagate_tags_parse(ecs_propagate_tags_name(config->propagate_tags), &service->propagate_tags);
     if (config->has_desired_count)
         service->desired_count = config->desired_count;

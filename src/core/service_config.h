@@ -24,6 +24,10 @@
 #define SERVICE_REPLICA_MINIMUM_PERCENT 100
 #define SERVICE_DAEMON_MAXIMUM_PERCENT  100
 #define SERVICE_DAEMON_MINIMUM_PERCENT  0
+#define SERVICE_CANARY_PERCENT          5.0
+#define SERVICE_CANARY_BAKE_MINUTES     10
+#define SERVICE_LINEAR_PERCENT          10.0
+#define SERVICE_LINEAR_BAKE_MINUTES     6
 void service_config_fill_defaults(struct arena *arena, struct ecs_create_service_request *config);
 
 MUST_USE struct error *service_config_read(struct arena *arena, const struct service *service,
@@ -33,5 +37,10 @@ MUST_USE struct error *service_config_read(struct arena *arena, const struct ser
 void service_config_write(const struct ecs_create_service_request *config, struct service *service);
 
 enum controller_type service_config_controller(const struct ecs_create_service_request *config);
+/* Its launch type, or what the providers of its strategy are; never UNSET. */
+enum ecs_launch_type service_config_runs_on(const struct ecs_create_service_request *config);
+/* What availability zone rebalancing does not support and the service has; NULL: nothing. It is on
+ * by default where it can be. */
+const char *service_config_why_not_rebalanced(const struct ecs_create_service_request *config);
 
 #endif

@@ -248,6 +248,28 @@ struct error *names_find_active_service(struct call *call, const char *cluster, 
     return find_service(call, cluster, text, false, ret_service);
 }
 
+struct error *names_service_part(struct call *call, const char *type, const char *identifier,
+                                 const char *text, struct service_part *ret)
+{
+    const struct kind kind = {type, NULL, NULL, identifier};
+    const char *rest = "";
+    const char *first, *second;
+
+    if (str_is_empty(text) || !arn_looks_like(text))
+        return refuse_identifier(&kind);
+    TRY(own_arn(call, &kind, text, &rest));
+    first = strchr(rest, '/');
+    second = first ? strchr(first + 1, '/') : NULL;
+    if (!second || !second[1] || strchr(second + 1, '/'))
+        return refuse_identifier(&kind);
+    *ret = (struct service_part){
+        .cluster = arena_dup_n(call->arena, rest, (size_t)(first - rest)),
+        .service = arena_dup_n(call->arena, first + 1, (size_t)(second - first - 1)),
+        .id = second + 1,
+    };
+    return NULL;
+}
+
 /* ---- capacity providers ---- */
 
 static const struct kind kind_provider = {"capacity-provider", NULL, NULL, "Capacity Provider"};

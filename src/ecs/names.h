@@ -65,6 +65,15 @@ MUST_USE struct error *names_find_active_service(struct call *call, const char *
                                                  const char *text,
                                                  const struct service **ret_service);
 
+/* What belongs to a service and is named by ARN alone: TYPE/cluster/service/id. The parts live in
+ * the call's arena; whether they are there is not asked. `identifier` is for the refusal. */
+struct service_part {
+    const char *cluster, *service, *id;
+};
+MUST_USE struct error *names_service_part(struct call *call, const char *type,
+                                          const char *identifier, const char *text,
+                                          struct service_part *ret);
+
 /* ---- capacity providers: a name, or an ARN with or without the old id at its end (CL-054) ---- */
 
 /* FARGATE and FARGATE_SPOT are names too. Does not ask whether there is such a provider. */

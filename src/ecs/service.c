@@ -12,6 +12,10 @@ static struct error *check_may_end(const struct service *service, bool is_forced
 {
     if (is_forced || service->strategy == STRATEGY_DAEMON)
         return NULL;
+    if (service->controller == CONTROLLER_EXTERNAL && state_task_set_count(service) > 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "The service cannot be stopped while it has task sets. Delete them, or "
+                         "use force.");
     if (service->desired_count > 0)
         return error_new(API_INVALID_PARAMETER,
                          "The service cannot be stopped while it is scaled above 0.");
@@ -26,6 +30,7 @@ static struct error *check_may_end(const struct service *service, bool is_forced
 static const struct service *drain(struct call *call, const struct service *service)
 {
     struct service *edited = txn_edit_service(call->txn, service);
+    const struct task_set *set = NULL;
 
     edited->status = SERVICE_DRAINING;
     edited->desired_count = 0;
@@ -35,6 +40,13 @@ static const struct service *drain(struct call *call, const struct service *serv
         edited->deployments[i].updated_at_ms = call->now_ms;
     }
     service_deploy_stop(call, edited, "The service was deleted.");
+    while ((set = state_task_set_after(edited, set ? set->id : NULL))) {
+        struct task_set *draining = txn_edit_task_set(call->txn, set);
+
+        draining->status = TASK_SET_DRAINING;
+        draining->desired_count = 0;
+        draining->updated_at_ms = call->now_ms;
+    }
     return edited;
 }
 

@@ -1,13 +1,14 @@
 /* CreateService (API-131 to API-146, API-042, API-043, SC-144 to SC-173). */
 #include "core/service.h"
 #include "ecs/auth.h"
+#include "ecs/capacity_strategy.h"
 #include "ecs/client_token.h"
 #include "ecs/names.h"
 #include "ecs/service_deploy.h"
 #include "ecs/service_describe.h"
 #include "ecs/service_rules.h"
 #include "ecs/tags.h"
-#include "ecs/task_capacity.h"
+#include "ecs/task_set.h"
 #include "gen/ecs_handlers.h"
 #include "gen/ecs_shapes.h"
 
@@ -34,6 +35,7 @@ static struct error *answer(struct call *call, const struct service *service,
 static struct error *resolve_capacity(struct call *call, struct wish *wish)
 {
     struct ecs_create_service_request *config = &wish->config;
+    struct capacity_choice choice;
 
     if (service_config_controller(config) == CONTROLLER_EXTERNAL)
         return NULL;
@@ -42,9 +44,13 @@ static struct error *resolve_capacity(struct call *call, struct wish *wish)
         return error_new(API_INVALID_PARAMETER,
                          "Specifying a capacity provider strategy is not supported when you create "
                          "a service using the DAEMON scheduling strategy.");
-    TRY(task_capacity_resolve(call->arena, wish->cluster, config->launch_type,
-                              &config->capacity_provider_strategy, &config->launch_type));
-    return task_capacity_check_platform(config->launch_type, config->platform_version);
+    TRY(capacity_resolve(call, wish->cluster, config->launch_type,
+                         &config->capacity_provider_strategy, &choice));
+    config->capacity_provider_strategy = choice.strategy;
+    config->capacity_provider_strategy.is_set = choice.strategy.count > 0;
+    if (choice.strategy.count == 0)
+        config->launch_type = choice.launch_type;
+    return NULL;
 }
 
 static struct error *resolve_definition(struct call *call, struct wish *wish)
@@ -68,6 +74,7 @@ static struct error *read_wish(struct call *call, const struct cluster *cluster,
     TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
     TRY(resolve_capacity(call, ret));
     TRY(resolve_definition(call, ret));
+    TRY(service_rules_fill_namespace(call, cluster, &ret->config));
     service_config_fill_defaults(call->arena, &ret->config);
     return service_rules_check(call, cluster, &ret->config, ret->has_recipe ? &ret->recipe : NULL,
                                "created");
@@ -96,6 +103,8 @@ static void canonical_text(struct call *call, const struct ecs_create_service_re
     plain.placement_strategy.is_set = plain.placement_strategy.count > 0;
     plain.volume_configurations.is_set = plain.volume_configurations.count > 0;
     plain.vpc_lattice_configurations.is_set = plain.vpc_lattice_configurations.count > 0;
+    if (plain.service_connect_configuration && !plain.service_connect_configuration->enabled)
+        plain.service_connect_configuration = NULL;
     if (service_config_controller(config) == CONTROLLER_EXTERNAL && !plain.has_desired_count)
         SET(&plain, desired_count, 0);
     ecs_encode_create_service_request(ret, &plain);
@@ -139,6 +148,18 @@ static void fill_record(struct call *call, const struct wish *wish, struct servi
     TAGS_SET(service, service, &wish->config.tags);
     if (service->controller == CONTROLLER_ECS)
         service_deploy(call, service, &wish->config, &wish->recipe, false);
+}
+
+/* MS- section 17: what is DRAINING is there, too. */
+static struct error *check_quota(struct call *call, const struct cluster *cluster)
+{
+    struct cluster_counts counts;
+
+    state_cluster_counts(cluster, &counts);
+    if (counts.services_active + counts.services_draining <
+        call_quota(call, QUOTA_SERVICES_PER_CLUSTER))
+        return NULL;
+    return quota_error(ecs_of(call)->quotas, QUOTA_SERVICES_PER_CLUSTER, API_INVALID_PARAMETER);
 }
 
 static const struct service *put_record(struct call *call, const struct wish *wish,
@@ -188,7 +209,10 @@ struct error *api_create_service(struct call *call, const struct ecs_create_serv
         return answer(call, found, out);
     }
 
+    TRY(check_quota(call, cluster));
     found = put_record(call, &wish, found);
+    if (found->controller == CONTROLLER_CODE_DEPLOY) /* SC-212 */
+        task_set_of_service(call, found, &wish.config, &wish.recipe);
     client_token_remember(call, &token, found->name);
     return answer(call, found, out);
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/platform_version.h"
+#include "core/service.h"
 #include "ecs/names.h"
 
 /* The 19 digits of a new deployment id: they grow with time, so records are in their order. */
@@ -25,6 +27,38 @@ static void fill_images(struct arena *arena, const struct task_recipe *recipe,
     }
 }
 
+/* API-188: the number that "LATEST" meant. It was checked before. */
+static void fill_platform(const struct ecs_create_service_request *config,
+                          const struct task_recipe *recipe, struct ecs_service_revision *ret)
+{
+    if (service_config_runs_on(config) != ECS_LAUNCH_TYPE_FARGATE)
+        return;
+    error_free(platform_version_resolve(config->platform_version, &ret->platform_version));
+    ret->platform_family = platform_family(recipe->document);
+}
+
+/* Blue and green of a deployment that shifts traffic: the rules that were in force. */
+static void fill_resolved(struct arena *arena, const struct ecs_create_service_request *config,
+                          struct ecs_service_revision *ret)
+{
+    const struct ecs_load_balancers *balancers = &config->load_balancers;
+    struct ecs_service_revision_load_balancers *list;
+
+    if (balancers->count == 0)
+        return;
+    ret->resolved_configuration = ARENA_NEW(arena, struct ecs_resolved_configuration);
+    list = &ret->resolved_configuration->load_balancers;
+    SET_LIST(arena, list, balancers->count);
+    for (size_t i = 0; i < balancers->count; i++) {
+        const struct ecs_load_balancer *from = &balancers->items[i];
+
+        list->items[i].target_group_arn = from->target_group_arn;
+        if (from->advanced_configuration)
+            list->items[i].production_listener_rule =
+                from->advanced_configuration->production_listener_rule;
+    }
+}
+
 /* The snapshot in the API's JSON, without the ARNs: those follow from the key. */
 static void insert_revision(struct call *call, const struct service *service,
                             const struct ecs_create_service_request *config,
@@ -36,15 +70,19 @@ static void insert_revision(struct call *call, const struct service *service,
         .task_definition = arn_task_definition(call->arena, call_scope(call), definition->family,
                                                definition->revision),
         .launch_type = config->launch_type,
-        .platform_version = config->platform_version,
+        .capacity_provider_strategy = config->capacity_provider_strategy,
         .load_balancers = config->load_balancers,
         .service_registries = config->service_registries,
         .network_configuration = config->network_configuration,
         .service_connect_configuration = config->service_connect_configuration,
+        .volume_configurations = config->volume_configurations,
+        .vpc_lattice_configurations = config->vpc_lattice_configurations,
     };
     CLEANUP(buf_done) struct buf text = {0};
 
     fill_images(call->arena, recipe, &shown.container_images);
+    fill_platform(config, recipe, &shown);
+    fill_resolved(call->arena, config, &shown);
     ecs_encode_service_revision(&text, &shown);
     service_revision_set_cluster(record, service->cluster);
     service_revision_set_service(record, service->name);
@@ -58,8 +96,16 @@ static void insert_revision(struct call *call, const struct service *service,
 
 static bool is_open(const struct service_deployment *deployment)
 {
-    return deployment->status == SERVICE_DEPLOYMENT_PENDING ||
-           deployment->status == SERVICE_DEPLOYMENT_IN_PROGRESS;
+    switch (deployment->status) {
+    case SERVICE_DEPLOYMENT_PENDING:
+    case SERVICE_DEPLOYMENT_IN_PROGRESS:
+    case SERVICE_DEPLOYMENT_STOP_REQUESTED:
+    case SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED:
+    case SERVICE_DEPLOYMENT_ROLLBACK_IN_PROGRESS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Only the last one can be under way. */
@@ -81,6 +127,25 @@ void service_deploy_stop(struct call *call, const struct service *service, const
     edited->updated_at_ms = call->now_ms;
 }
 
+/* What may fail it or roll it back (API-143, API-189). */
+static void watch_for_rollback(const struct ecs_create_service_request *config,
+                               int32_t desired_count, struct service_deployment *record)
+{
+    const struct ecs_deployment_configuration *deployment = config->deployment_configuration;
+    const struct ecs_deployment_circuit_breaker *breaker = deployment->deployment_circuit_breaker;
+
+    record->breaker_status =
+        breaker && breaker->enable ? ROLLBACK_MONITOR_MONITORING : ROLLBACK_MONITOR_DISABLED;
+    record->failure_threshold = service_failure_threshold(desired_count);
+    if (deployment->alarms)
+        record->alarms_status =
+            deployment->alarms->enable ? ROLLBACK_MONITOR_MONITORING : ROLLBACK_MONITOR_DISABLED;
+    if (deployment->strategy != ECS_DEPLOYMENT_STRATEGY_ROLLING) {
+        record->lifecycle_stage = LIFECYCLE_STAGE_RECONCILE_SERVICE;
+        record->lifecycle_stage_at_ms = record->created_at_ms;
+    }
+}
+
 static void insert_service_deployment(struct call *call, const struct service *service,
                                       const struct ecs_create_service_request *config,
                                       const char *id, const char *revision)
@@ -97,6 +162,7 @@ static void insert_service_deployment(struct call *call, const struct service *s
     record->started_at_ms = call->now_ms;
     record->updated_at_ms = call->now_ms;
     service_deployment_set_target_revision(record, revision);
+    watch_for_rollback(config, service->desired_count, record);
     for (uint32_t i = 0; i < service->deployments_count; i++)
         if (service->deployments[i].service_revision)
             service_deployment_append_source_revisions(record,

@@ -1,62 +1,14 @@
 #include "ecs/service_describe.h"
 
+#include "core/platform_version.h"
 #include "core/service.h"
 #include "core/service_config.h"
 #include "core/stored_json.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
+#include "ecs/task_set.h"
 
 #define SERVICE_LINKED_ROLE "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
-
-/* ---- counts ---- */
-
-struct counts {
-    struct deployment_counts all;
-    struct deployment_counts *of; /* by the service's deployments */
-};
-
-static void count_task(struct call *call, const struct service *service, const struct task *task,
-                       struct counts *ret)
-{
-    deployment_counts_add(&ret->all, task, call->now_ms, NULL);
-    for (uint32_t i = 0; i < service->deployments_count; i++) {
-        /* Interned both: the same name is the same pointer. */
-        if (task->deployment == service->deployments[i].id) {
-            deployment_counts_add(&ret->of[i], task, call->now_ms, NULL);
-            return;
-        }
-    }
-}
-
-static void count_list(struct call *call, const struct service *service, bool is_stopped_list,
-                       struct counts *ret)
-{
-    struct state *state = ecs_of(call)->state;
-    const struct task *task = NULL;
-    const struct id *after = NULL;
-
-    for (;;) {
-        task = state_task_after(state, call_scope(call), service->cluster, TASKS_BY_SERVICE,
-                                service->name, is_stopped_list, after);
-        if (!task)
-            return;
-        if (task->last_status != TASK_STOPPED)
-            count_task(call, service, task, ret);
-        after = &task->id;
-    }
-}
-
-/* Tasks that are wanted, and those on their way out: both are shown while they run. */
-static struct counts count_tasks(struct call *call, const struct service *service)
-{
-    struct counts counts = {
-        .of = ARENA_ARRAY(call->arena, struct deployment_counts, service->deployments_count),
-    };
-
-    count_list(call, service, false, &counts);
-    count_list(call, service, true, &counts);
-    return counts;
-}
 
 /* ---- deployments ---- */
 
@@ -99,23 +51,30 @@ static void describe_connect_resources(struct call *call,
 
 static struct error *describe_deployment(struct call *call, const struct service *service,
                                          const struct deployment *deployment,
-                                         const struct deployment_counts *counts,
                                          struct ecs_deployment *ret)
 {
     struct ecs_service_revision revision;
+    struct service_counts counts;
+
+    state_service_counts(service, deployment->id, &counts);
 
     TRY(read_revision(call, service, deployment->service_revision, &revision));
     ret->id = deployment->id;
     ret->status = deployment_status_name(deployment->status);
     ret->task_definition = definition_arn(call, deployment);
     SET(ret, desired_count, deployment->desired_count);
-    SET(ret, pending_count, (int32_t)counts->pending);
-    SET(ret, running_count, (int32_t)counts->running);
+    SET(ret, pending_count, counts.pending);
+    SET(ret, running_count, counts.running);
     SET(ret, failed_tasks, deployment->failed_tasks);
     SET(ret, created_at_ms, deployment->created_at_ms);
     SET(ret, updated_at_ms, deployment->updated_at_ms);
     ret->launch_type = revision.launch_type;
+    ret->capacity_provider_strategy = revision.capacity_provider_strategy;
     ret->platform_version = revision.platform_version;
+    ret->platform_family = revision.platform_family;
+    ret->volume_configurations = revision.volume_configurations;
+    ret->vpc_lattice_configurations = revision.vpc_lattice_configurations;
+    ret->fargate_ephemeral_storage = revision.fargate_ephemeral_storage;
     ret->network_configuration = revision.network_configuration;
     ret->service_connect_configuration = revision.service_connect_configuration;
     describe_connect_resources(call, revision.service_connect_configuration,
@@ -128,18 +87,18 @@ static struct error *describe_deployment(struct call *call, const struct service
 }
 
 static struct error *describe_deployments(struct call *call, const struct service *service,
-                                          const struct counts *counts, struct ecs_service *ret)
+                                          struct ecs_service *ret)
 {
     SET_LIST(call->arena, &ret->deployments, service->deployments_count);
     for (uint32_t i = 0; i < service->deployments_count; i++)
-        TRY(describe_deployment(call, service, &service->deployments[i], &counts->of[i],
+        TRY(describe_deployment(call, service, &service->deployments[i],
                                 &ret->deployments.items[i]));
     return NULL;
 }
 
 /* The 2024 view of the same: what runs now, by service revision. */
 static void describe_revisions(struct call *call, const struct service *service,
-                               const struct counts *counts, struct ecs_service *ret)
+                               struct ecs_service *ret)
 {
     const struct scope *scope = call_scope(call);
     struct ecs_service_current_revision_summary_list *list = &ret->current_service_revisions;
@@ -153,12 +112,14 @@ static void describe_revisions(struct call *call, const struct service *service,
     SET_LIST(call->arena, list, service->deployments_count);
     for (uint32_t i = 0; i < service->deployments_count; i++) {
         const struct deployment *deployment = &service->deployments[i];
+        struct service_counts counts;
 
+        state_service_counts(service, deployment->id, &counts);
         list->items[i].arn = arn_service_revision(call->arena, scope, service->cluster,
                                                   service->name, deployment->service_revision);
         SET(&list->items[i], requested_task_count, deployment->desired_count);
-        SET(&list->items[i], pending_task_count, (int32_t)counts->of[i].pending);
-        SET(&list->items[i], running_task_count, (int32_t)counts->of[i].running);
+        SET(&list->items[i], pending_task_count, counts.pending);
+        SET(&list->items[i], running_task_count, counts.running);
     }
 }
 
@@ -229,17 +190,62 @@ static void describe_config(struct call *call, const struct service *service,
     ret->propagate_tags = config->propagate_tags;
     ret->platform_version = config->platform_version;
     ret->availability_zone_rebalancing = config->availability_zone_rebalancing;
-    ret->launch_type = config->launch_type ? config->launch_type : ECS_LAUNCH_TYPE_EC2;
+    ret->launch_type = config->launch_type;
+    ret->capacity_provider_strategy = config->capacity_provider_strategy;
+    ret->resource_management_type = ECS_RESOURCE_MANAGEMENT_TYPE_CUSTOMER;
     ret->role_arn = role_arn(call, service, config);
     SET(ret, enable_ecs_managed_tags, config->enable_ecs_managed_tags);
     SET(ret, enable_execute_command, config->enable_execute_command);
     if (config->has_health_check_grace_period_seconds)
         SET(ret, health_check_grace_period_seconds, config->health_check_grace_period_seconds);
     /* API-186: clients take a service without the member for one of the ECS controller. */
-    if (!is_ecs(service)) {
+    if (!is_ecs(service))
         ret->deployment_controller = config->deployment_controller;
-        SET_LIST(call->arena, &ret->task_sets, 0);
-    }
+}
+
+/* SC-242, API-161: what a PRIMARY task set has is shown as the service's own. */
+static struct error *describe_primary(struct call *call, const struct service *service,
+                                      struct ecs_service *ret)
+{
+    const struct task_set *primary = task_set_primary(service);
+    struct ecs_create_task_set_request made;
+
+    if (!primary || service->controller != CONTROLLER_EXTERNAL)
+        return NULL;
+    TRY(task_set_read(call->arena, primary, &made));
+    ret->task_definition =
+        arn_task_definition(call->arena, call_scope(call), primary->family, primary->revision);
+    ret->launch_type = made.launch_type;
+    ret->capacity_provider_strategy = made.capacity_provider_strategy;
+    ret->network_configuration = made.network_configuration;
+    ret->load_balancers = made.load_balancers;
+    ret->service_registries = made.service_registries;
+    ret->platform_version = made.platform_version;
+    if (primary->launch_type == LAUNCH_TYPE_FARGATE && !ret->platform_version)
+        ret->platform_version = PLATFORM_LATEST;
+    return NULL;
+}
+
+/* API-185: FARGATE alone has a platform. */
+static struct error *describe_platform(struct call *call, const struct service *service,
+                                       struct ecs_service *ret)
+{
+    const struct task_set *set = task_set_primary(service);
+    const struct deployment *deployment = service_primary(service);
+    const struct task_definition *definition = NULL;
+    struct ecs_task_definition document = {0};
+
+    if (service->runs_on != LAUNCH_TYPE_FARGATE)
+        return NULL;
+    if (set || deployment)
+        definition = state_task_definition(ecs_of(call)->state, call_scope(call),
+                                           set ? set->family : deployment->family,
+                                           set ? set->revision : deployment->revision);
+    if (definition)
+        TRY(stored_json_read(call->arena, ECS_SHAPE_TASK_DEFINITION, definition->document,
+                             "task definition", definition->family, &document));
+    ret->platform_family = platform_family(&document);
+    return NULL;
 }
 
 static void describe_record(struct call *call, const struct service *service,
@@ -267,16 +273,20 @@ struct error *service_describe(struct call *call, const struct service *service,
                                struct ecs_service *ret)
 {
     struct ecs_create_service_request config;
-    struct counts counts;
+    struct service_counts counts;
 
     TRY(service_config_read(call->arena, service, &config));
-    counts = count_tasks(call, service);
+    state_service_counts(service, NULL, &counts);
     describe_record(call, service, &config, ret);
     describe_config(call, service, &config, ret);
-    SET(ret, running_count, (int32_t)counts.all.running);
-    SET(ret, pending_count, (int32_t)counts.all.pending);
-    TRY(describe_deployments(call, service, &counts, ret));
-    describe_revisions(call, service, &counts, ret);
+    TRY(describe_primary(call, service, ret));
+    TRY(describe_platform(call, service, ret));
+    SET(ret, running_count, counts.running);
+    SET(ret, pending_count, counts.pending);
+    TRY(describe_deployments(call, service, ret));
+    if (!is_ecs(service))
+        TRY(task_set_describe_all(call, service, with_tags, &ret->task_sets));
+    describe_revisions(call, service, ret);
     describe_events(call, service, &ret->events);
     if (with_tags)
         tags_answer(call->arena, service->tags, service->tags_count, &ret->tags);

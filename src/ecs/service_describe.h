@@ -5,7 +5,7 @@
 #include "ecs/ecs.h"
 #include "gen/ecs_types.h"
 
-/* Fills `*ret`; it lends from the record and the call's arena. Costs a walk over the service's
+/* Fills `*ret`; it lends from the record and the call's arena. Costs nothing by the number of its
  * tasks. */
 MUST_USE struct error *service_describe(struct call *call, const struct service *service,
                                         bool with_tags, struct ecs_service *ret);

@@ -2,7 +2,9 @@
 
 #include "base/str.h"
 #include "control/launch.h"
+#include "core/platform_version.h"
 #include "ecs/names.h"
+#include "ecs/task_capacity.h"
 #include "ecs/task_network.h"
 #include "ecs/task_placement.h"
 
@@ -57,6 +59,9 @@ static struct error *check_external(const struct ecs_create_service_request *con
         {"serviceRegistries", config->service_registries.count},
         {"capacityProviderStrategy", config->capacity_provider_strategy.count},
         {"serviceConnectConfiguration", config->service_connect_configuration},
+        {"volumeConfigurations", config->volume_configurations.count},
+        {"vpcLatticeConfigurations", config->vpc_lattice_configurations.count},
+        {"enableExecuteCommand", config->enable_execute_command},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -87,62 +92,6 @@ struct error *service_rules_check_shape(const struct ecs_create_service_request 
 
 /* ---- the configuration in force ---- */
 
-static struct error *check_percents(const struct ecs_deployment_configuration *deployment)
-{
-    if (deployment->maximum_percent < deployment->minimum_healthy_percent)
-        return error_new(API_INVALID_PARAMETER,
-                         "maximumPercent cannot be less than minimumHealthyPercent.");
-    return NULL;
-}
-
-static struct error *check_alarms(const struct ecs_deployment_alarms *alarms, bool is_ecs)
-{
-    if (!alarms)
-        return NULL;
-    if (alarms->enable && !is_ecs)
-        return error_new(API_INVALID_PARAMETER,
-                         "Deployment alarms can only be used with the ECS deployment controller.");
-    if (alarms->enable && alarms->alarm_names.count == 0)
-        return error_new(API_INVALID_PARAMETER, "alarmNames cannot be empty.");
-    if (alarms->alarm_names.count > SERVICE_ALARM_NAMES_MAX)
-        return error_new(API_INVALID_PARAMETER, "alarmNames can have at most %d items.",
-                         SERVICE_ALARM_NAMES_MAX);
-    return NULL;
-}
-
-static bool has_classic_balancer(const struct ecs_load_balancers *balancers)
-{
-    for (size_t i = 0; i < balancers->count; i++)
-        if (!str_is_empty(balancers->items[i].load_balancer_name))
-            return true;
-    return false;
-}
-
-static struct error *check_deployment(const struct ecs_create_service_request *config)
-{
-    const struct ecs_deployment_configuration *deployment = config->deployment_configuration;
-    const struct ecs_deployment_circuit_breaker *breaker = deployment->deployment_circuit_breaker;
-    bool is_ecs = service_config_controller(config) == CONTROLLER_ECS;
-
-    TRY(check_percents(deployment));
-    TRY(check_alarms(deployment->alarms, is_ecs));
-    if (breaker && (breaker->enable || breaker->rollback) && !is_ecs)
-        return error_new(API_INVALID_PARAMETER,
-                         "The deployment circuit breaker can only be used with the ECS deployment "
-                         "controller.");
-    if (breaker && breaker->enable && has_classic_balancer(&config->load_balancers))
-        return error_new(API_INVALID_PARAMETER,
-                         "The deployment circuit breaker is not supported for services that use a "
-                         "Classic Load Balancer.");
-    if ((deployment->strategy != ECS_DEPLOYMENT_STRATEGY_UNSET &&
-         deployment->strategy != ECS_DEPLOYMENT_STRATEGY_ROLLING) ||
-        deployment->lifecycle_hooks.count > 0)
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "Only the deployment strategy ROLLING without lifecycle hooks is "
-                         "available here.");
-    return NULL;
-}
-
 static struct error *check_role(const struct ecs_create_service_request *config,
                                 const struct task_recipe *recipe)
 {
@@ -158,26 +107,66 @@ static struct error *check_role(const struct ecs_create_service_request *config,
     return NULL;
 }
 
-static struct error *check_task_definition(const struct ecs_create_service_request *config,
-                                           const struct task_recipe *recipe, const char *verb)
+/* CL-166, CL-187, CL-200 to CL-206, API-142. */
+static struct error *check_fargate(const struct ecs_create_service_request *config,
+                                   const struct task_recipe *recipe)
+{
+    const struct ecs_capacity_provider_strategy *strategy = &config->capacity_provider_strategy;
+    const char *number = NULL;
+    bool is_spot = false;
+
+    for (size_t i = 0; i < strategy->count; i++)
+        is_spot = is_spot || str_eq(strategy->items[i].capacity_provider, "FARGATE_SPOT");
+    TRY(platform_version_resolve(config->platform_version, &number));
+    TRY(task_capacity_check_fargate(recipe->document, NULL, config->placement_constraints.count > 0,
+                                    config->placement_strategy.count > 0));
+    return platform_version_check(number, recipe->document, is_spot);
+}
+
+static struct error *check_capacity(const struct ecs_create_service_request *config,
+                                    enum ecs_launch_type runs_on)
+{
+    if (config->capacity_provider_strategy.count > 0 &&
+        service_config_controller(config) == CONTROLLER_CODE_DEPLOY)
+        return error_new(API_INVALID_PARAMETER,
+                         "A capacity provider strategy is not supported with the CODE_DEPLOY "
+                         "deployment controller.");
+    for (size_t i = 0;
+         config->capacity_provider_strategy.count > 0 && i < config->load_balancers.count; i++)
+        if (!str_is_empty(config->load_balancers.items[i].load_balancer_name))
+            return error_new(API_INVALID_PARAMETER,
+                             "A capacity provider strategy is not supported for services that use "
+                             "a Classic Load Balancer.");
+    return task_capacity_check_platform(runs_on, config->platform_version);
+}
+
+struct error *service_rules_check_definition(const struct task_recipe *recipe,
+                                             enum ecs_launch_type runs_on,
+                                             const struct ecs_network_configuration *network)
 {
     const struct ecs_compatibility_list *fits = &recipe->document->compatibilities;
     enum launch_type launch_type = LAUNCH_TYPE_NONE;
     bool is_compatible = !fits->is_set;
 
-    if (config->launch_type != ECS_LAUNCH_TYPE_EC2 &&
-        config->launch_type != ECS_LAUNCH_TYPE_EXTERNAL)
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "The launch type %s is not available here; use EC2 or EXTERNAL.",
-                         ecs_launch_type_name(config->launch_type));
     for (size_t i = 0; i < fits->count; i++)
         is_compatible = is_compatible || str_eq(ecs_compatibility_name(fits->items[i]),
-                                                ecs_launch_type_name(config->launch_type));
+                                                ecs_launch_type_name(runs_on));
     if (!is_compatible)
         return error_new(API_INVALID_PARAMETER, "Task definition does not support launch_type %s.",
-                         ecs_launch_type_name(config->launch_type));
-    launch_type_parse(ecs_launch_type_name(config->launch_type), &launch_type);
-    TRY(task_network_check(recipe->definition, launch_type, config->network_configuration));
+                         ecs_launch_type_name(runs_on));
+    launch_type_parse(ecs_launch_type_name(runs_on), &launch_type);
+    return task_network_check(recipe->definition, launch_type, network);
+}
+
+static struct error *check_task_definition(const struct ecs_create_service_request *config,
+                                           const struct task_recipe *recipe, const char *verb)
+{
+    enum ecs_launch_type runs_on = service_config_runs_on(config);
+
+    TRY(check_capacity(config, runs_on));
+    TRY(service_rules_check_definition(recipe, runs_on, config->network_configuration));
+    if (runs_on == ECS_LAUNCH_TYPE_FARGATE)
+        TRY(check_fargate(config, recipe));
     if (config->enable_execute_command && str_is_empty(recipe->task_role_arn))
         return error_new(API_INVALID_PARAMETER,
                          "The service couldn't be %s because a valid taskRoleArn is not being "
@@ -214,21 +203,21 @@ struct error *service_rules_check(struct call *call, const struct cluster *clust
                                   const struct ecs_create_service_request *config,
                                   const struct task_recipe *recipe, const char *verb)
 {
-    TRY(check_deployment(config));
+    if (config->has_desired_count &&
+        config->desired_count > call_quota(call, QUOTA_TASKS_PER_SERVICE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_TASKS_PER_SERVICE, API_INVALID_PARAMETER);
+    TRY(task_network_check_size(ecs_of(call)->quotas, config->network_configuration));
+    TRY(service_rules_check_deployment(config));
     TRY(check_role(config, recipe));
     if (config->has_health_check_grace_period_seconds && config->load_balancers.count == 0 &&
         recipe)
         return error_new(API_INVALID_PARAMETER, "Health check grace period is only valid for "
                                                 "services configured to use load balancers");
-    if (config->volume_configurations.count > 0)
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "Volumes configured at launch are not available here.");
-    if (config->vpc_lattice_configurations.count > 0)
-        return error_new(API_UNSUPPORTED_FEATURE, "VPC Lattice is not available here.");
     if (recipe) {
         TRY(check_task_definition(config, recipe, verb));
-        TRY(service_rules_check_routing(config, recipe));
-        TRY(service_rules_check_connect(cluster, config, recipe));
+        TRY(service_rules_check_routing(call, config, recipe));
+        TRY(service_rules_check_connect(call, config, recipe));
+        TRY(service_rules_check_volumes(config, recipe));
     }
     return check_placement(call, cluster, config, recipe);
 }

@@ -11,10 +11,8 @@
 #include "core/task_recipe.h"
 #include "ecs/ecs.h"
 
-#define SERVICE_LOAD_BALANCERS_MAX 5
-#define SERVICE_REGISTRIES_MAX     1
-#define SERVICE_CONNECT_MAX        30
-#define SERVICE_ALARM_NAMES_MAX    10
+#define SERVICE_REGISTRIES_MAX  1
+#define SERVICE_ALARM_NAMES_MAX 10
 
 /* Which members go together, before defaults are filled in and the task definition is looked up. */
 MUST_USE struct error *service_rules_check_shape(const struct ecs_create_service_request *config);
@@ -29,11 +27,34 @@ MUST_USE struct error *service_rules_check(struct call *call, const struct clust
 bool service_rules_targets_exist(const struct ecs_create_service_request *config,
                                  const struct task_recipe *recipe);
 
+/* API-213: Service Connect without a namespace is in the cluster's default one from now on. */
+MUST_USE struct error *service_rules_fill_namespace(struct call *call,
+                                                    const struct cluster *cluster,
+                                                    struct ecs_create_service_request *config);
+
+/* A task definition, where its tasks are to run: compatibilities and network (API-141). */
+MUST_USE struct error *
+service_rules_check_definition(const struct task_recipe *recipe, enum ecs_launch_type runs_on,
+                               const struct ecs_network_configuration *network);
+
+/* Registries against the task definition: for services and task sets (API-139). */
+MUST_USE struct error *service_rules_check_registries(const struct ecs_service_registries *in,
+                                                      const struct task_recipe *recipe);
+/* SC-163: the container and its port are in the task definition. */
+MUST_USE struct error *service_rules_check_target(const struct task_recipe *recipe,
+                                                  const char *container_name,
+                                                  int32_t container_port);
+
 /* Parts of it, in files of their own. */
-MUST_USE struct error *service_rules_check_routing(const struct ecs_create_service_request *config,
-                                                   const struct task_recipe *recipe);
-MUST_USE struct error *service_rules_check_connect(const struct cluster *cluster,
+MUST_USE struct error *
+service_rules_check_deployment(const struct ecs_create_service_request *config);
+MUST_USE struct error *service_rules_check_routing(struct call *call,
                                                    const struct ecs_create_service_request *config,
+                                                   const struct task_recipe *recipe);
+MUST_USE struct error *service_rules_check_connect(struct call *call,
+                                                   const struct ecs_create_service_request *config,
+                                                   const struct task_recipe *recipe);
+MUST_USE struct error *service_rules_check_volumes(const struct ecs_create_service_request *config,
                                                    const struct task_recipe *recipe);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/stored_json.h"
 #include "ecs/service_rules.h"
 
 #define DISCOVERY_NAME_CHARS_MAX 64
@@ -79,7 +80,27 @@ static struct error *check_service(const struct ecs_service_connect_service_list
     return check_aliases(&service->client_aliases);
 }
 
-struct error *service_rules_check_connect(const struct cluster *cluster,
+struct error *service_rules_fill_namespace(struct call *call, const struct cluster *cluster,
+                                           struct ecs_create_service_request *config)
+{
+    const struct ecs_service_connect_configuration *asked = config->service_connect_configuration;
+    struct ecs_cluster_service_connect_defaults defaults = {0};
+
+    if (!asked || !asked->enabled || !str_is_empty(asked->namespace))
+        return NULL;
+    TRY(stored_json_read(call->arena, ECS_SHAPE_CLUSTER_SERVICE_CONNECT_DEFAULTS,
+                         cluster->service_connect_defaults, "serviceConnectDefaults", cluster->name,
+                         &defaults));
+    if (str_is_empty(defaults.namespace))
+        return NULL;
+    config->service_connect_configuration =
+        ARENA_NEW(call->arena, struct ecs_service_connect_configuration);
+    *config->service_connect_configuration = *asked;
+    config->service_connect_configuration->namespace = defaults.namespace;
+    return NULL;
+}
+
+struct error *service_rules_check_connect(struct call *call,
                                           const struct ecs_create_service_request *config,
                                           const struct task_recipe *recipe)
 {
@@ -95,16 +116,16 @@ struct error *service_rules_check_connect(const struct cluster *cluster,
         return error_new(API_INVALID_PARAMETER,
                          "Service Connect is only supported with networkMode 'bridge' or "
                          "'awsvpc'.");
-    if (str_is_empty(connect->namespace) && str_is_empty(cluster->service_connect_defaults))
+    if (str_is_empty(connect->namespace))
         return error_new(API_INVALID_PARAMETER,
                          "A namespace must be specified for Service Connect when the cluster has "
                          "no default namespace.");
     if (!recipe->task_memory)
         return error_new(API_INVALID_PARAMETER,
                          "Service Connect requires that 'memory' be defined at the task level.");
-    if (connect->services.count > SERVICE_CONNECT_MAX)
-        return error_new(API_INVALID_PARAMETER, "services can have at most %d items.",
-                         SERVICE_CONNECT_MAX);
+    if ((int64_t)connect->services.count > call_quota(call, QUOTA_CONNECT_SERVICES_PER_SERVICE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_CONNECT_SERVICES_PER_SERVICE,
+                           API_INVALID_PARAMETER);
     for (size_t i = 0; i < connect->services.count; i++)
         TRY(check_service(&connect->services, i, recipe));
     return NULL;

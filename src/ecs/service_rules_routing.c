@@ -14,9 +14,8 @@ static const struct ecs_container_definition *container_named(const struct task_
     return NULL;
 }
 
-/* SC-163: the container and its port are in the task definition. */
-static struct error *check_target(const struct task_recipe *recipe, const char *container_name,
-                                  int32_t container_port)
+struct error *service_rules_check_target(const struct task_recipe *recipe,
+                                         const char *container_name, int32_t container_port)
 {
     const struct ecs_container_definition *container = container_named(recipe, container_name);
 
@@ -56,10 +55,11 @@ static struct error *check_balancer(const struct ecs_create_service_request *con
     if (str_is_empty(balancer->container_name) || !balancer->has_container_port)
         return error_new(API_INVALID_PARAMETER,
                          "A load balancer must have a containerName and a containerPort.");
-    return check_target(recipe, balancer->container_name, balancer->container_port);
+    return service_rules_check_target(recipe, balancer->container_name, balancer->container_port);
 }
 
-static struct error *check_balancers(const struct ecs_create_service_request *config,
+static struct error *check_balancers(struct call *call,
+                                     const struct ecs_create_service_request *config,
                                      const struct task_recipe *recipe)
 {
     const struct ecs_load_balancers *balancers = &config->load_balancers;
@@ -72,16 +72,16 @@ static struct error *check_balancers(const struct ecs_create_service_request *co
     if (balancers->count > 0 && recipe->definition->network_mode == NETWORK_MODE_NONE)
         return error_new(API_INVALID_PARAMETER,
                          "Load balancers are not supported with networkMode 'none'.");
-    if (balancers->count > SERVICE_LOAD_BALANCERS_MAX)
-        return error_new(API_INVALID_PARAMETER, "load balancers can have at most %d items.",
-                         SERVICE_LOAD_BALANCERS_MAX);
+    if ((int64_t)balancers->count > call_quota(call, QUOTA_TARGET_GROUPS_PER_SERVICE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_TARGET_GROUPS_PER_SERVICE,
+                           API_INVALID_PARAMETER);
     for (size_t i = 0; i < balancers->count; i++) {
         TRY(check_balancer(config, &balancers->items[i], recipe));
         classic_count += !str_is_empty(balancers->items[i].load_balancer_name);
     }
-    if (classic_count > 1)
-        return error_new(API_INVALID_PARAMETER,
-                         "A service can have at most one Classic Load Balancer.");
+    if ((int64_t)classic_count > call_quota(call, QUOTA_CLASSIC_LOAD_BALANCERS_PER_SERVICE))
+        return quota_error(ecs_of(call)->quotas, QUOTA_CLASSIC_LOAD_BALANCERS_PER_SERVICE,
+                           API_INVALID_PARAMETER);
     return NULL;
 }
 
@@ -92,7 +92,7 @@ bool service_rules_targets_exist(const struct ecs_create_service_request *config
         const struct ecs_load_balancer *balancer = &config->load_balancers.items[i];
         CLEANUP(error_freep)
         struct error *err =
-            check_target(recipe, balancer->container_name, balancer->container_port);
+            service_rules_check_target(recipe, balancer->container_name, balancer->container_port);
 
         if (err)
             return false;
@@ -122,22 +122,27 @@ static struct error *check_registry(const struct ecs_service_registry *registry,
     }
     if (!has_container)
         return NULL;
-    return check_target(recipe, registry->container_name, registry->container_port);
+    return service_rules_check_target(recipe, registry->container_name, registry->container_port);
 }
 
-struct error *service_rules_check_routing(const struct ecs_create_service_request *config,
-                                          const struct task_recipe *recipe)
+struct error *service_rules_check_registries(const struct ecs_service_registries *in,
+                                             const struct task_recipe *recipe)
 {
-    const struct ecs_service_registries *registries = &config->service_registries;
-
-    TRY(check_balancers(config, recipe));
-    if (registries->count > SERVICE_REGISTRIES_MAX)
+    if (in->count > SERVICE_REGISTRIES_MAX)
         return error_new(API_INVALID_PARAMETER, "serviceRegistries can have at most %d item.",
                          SERVICE_REGISTRIES_MAX);
-    if (registries->count > 0 && recipe->definition->network_mode == NETWORK_MODE_NONE)
+    if (in->count > 0 && recipe->definition->network_mode == NETWORK_MODE_NONE)
         return error_new(API_INVALID_PARAMETER,
                          "Service registries are not supported with networkMode 'none'.");
-    for (size_t i = 0; i < registries->count; i++)
-        TRY(check_registry(&registries->items[i], recipe));
+    for (size_t i = 0; i < in->count; i++)
+        TRY(check_registry(&in->items[i], recipe));
     return NULL;
+}
+
+struct error *service_rules_check_routing(struct call *call,
+                                          const struct ecs_create_service_request *config,
+                                          const struct task_recipe *recipe)
+{
+    TRY(check_balancers(call, config, recipe));
+    return service_rules_check_registries(&config->service_registries, recipe);
 }

@@ -1,11 +1,13 @@
 /* UpdateService (API-147 to API-154, SC-175 to SC-188, SC-240). */
 #include "core/service.h"
+#include "core/task_set.h"
 #include "ecs/auth.h"
+#include "ecs/capacity_strategy.h"
 #include "ecs/names.h"
 #include "ecs/service_deploy.h"
 #include "ecs/service_describe.h"
 #include "ecs/service_rules.h"
-#include "ecs/task_capacity.h"
+#include "ecs/task_set.h"
 #include "gen/ecs_handlers.h"
 
 /* What an update makes of a service. */
@@ -16,6 +18,7 @@ struct update {
     struct task_recipe recipe;
     bool has_recipe;      /* not with the EXTERNAL controller */
     bool is_new_revision; /* another task definition than the PRIMARY's */
+    bool takes_over;      /* the ECS controller, from another one */
 };
 
 /* ---- what each controller lets be changed ---- */
@@ -31,6 +34,35 @@ struct update {
 #define USE_TASK_SETS                                                                              \
     "Unable to update %s on services with an EXTERNAL deployment controller. Use task sets to "    \
     "trigger a new deployment."
+
+/* A service may come to the ECS controller; what another one has deployed, only that one knows. */
+static struct error *check_new_controller(const struct service *service,
+                                          const struct ecs_update_service_request *in)
+{
+    enum controller_type wanted = service->controller;
+
+    if (in->deployment_controller)
+        controller_type_parse(ecs_deployment_controller_type_name(in->deployment_controller->type),
+                              &wanted);
+    if (wanted == service->controller)
+        return NULL;
+    if (wanted != CONTROLLER_ECS)
+        return error_new(API_INVALID_PARAMETER,
+                         "The deployment controller of a service can only be changed to ECS, but "
+                         "was %s.",
+                         controller_type_name(wanted));
+    if (service->controller == CONTROLLER_EXTERNAL && state_task_set_count(service) > 0)
+        return error_new(API_INVALID_PARAMETER,
+                         "The deployment controller cannot be changed while the service has task "
+                         "sets.");
+    return NULL;
+}
+
+static bool takes_over(const struct service *service, const struct ecs_update_service_request *in)
+{
+    return service->controller != CONTROLLER_ECS && in->deployment_controller &&
+           in->deployment_controller->type == ECS_DEPLOYMENT_CONTROLLER_TYPE_ECS;
+}
 
 /* API-151. Desired count, grace period, placement and tag options may change on all. */
 static struct error *check_controller(const struct service *service,
@@ -51,6 +83,7 @@ static struct error *check_controller(const struct service *service,
         {"execute command option", in->has_enable_execute_command, ECS},
         {"volume configurations", in->volume_configurations.count, ECS},
         {"VPC Lattice configurations", in->vpc_lattice_configurations.count, ECS},
+        {"Availability Zone rebalancing", in->availability_zone_rebalancing, ECS},
         {"forceNewDeployment", in->force_new_deployment, ECS},
         {"deployment configuration", in->deployment_configuration, ECS | CODE_DEPLOY},
     };
@@ -62,29 +95,57 @@ static struct error *check_controller(const struct service *service,
             return error_new(API_INVALID_PARAMETER, USE_CODE_DEPLOY, members[i].name);
         return error_new(API_INVALID_PARAMETER, USE_TASK_SETS, members[i].name);
     }
-    if (in->deployment_controller &&
-        !str_eq(ecs_deployment_controller_type_name(in->deployment_controller->type),
-                controller_type_name(service->controller)))
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "The deployment controller of a service cannot be changed here.");
     return NULL;
 }
 
-/* API-152 */
-static struct error *check_capacity(struct call *call, const struct cluster *cluster,
-                                    const struct ecs_update_service_request *in)
+static bool is_same_strategy(const struct ecs_capacity_provider_strategy *a,
+                             const struct ecs_capacity_provider_strategy *b)
 {
-    enum ecs_launch_type ignored;
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!str_eq(a->items[i].capacity_provider, b->items[i].capacity_provider) ||
+            a->items[i].base != b->items[i].base || a->items[i].weight != b->items[i].weight)
+            return false;
+    return true;
+}
 
-    if (in->capacity_provider_strategy.count == 0)
+/* API-152, SC-152: `config` is the one before and gets the new strategy. */
+static struct error *change_capacity(struct call *call, const struct cluster *cluster,
+                                     const struct ecs_update_service_request *in,
+                                     struct ecs_create_service_request *config)
+{
+    struct capacity_choice choice;
+
+    if (!in->capacity_provider_strategy.is_set)
+        return NULL;
+    if (in->capacity_provider_strategy.count == 0) {
+        if (config->capacity_provider_strategy.count == 0)
+            return NULL;
+        return error_new(API_INVALID_PARAMETER,
+                         "A service that uses a capacity provider strategy cannot go back to the "
+                         "default strategy of the cluster; capacityProviderStrategy cannot be "
+                         "empty.");
+    }
+    if (config->scheduling_strategy == ECS_SCHEDULING_STRATEGY_DAEMON)
+        return error_new(API_INVALID_PARAMETER,
+                         "Specifying a capacity provider strategy is not supported for a service "
+                         "using the DAEMON scheduling strategy.");
+    if (is_same_strategy(&in->capacity_provider_strategy, &config->capacity_provider_strategy))
         return NULL;
     if (!in->force_new_deployment)
         return error_new(API_INVALID_PARAMETER,
                          "When switching from launch type to capacity provider strategy on an "
                          "existing service, or making a change to a capacity provider strategy on "
                          "a service that is already using one, you must force a new deployment.");
-    return task_capacity_resolve(call->arena, cluster, ECS_LAUNCH_TYPE_UNSET,
-                                 &in->capacity_provider_strategy, &ignored);
+    TRY(capacity_resolve(call, cluster, ECS_LAUNCH_TYPE_UNSET, &in->capacity_provider_strategy,
+                         &choice));
+    config->launch_type = ECS_LAUNCH_TYPE_UNSET;
+    config->capacity_provider_strategy = choice.strategy;
+    /* What was filled in for FARGATE means nothing elsewhere. */
+    if (choice.launch_type != ECS_LAUNCH_TYPE_FARGATE)
+        config->platform_version = NULL;
+    return NULL;
 }
 
 /* ---- the configuration after ---- */
@@ -129,6 +190,14 @@ static void overlay(const struct ecs_update_service_request *in,
     }
 }
 
+/* Unless it is asked for, rebalancing stays on only where it can. */
+static void settle_rebalancing(const struct ecs_update_service_request *in,
+                               struct ecs_create_service_request *config)
+{
+    if (!in->availability_zone_rebalancing && service_config_why_not_rebalanced(config))
+        config->availability_zone_rebalancing = ECS_AVAILABILITY_ZONE_REBALANCING_DISABLED;
+}
+
 /* Members of the deployment configuration change one by one. */
 static void overlay_deployment(struct arena *arena, const struct ecs_deployment_configuration *in,
                                struct ecs_create_service_request *config)
@@ -147,6 +216,11 @@ static void overlay_deployment(struct arena *arena, const struct ecs_deployment_
         deployment->alarms = in->alarms;
     if (in->strategy)
         deployment->strategy = in->strategy;
+    /* What another strategy shifted by goes with it. */
+    if (deployment->strategy != ECS_DEPLOYMENT_STRATEGY_CANARY)
+        deployment->canary_configuration = NULL;
+    if (deployment->strategy != ECS_DEPLOYMENT_STRATEGY_LINEAR)
+        deployment->linear_configuration = NULL;
     if (in->has_bake_time_in_minutes)
         SET(deployment, bake_time_in_minutes, in->bake_time_in_minutes);
     if (in->lifecycle_hooks.is_set)
@@ -206,7 +280,6 @@ static struct error *check_after(struct call *call, const struct ecs_update_serv
     if (recipe)
         shape.task_definition = recipe->definition->family;
     TRY(service_rules_check_shape(&shape));
-    TRY(task_capacity_check_platform(update->after.launch_type, in->platform_version));
     if (recipe && update->is_new_revision && !in->load_balancers.is_set &&
         !service_rules_targets_exist(&update->after, recipe))
         return error_new(API_INVALID_PARAMETER,
@@ -214,6 +287,15 @@ static struct error *check_after(struct call *call, const struct ecs_update_serv
                          "changed in task definition",
                          update->service->name);
     return service_rules_check(call, update->cluster, &update->after, recipe, "updated");
+}
+
+static void take_over(const struct ecs_update_service_request *in,
+                      struct ecs_create_service_request *config)
+{
+    config->deployment_controller = in->deployment_controller;
+    /* The task sets of an EXTERNAL service had their own. */
+    if (!config->launch_type && config->capacity_provider_strategy.count == 0)
+        config->launch_type = ECS_LAUNCH_TYPE_EC2;
 }
 
 static struct error *read_change(struct call *call, const struct ecs_update_service_request *in,
@@ -225,13 +307,20 @@ static struct error *read_change(struct call *call, const struct ecs_update_serv
     TRY(call_authorize(
         call, "ecs:UpdateService",
         arn_service(call->arena, call_scope(call), ret->cluster->name, ret->service->name)));
-    TRY(check_controller(ret->service, in));
-    TRY(check_capacity(call, ret->cluster, in));
+    ret->takes_over = takes_over(ret->service, in);
+    TRY(check_new_controller(ret->service, in));
+    if (!ret->takes_over)
+        TRY(check_controller(ret->service, in));
     TRY(service_config_read(call->arena, ret->service, &ret->before));
     ret->after = ret->before;
+    if (ret->takes_over)
+        take_over(in, &ret->after);
+    TRY(change_capacity(call, ret->cluster, in, &ret->after));
     overlay(in, &ret->after);
+    TRY(service_rules_fill_namespace(call, ret->cluster, &ret->after));
     if (in->deployment_configuration)
         overlay_deployment(call->arena, in->deployment_configuration, &ret->after);
+    settle_rebalancing(in, &ret->after);
     service_config_fill_defaults(call->arena, &ret->after);
     TRY(resolve_definition(call, in, ret));
     return check_after(call, in, ret);
@@ -249,12 +338,16 @@ what_tasks_see(const struct ecs_create_service_request *config)
         .network_configuration = config->network_configuration,
         .platform_version = config->platform_version,
         .service_connect_configuration = config->service_connect_configuration,
+        .volume_configurations = config->volume_configurations,
+        .vpc_lattice_configurations = config->vpc_lattice_configurations,
         .has_enable_execute_command = true,
         .enable_execute_command = config->enable_execute_command,
     };
 
     seen.load_balancers.is_set = seen.load_balancers.count > 0;
     seen.service_registries.is_set = seen.service_registries.count > 0;
+    seen.volume_configurations.is_set = seen.volume_configurations.count > 0;
+    seen.vpc_lattice_configurations.is_set = seen.vpc_lattice_configurations.count > 0;
     return seen;
 }
 
@@ -267,6 +360,8 @@ static bool needs_deployment(const struct ecs_update_service_request *in,
     CLEANUP(buf_done) struct buf before_text = {0};
     CLEANUP(buf_done) struct buf after_text = {0};
 
+    if (update->takes_over)
+        return true;
     if (!update->has_recipe || update->service->controller != CONTROLLER_ECS)
         return false;
     if (in->force_new_deployment || update->is_new_revision)
@@ -290,6 +385,28 @@ static void rescale(struct call *call, struct service *service)
         deployment->desired_count = service->desired_count;
         deployment->updated_at_ms = call->now_ms;
         service->is_steady = false;
+    }
+}
+
+/* SC-239: task sets have a share of the desired count. When the ECS controller takes over, those
+ * there are make place for its deployment. */
+static void rescale_sets(struct call *call, struct service *service, bool takes_over)
+{
+    const struct task_set *set = NULL;
+
+    while ((set = state_task_set_after(service, set ? set->id : NULL))) {
+        struct task_set *edited = txn_edit_task_set(call->txn, set);
+        int32_t before = edited->desired_count;
+
+        if (takes_over)
+            edited->status = TASK_SET_DRAINING;
+        task_set_follow_service(edited, service);
+        if (edited->desired_count != before) {
+            edited->updated_at_ms = call->now_ms;
+            edited->stability = STABILITY_STABILIZING;
+            edited->stability_at_ms = call->now_ms;
+        }
+        task_set_end_if_empty(call, service, edited);
     }
 }
 
@@ -319,6 +436,7 @@ struct error *api_update_service(struct call *call, const struct ecs_update_serv
     } else {
         rescale(call, service);
     }
+    rescale_sets(call, service, update.takes_over);
     out->service = ARENA_NEW(call->arena, struct ecs_service);
     return service_describe(call, service, true, out->service);
 }

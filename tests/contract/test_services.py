@@ -119,7 +119,7 @@ def test_daemons(api, cluster, definition, fails):
     ({"desiredCount": None}, "InvalidParameterException", "~desiredCount"),
     ({"desiredCount": -1}, "InvalidParameterException", None),
     ({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "x", "weight": 1}]}, "InvalidParameterException", None),
-    ({"launchType": "FARGATE"}, "UnsupportedFeatureException", None),
+    ({"launchType": "FARGATE"}, "InvalidParameterException", "Task definition does not support launch_type FARGATE."),
     ({"platformVersion": "LATEST"}, "InvalidParameterException", None),
     ({"schedulingStrategy": "OTHER"}, "InvalidParameterException", None),
     ({"deploymentController": {"type": "OTHER"}}, "InvalidParameterException", None),

@@ -166,8 +166,7 @@ class World:
 
     def deployment(self):
         """A service deployment that is under way."""
-        name = self.new_service(desiredCount=1, taskDefinition=self.define(placementConstraints=[
-            {"type": "memberOf", "expression": "attribute:nowhere exists"}]))
+        name = self.new_service(desiredCount=1, taskDefinition=self.define(containerDefinitions=[container("web", memory=10 ** 9)]))
         return self.call("ListServiceDeployments", cluster=self.cluster, service=name)["serviceDeployments"][0]["serviceDeploymentArn"]
 
     def revision(self):
@@ -627,6 +626,7 @@ valid("SubmitAttachmentStateChanges", "every member")(lambda w: {"cluster": w.cl
 # ---- members that no valid request has, and why ----
 
 NEVER_VALID = {
+    "CreateTaskSet": ("loadBalancers[].loadBalancerName", "loadBalancers[].advancedConfiguration"),  # SC-237; EXTERNAL shifts no traffic
     "CreateCapacityProvider": ("managedInstancesProvider", "cluster"),
     "UpdateCapacityProvider": ("managedInstancesProvider", "cluster"),
     "DeleteCapacityProvider": ("cluster",), "DescribeCapacityProviders": ("cluster",),  # Managed Instances are AWS's machines

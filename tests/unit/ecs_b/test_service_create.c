@@ -8,8 +8,7 @@
 
 #include "world.h"
 
-#define INVALID     "InvalidParameterException"
-#define UNSUPPORTED "UnsupportedFeatureException"
+#define INVALID "InvalidParameterException"
 
 static int setup(void **state)
 {
@@ -27,6 +26,14 @@ static int setup(void **state)
                      "'networkMode':'host','memory':'256'");
     world_definition(world, "none", "", "'networkMode':'none'");
     world_definition(world, "old", "", "");
+    world_definition(world, "ebs", "'mountPoints':[{'sourceVolume':'data','containerPath':'/d'}]",
+                     "'volumes':[{'name':'data','configuredAtLaunch':true}]");
+    world_definition(world, "fargate", "",
+                     "'networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'256',"
+                     "'memory':'512'");
+    world_definition(world, "efs", "",
+                     "'networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'256',"
+                     "'memory':'512','ephemeralStorage':{'sizeInGiB':30}");
     world_do(world, "DeregisterTaskDefinition", "{'taskDefinition':'old:1'}");
     *state = world;
     return 0;
@@ -52,6 +59,7 @@ static const json_t *create(struct world *world, const char *name, const char *m
 #define VPC_NET "'networkConfiguration':{'awsvpcConfiguration':{'subnets':['subnet-1']}}"
 #define TARGET                                                                                     \
     "'targetGroupArn':'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/t/1'"
+#define FARGATE  "'taskDefinition':'fargate','desiredCount':1,'launchType':'FARGATE'," VPC_NET
 #define BALANCER "'loadBalancers':[{" TARGET ",'containerName':'main','containerPort':80}]"
 #define REGISTRY "'registryArn':'arn:aws:servicediscovery:us-east-1:123456789012:service/srv-1'"
 
@@ -203,6 +211,61 @@ static void accepts(void **state)
         {"API-210: a client only",
          WEB ",'serviceConnectConfiguration':{'enabled':true,'namespace':'n'}",
          "service.deployments.0.serviceConnectConfiguration.namespace", "n"},
+        {"CL-201: FARGATE keeps LATEST", FARGATE, "service.platformVersion", "LATEST"},
+        {"CL-201: its deployment shows the number", FARGATE,
+         "service.deployments.0.platformVersion", "1.4.0"},
+        {"CL-202: and the one asked for", FARGATE ",'platformVersion':'1.3.0'",
+         "service.deployments.0.platformVersion", "1.3.0"},
+        {"API-185: the family of FARGATE", FARGATE, "service.platformFamily", "Linux"},
+        {"API-185: of its deployment", FARGATE, "service.deployments.0.platformFamily", "Linux"},
+        {"API-185: launchType alone", FARGATE, "service.launchType", "FARGATE"},
+        {"section 11: CANARY's defaults", WEB ",'deploymentConfiguration':{'strategy':'CANARY'}",
+         "service.deploymentConfiguration.canaryConfiguration",
+         "{\"canaryBakeTimeInMinutes\":10,\"canaryPercent\":5.0}"},
+        {"section 11: LINEAR's defaults",
+         WEB ",'deploymentConfiguration':{'strategy':'LINEAR','linearConfiguration':"
+             "{'stepPercent':25.5}}",
+         "service.deploymentConfiguration.linearConfiguration",
+         "{\"stepBakeTimeInMinutes\":6,\"stepPercent\":25.5}"},
+        {"section 11: BLUE_GREEN",
+         WEB ",'loadBalancers':[{" TARGET ",'containerName':'main','containerPort':80,"
+             "'advancedConfiguration':{'alternateTargetGroupArn':'arn:t:2',"
+             "'productionListenerRule':'arn:r','roleArn':'arn:aws:iam::123456789012:role/r'}}],"
+             "'deploymentConfiguration':{'strategy':'BLUE_GREEN','bakeTimeInMinutes':15}",
+         "service.deploymentConfiguration.strategy", "BLUE_GREEN"},
+        {"section 11: its hooks",
+         WEB ",'deploymentConfiguration':{'strategy':'BLUE_GREEN','lifecycleHooks':[{"
+             "'targetType':'PAUSE','lifecycleStages':['PRE_SCALE_UP']}]}",
+         "service.deploymentConfiguration.lifecycleHooks",
+         "[{\"lifecycleStages\":[\"PRE_SCALE_UP\"],\"targetType\":\"PAUSE\"}]"},
+        {"API-143: alarms",
+         WEB ",'deploymentConfiguration':{'alarms':{'alarmNames':['a'],'enable':true,"
+             "'rollback':true}}",
+         "service.deploymentConfiguration.alarms.alarmNames", "[\"a\"]"},
+        {"section 11: a volume",
+         "'taskDefinition':'ebs','desiredCount':0,'volumeConfigurations':[{'name':'data',"
+         "'managedEBSVolume':{'roleArn':'arn:aws:iam::123456789012:role/r','sizeInGiB':5}}]",
+         "service.deployments.0.volumeConfigurations.0.name", "data"},
+        {"section 11: VPC Lattice",
+         WEB ",'vpcLatticeConfigurations':[{'roleArn':'arn:aws:iam::123456789012:role/r',"
+             "'targetGroupArn':'arn:aws:vpc-lattice:us-east-1:123456789012:targetgroup/tg-1',"
+             "'portName':'http'}]",
+         "service.deployments.0.vpcLatticeConfigurations.0.portName", "http"},
+        {"section 11: rebalanced where it can be", WEB, "service.availabilityZoneRebalancing",
+         "ENABLED"},
+        {"section 11: not where it cannot", WEB ",'deploymentConfiguration':{'maximumPercent':100}",
+         "service.availabilityZoneRebalancing", "DISABLED"},
+        {"section 11: nor if not wanted", WEB ",'availabilityZoneRebalancing':'DISABLED'",
+         "service.availabilityZoneRebalancing", "DISABLED"},
+        {"section 11: whose it is", WEB, "service.resourceManagementType", "CUSTOMER"},
+        {"API-193: the first task set of CODE_DEPLOY (SC-212)",
+         WEB "," BALANCER ",'deploymentController':{'type':'CODE_DEPLOY'}",
+         "service.taskSets.0.status", "PRIMARY"},
+        {"SC-212: it has all of the count",
+         WEB "," BALANCER ",'deploymentController':{'type':'CODE_DEPLOY'}",
+         "service.taskSets.0.computedDesiredCount", "2"},
+        {"API-185: no launch type without task sets", "'deploymentController':{'type':'EXTERNAL'}",
+         "service.launchType", NULL},
         {"section 11: what newer clients send",
          WEB ",'availabilityZoneRebalancing':'ENABLED','volumeConfigurations':[],"
              "'deploymentConfiguration':{'strategy':'ROLLING','bakeTimeInMinutes':0}",
@@ -239,7 +302,8 @@ static void refuses(void **state)
          INVALID,
          "Specifying both a launch type and capacity provider strategy is not supported. Remove "
          "one and try again."},
-        {"FARGATE is not there", WEB ",'launchType':'FARGATE'", UNSUPPORTED, NULL},
+        {"API-133: a definition that is none for FARGATE", WEB ",'launchType':'FARGATE'", INVALID,
+         "Task definition does not support launch_type FARGATE."},
         {"a platform version on EC2", WEB ",'platformVersion':'1.4.0'", INVALID,
          "The platform version must be null when specifying an EC2 launch type."},
 
@@ -296,8 +360,118 @@ static void refuses(void **state)
         {"more to keep than allowed",
          WEB ",'deploymentConfiguration':{'maximumPercent':100,'minimumHealthyPercent':150}",
          INVALID, NULL},
-        {"BLUE_GREEN is not there", WEB ",'deploymentConfiguration':{'strategy':'BLUE_GREEN'}",
-         UNSUPPORTED, NULL},
+        {"section 11: shifting traffic between nothing",
+         WEB "," BALANCER ",'deploymentConfiguration':{'strategy':'BLUE_GREEN'}", INVALID,
+         "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING "
+         "deployment strategy."},
+        {"section 11: a canary of another strategy",
+         WEB ",'deploymentConfiguration':{'strategy':'LINEAR','canaryConfiguration':"
+             "{'canaryPercent':10}}",
+         INVALID, "canaryConfiguration is only valid with the deployment strategy CANARY."},
+        {"section 11: steps of another strategy",
+         WEB ",'deploymentConfiguration':{'linearConfiguration':{'stepPercent':10}}", INVALID,
+         "linearConfiguration is only valid with the deployment strategy LINEAR."},
+        {"section 11: too small a step",
+         WEB ",'deploymentConfiguration':{'strategy':'LINEAR','linearConfiguration':"
+             "{'stepPercent':2.9}}",
+         INVALID, "stepPercent must be a multiple of 0.1 between 3.0 and 100.0, but was 2.9."},
+        {"section 11: too fine a canary",
+         WEB ",'deploymentConfiguration':{'strategy':'CANARY','canaryConfiguration':"
+             "{'canaryPercent':1.25}}",
+         INVALID, "canaryPercent must be a multiple of 0.1 between 0.1 and 100.0, but was 1.25."},
+        {"section 11: too long a canary",
+         WEB ",'deploymentConfiguration':{'strategy':'CANARY','canaryConfiguration':"
+             "{'canaryBakeTimeInMinutes':1441}}",
+         INVALID, "canaryBakeTimeInMinutes must be between 0 and 1440, but was 1441."},
+        {"section 11: a negative bake time",
+         WEB ",'deploymentConfiguration':{'strategy':'BLUE_GREEN','bakeTimeInMinutes':-1}", INVALID,
+         "bakeTimeInMinutes must be between 0 and 1440, but was -1."},
+        {"section 11: a hook without stages",
+         WEB ",'deploymentConfiguration':{'lifecycleHooks':[{'hookTargetArn':'arn:aws:lambda:"
+             "us-east-1:123456789012:function:f','roleArn':'arn:aws:iam::123456789012:role/r'}]}",
+         INVALID, "lifecycleStages of a lifecycle hook cannot be empty."},
+        {"section 11: a hook without target",
+         WEB ",'deploymentConfiguration':{'lifecycleHooks':[{'lifecycleStages':"
+             "['PRE_SCALE_UP']}]}",
+         INVALID, "A lifecycle hook of type AWS_LAMBDA must have a hookTargetArn and a roleArn."},
+        {"section 11: a pause with a target",
+         WEB ",'deploymentConfiguration':{'lifecycleHooks':[{'targetType':'PAUSE',"
+             "'lifecycleStages':['PRE_SCALE_UP'],'hookTargetArn':'arn:aws:lambda:us-east-1:1:f'}]}",
+         INVALID, "A lifecycle hook of type PAUSE has no hookTargetArn and no roleArn."},
+        {"section 11: a strategy for DAEMON",
+         "'taskDefinition':'web','schedulingStrategy':'DAEMON','deploymentConfiguration':"
+         "{'strategy':'CANARY'}",
+         INVALID, NULL},
+        {"section 11: a strategy with CODE_DEPLOY",
+         WEB "," BALANCER ",'deploymentController':{'type':'CODE_DEPLOY'},"
+             "'deploymentConfiguration':{'strategy':'CANARY'}",
+         INVALID, "Deployment strategies can only be used with the ECS deployment controller."},
+        {"API-143: alarms without names",
+         WEB ",'deploymentConfiguration':{'alarms':{'alarmNames':[],'enable':true,"
+             "'rollback':true}}",
+         INVALID, "alarmNames cannot be empty."},
+        {"API-143: alarms with CODE_DEPLOY",
+         WEB "," BALANCER ",'deploymentController':{'type':'CODE_DEPLOY'},"
+             "'deploymentConfiguration':{'alarms':{'alarmNames':['a'],'enable':true,"
+             "'rollback':true}}",
+         INVALID, "Deployment alarms can only be used with the ECS deployment controller."},
+        {"section 11: rebalancing of DAEMON",
+         "'taskDefinition':'web','schedulingStrategy':'DAEMON','availabilityZoneRebalancing':"
+         "'ENABLED'",
+         INVALID, "Availability Zone rebalancing does not support the DAEMON scheduling strategy."},
+        {"section 11: rebalancing without room",
+         WEB ",'availabilityZoneRebalancing':'ENABLED','deploymentConfiguration':"
+             "{'maximumPercent':100}",
+         INVALID, "Availability Zone rebalancing does not support maximumPercent <= 100."},
+        {"section 11: rebalancing of what is not spread by zone",
+         WEB ",'availabilityZoneRebalancing':'ENABLED','placementStrategy':[{'type':'random'}]",
+         INVALID, NULL},
+        {"section 11: a volume the definition has not",
+         WEB ",'volumeConfigurations':[{'name':'data','managedEBSVolume':{'roleArn':"
+             "'arn:aws:iam::123456789012:role/r','sizeInGiB':5}}]",
+         INVALID,
+         "The volume data of volumeConfigurations is no volume of the task definition that is "
+         "configuredAtLaunch."},
+        {"section 11: a volume nobody configures", "'taskDefinition':'ebs','desiredCount':1",
+         INVALID,
+         "The volume data of the task definition is configuredAtLaunch: volumeConfigurations must "
+         "have a configuration for it."},
+        {"section 11: a volume of no size",
+         "'taskDefinition':'ebs','desiredCount':1,'volumeConfigurations':[{'name':'data',"
+         "'managedEBSVolume':{'roleArn':'arn:aws:iam::123456789012:role/r'}}]",
+         INVALID, "Volume data: sizeInGiB or snapshotId must be specified."},
+        {"section 11: a volume that is nothing",
+         "'taskDefinition':'ebs','desiredCount':1,'volumeConfigurations':[{'name':'data'}]",
+         INVALID, "Volume data: managedEBSVolume must be specified."},
+        {"section 11: Lattice to no port",
+         WEB ",'vpcLatticeConfigurations':[{'roleArn':'arn:aws:iam::123456789012:role/r',"
+             "'targetGroupArn':'arn:aws:vpc-lattice:us-east-1:123456789012:targetgroup/tg-1',"
+             "'portName':'grpc'}]",
+         INVALID,
+         "The portName grpc of vpcLatticeConfigurations does not refer to any named PortMapping in "
+         "the task definition."},
+        {"SC-147: a provider that is not the cluster's",
+         WEB ",'capacityProviderStrategy':[{'capacityProvider':'FARGATE','weight':1}]", INVALID,
+         "The specified capacity provider strategy cannot contain a capacity provider that is not "
+         "associated with the cluster. Associate the capacity provider with the cluster and try "
+         "again."},
+        {"CL-200: a platform that never was", FARGATE ",'platformVersion':'2.0.0'",
+         "PlatformUnknownException", NULL},
+        {"CL-194: too old a platform",
+         "'taskDefinition':'efs','desiredCount':1,'launchType':'FARGATE'," VPC_NET
+         ",'platformVersion':'1.3.0'",
+         "PlatformTaskDefinitionIncompatibilityException",
+         "The platform version 1.3.0 does not have what the task definition needs: "
+         "ephemeralStorage, since 1.4.0."},
+        {"API-142: constraints on FARGATE",
+         FARGATE ",'placementConstraints':[{'type':'distinctInstance'}]", INVALID, NULL},
+        {"API-142: strategies on FARGATE", FARGATE ",'placementStrategy':[{'type':'random'}]",
+         INVALID, NULL},
+        {"API-141: FARGATE without network",
+         "'taskDefinition':'fargate','desiredCount':1,'launchType':'FARGATE'", INVALID,
+         "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
+        {"MS-: more than a service may have", "'taskDefinition':'web','desiredCount':5001", INVALID,
+         NULL},
 
         {"SC-161: both kinds of balancer in one",
          WEB ",'loadBalancers':[{" TARGET ",'loadBalancerName':'lb','containerName':'main',"

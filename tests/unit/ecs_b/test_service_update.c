@@ -338,7 +338,8 @@ static void refuses(void **state)
         {"API-151: EXTERNAL and percents",
          "{'service':'sets','deploymentConfiguration':{'maximumPercent':150}}", INVALID, NULL},
         {"another controller", "{'service':'web','deploymentController':{'type':'EXTERNAL'}}",
-         "UnsupportedFeatureException", NULL},
+         INVALID,
+         "The deployment controller of a service can only be changed to ECS, but was EXTERNAL."},
     };
 
     create(world, "web", "'taskDefinition':'web','desiredCount':2");
