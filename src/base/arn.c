@@ -95,6 +95,21 @@ char *arn_container(struct arena *arena, const struct scope *scope, const char *
                         hex + 20);
 }
 
+char *arn_old(struct arena *arena, const struct scope *scope, const char *type, const char *name)
+{
+    return arena_printf(arena, PREFIX "%s/%s", PREFIX_ARGS(scope), type, name);
+}
+
+char *arn_old_of_id(struct arena *arena, const struct scope *scope, const char *type,
+                    const struct id *id)
+{
+    char hex[ID_HEX_SIZE];
+
+    id_format(id, hex);
+    return arena_printf(arena, PREFIX "%s/%.8s-%.4s-%.4s-%.4s-%.12s", PREFIX_ARGS(scope), type, hex,
+                        hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision)
 {

@@ -42,6 +42,10 @@ char *arn_container_instance(struct arena *arena, const struct scope *scope, con
 char *arn_capacity_provider(struct arena *arena, const struct scope *scope, const char *provider);
 char *arn_container(struct arena *arena, const struct scope *scope, const char *cluster,
                     const struct id *task, const struct id *container);
+/* The forms before 2018: no cluster, ids as UUIDs (CL-232, CL-233). */
+char *arn_old(struct arena *arena, const struct scope *scope, const char *type, const char *name);
+char *arn_old_of_id(struct arena *arena, const struct scope *scope, const char *type,
+                    const struct id *id);
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision);
 /* `id` is ecs-svc/N. */

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/payload.h"
+#include "core/shown_arn.h"
 #include "core/task.h"
 #include "gen/agent_types.h"
 
@@ -171,7 +172,7 @@ static bool send_task(struct acs *acs, const struct parcel *parcel)
     id_format(&task->id, hex);
     message.cluster_arn = arn_cluster(&arena, session->scope, session->cluster);
     message.container_instance_arn =
-        arn_container_instance(&arena, session->scope, session->cluster, &session->instance);
+        session_instance_arn(session, &arena);
     message.message_id = arena_printf(&arena, "%s.%" PRIu64, hex, parcel->serial);
     SET(&message, generated_at_ms, control_wall_ms(session->control));
     message.tasks = (struct acs_tasks){true, 1, &told}; /* AP-225: one task a payload */
@@ -300,11 +301,11 @@ static void tell_manifest(struct acs *acs, int64_t timeline)
     SET_LIST(&arena, &message.tasks, count);
     message.cluster_arn = arn_cluster(&arena, session->scope, session->cluster);
     message.container_instance_arn =
-        arn_container_instance(&arena, session->scope, session->cluster, &session->instance);
+        session_instance_arn(session, &arena);
     is_stopped_list = false;
     for (size_t i = 0; (task = next_task(session, &is_stopped_list, task)); i++)
         message.tasks.items[i] = (struct acs_task_identifier){
-            .task_arn = arn_task(&arena, session->scope, session->cluster, &task->id),
+            .task_arn = shown_task_arn(&arena, session->scope, task),
             .task_cluster_arn = message.cluster_arn,
             .desired_status = task_status_name(desired_of(task)),
         };

@@ -40,7 +40,7 @@ static void tell(struct session *session, bool is_stage)
     struct arena arena = {0};
     const char *cluster = arn_cluster(&arena, session->scope, session->cluster);
     const char *instance =
-        arn_container_instance(&arena, session->scope, session->cluster, &session->instance);
+        session_instance_arn(session, &arena);
 
     snprintf(session->update_id, sizeof(session->update_id), "%s-%" PRId64,
              is_stage ? "stage" : "update", control_wall_ms(session->control));

@@ -53,6 +53,7 @@ static void fill_order(struct start *start)
 
     assert(definition);
     *order = (struct task_order){
+        .has_old_arn = service->tasks_have_old_arn,
         .cluster = service->cluster,
         .recipe = &start->recipe,
         .launch_type = start->crew->launch_type,

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "control/agent_updates.h"
 #include "control/query.h"
+#include "core/shown_arn.h"
 
 TAILQ_HEAD(session_queue, session);
 
@@ -49,6 +50,15 @@ const struct container_instance *session_instance(const struct session *session)
 {
     return state_instance(session->control->state, session->scope, session->cluster,
                           &session->instance);
+}
+
+char *session_instance_arn(const struct session *session, struct arena *arena)
+{
+    const struct container_instance *instance = session_instance(session);
+
+    return instance ? shown_instance_arn(arena, session->scope, instance)
+                    : arn_container_instance(arena, session->scope, session->cluster,
+                                             &session->instance);
 }
 
 void session_send(struct session *session, const struct buf *frame)

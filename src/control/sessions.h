@@ -64,6 +64,8 @@ struct session_hello {
 
 /* The instance's record; NULL if it is gone. */
 const struct container_instance *session_instance(const struct session *session);
+/* Its ARN as it was registered. */
+char *session_instance_arn(const struct session *session, struct arena *arena);
 void session_send(struct session *session, const struct buf *frame);
 /* Out of the register at once; the socket goes later. */
 void session_close(struct session *session, int code, const char *reason);

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "core/docker_config.h"
+#include "core/shown_arn.h"
 #include "core/task_size.h"
 #include "gen/ecs_shapes.h"
 
@@ -355,7 +356,7 @@ static void finish_container(struct arena *arena, const struct scope *scope,
         to->managed_agents.items[0].name = "ExecuteCommandAgent";
     }
     if (record)
-        to->container_arn = arn_container(arena, scope, task->cluster, &task->id, &record->id);
+        to->container_arn = shown_container_arn(arena, scope, task, &record->id);
 }
 
 /* ---- volumes and the task's own members ---- */
@@ -453,7 +454,7 @@ static void build_proxy(struct arena *arena, const struct ecs_proxy_configuratio
 static void build_identity(struct arena *arena, const struct scope *scope, const struct task *task,
                            const char *desired_status, struct acs_task *to)
 {
-    to->arn = arn_task(arena, scope, task->cluster, &task->id);
+    to->arn = shown_task_arn(arena, scope, task);
     to->task_cluster_arn = arn_cluster(arena, scope, task->cluster);
     to->desired_status = desired_status;
     to->family = task->family;

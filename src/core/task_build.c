@@ -118,6 +118,7 @@ struct task *task_build(const struct task_order *order, const struct id *instanc
     task_set_client_token(task, order->client_token);
     task_set_reference_id(task, order->reference_id);
     task->enable_execute_command = order->enable_execute_command;
+    task->has_old_arn = order->has_old_arn;
     build_ports(definition, task);
     build_containers(recipe, status, rng, now_ms, task);
     build_tags(order, task);

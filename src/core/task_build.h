@@ -28,6 +28,7 @@ struct task_order {
     const char *network_configuration; /* the API's JSON; awsvpc only */
     const char *client_token, *reference_id;
     bool enable_execute_command;
+    bool has_old_arn;
     const struct ecs_tag *tags; /* as task_order_tags() makes them */
     size_t tag_count;
 };

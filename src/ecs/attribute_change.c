@@ -1,6 +1,7 @@
 /* attribute_change.c - PutAttributes and DeleteAttributes: all of a request or nothing. */
 #include <string.h>
 
+#include "core/shown_arn.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
@@ -78,13 +79,12 @@ static struct error *read_requests(struct call *call, const char *action, const 
     return NULL;
 }
 
-static void answer(struct call *call, const struct requests *requests,
-                   const struct request *request, const char *value, struct ecs_attribute *ret)
+static void answer(struct call *call, const struct request *request, const char *value,
+                   struct ecs_attribute *ret)
 {
     ret->name = request->asked->name;
     ret->value = value;
-    ret->target_id =
-        arn_container_instance(call->arena, call_scope(call), requests->cluster, &request->id);
+    ret->target_id = shown_instance_arn(call->arena, call_scope(call), request->instance);
 }
 
 /* ---- PutAttributes ---- */
@@ -133,7 +133,7 @@ struct error *api_put_attributes(struct call *call, const struct ecs_put_attribu
 
         attribute_put(txn_edit_instance(call->txn, request->instance), request->asked->name,
                       request->asked->value);
-        answer(call, &requests, request, request->asked->value, &out->attributes.items[i]);
+        answer(call, request, request->asked->value, &out->attributes.items[i]);
     }
     return NULL;
 }
@@ -163,7 +163,7 @@ struct error *api_delete_attributes(struct call *call,
 
         if (!found)
             continue;
-        answer(call, &requests, request, arena_dup(call->arena, found->value),
+        answer(call, request, arena_dup(call->arena, found->value),
                &out->attributes.items[out->attributes.count++]);
         attributes_drop(txn_edit_instance(call->txn, request->instance), is_named,
                         request->asked->name);

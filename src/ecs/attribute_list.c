@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/intern.h"
+#include "core/shown_arn.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
@@ -102,8 +103,7 @@ static bool add_instance(struct call *call, const struct container_instance *ins
         if (page_is_full(page))
             return false;
         if (!arn)
-            arn = arn_container_instance(call->arena, call_scope(call), instance->cluster,
-                                         &instance->id);
+            arn = shown_instance_arn(call->arena, call_scope(call), instance);
         item->name = wanted[i]->name;
         item->value = wanted[i]->value;
         item->target_id = arn;

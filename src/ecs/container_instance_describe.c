@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/shown_arn.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
@@ -182,7 +183,7 @@ void container_instance_describe(struct call *call, const struct container_insta
 
     state_instance_counts(instance, &counts);
     ret->container_instance_arn =
-        arn_container_instance(call->arena, scope, instance->cluster, &instance->id);
+        shown_instance_arn(call->arena, scope, instance);
     ret->ec2_instance_id = instance->ec2_instance_id;
     ret->capacity_provider_name = instance->capacity_provider;
     SET(ret, version, instance->version);

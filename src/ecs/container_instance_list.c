@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/shown_arn.h"
 #include "ecs/container_instance.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
@@ -128,7 +129,7 @@ static void fill(struct listing *listing, struct page *page, const struct id *af
         if (!is_listed)
             continue;
         out->container_instance_arns.items[page->count++] =
-            arn_container_instance(call->arena, scope, listing->cluster->name, &instance->id);
+            shown_instance_arn(call->arena, scope, instance);
     }
 }
 

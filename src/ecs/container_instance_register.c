@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/capacity.h"
+#include "ecs/account_setting.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/container_instance.h"
@@ -32,7 +33,7 @@ struct registration {
     int32_t cpu, memory;
     struct port *ports; /* zeroed records, numbers and protocols only */
     size_t port_count;
-    bool is_external;
+    bool is_external, has_old_arn;
 };
 
 static const char *text_of(struct call *call, const json_t *document, const char *name)
@@ -141,6 +142,8 @@ static struct error *read_registration(struct call *call,
     TRY(read_resources(call, ret));
     TRY(check_attributes(ret));
     TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
+    TRY(account_setting_arn_format(call, ECS_SETTING_NAME_CONTAINER_INSTANCE_LONG_ARN_FORMAT,
+                                   "container instance", &in->tags, &ret->has_old_arn));
     if (in->client_token && strlen(in->client_token) > TOKEN_CHARS_MAX)
         return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.",
                          TOKEN_CHARS_MAX);
@@ -343,6 +346,7 @@ static struct container_instance *make_instance(struct call *call,
     instance->status = INSTANCE_ACTIVE;
     instance->registered_at_ms = call->now_ms;
     instance->version = 1;
+    instance->has_old_arn = registration->has_old_arn;
     fill(call, instance, registration);
     /* Hosts outside EC2 are known by ids of this form (API-202). */
     if (instance->is_external && !instance->ec2_instance_id) {

@@ -1,5 +1,6 @@
 /* CreateService (API-131 to API-146, API-042, API-043, SC-144 to SC-173). */
 #include "core/service.h"
+#include "ecs/account_setting.h"
 #include "ecs/auth.h"
 #include "ecs/capacity_strategy.h"
 #include "ecs/client_token.h"
@@ -21,6 +22,7 @@ struct wish {
     struct ecs_create_service_request config;
     struct task_recipe recipe;
     bool has_recipe; /* not with the EXTERNAL controller */
+    bool has_old_arn, tasks_have_old_arn;
 };
 
 static struct error *answer(struct call *call, const struct service *service,
@@ -144,6 +146,8 @@ static void fill_record(struct call *call, const struct wish *wish, struct servi
     service->last_steady_event_at_ms = 0;
     service_set_event_key(service, NULL);
     service_resize_deployments(service, 0);
+    service->has_old_arn = wish->has_old_arn;
+    service->tasks_have_old_arn = wish->tasks_have_old_arn;
     service_config_write(&wish->config, service);
     TAGS_SET(service, service, &wish->config.tags);
     if (service->controller == CONTROLLER_ECS)
@@ -179,6 +183,17 @@ static const struct service *put_record(struct call *call, const struct wish *wi
     return txn_insert_service(call->txn, service);
 }
 
+/* CL-229, CL-231 */
+static struct error *resolve_arns(struct call *call, struct wish *wish)
+{
+    const struct ecs_tags none = {0};
+
+    TRY(account_setting_arn_format(call, ECS_SETTING_NAME_SERVICE_LONG_ARN_FORMAT, "service",
+                                   &wish->config.tags, &wish->has_old_arn));
+    return account_setting_arn_format(call, ECS_SETTING_NAME_TASK_LONG_ARN_FORMAT, "task", &none,
+                                      &wish->tasks_have_old_arn);
+}
+
 struct error *api_create_service(struct call *call, const struct ecs_create_service_request *in,
                                  struct ecs_create_service_response *out)
 {
@@ -210,6 +225,7 @@ struct error *api_create_service(struct call *call, const struct ecs_create_serv
     }
 
     TRY(check_quota(call, cluster));
+    TRY(resolve_arns(call, &wish));
     found = put_record(call, &wish, found);
     if (found->controller == CONTROLLER_CODE_DEPLOY) /* SC-212 */
         task_set_of_service(call, found, &wish.config, &wish.recipe);

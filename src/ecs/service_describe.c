@@ -3,6 +3,7 @@
 #include "core/platform_version.h"
 #include "core/service.h"
 #include "core/service_config.h"
+#include "core/shown_arn.h"
 #include "core/stored_json.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
@@ -255,7 +256,7 @@ static void describe_record(struct call *call, const struct service *service,
     const struct scope *scope = call_scope(call);
     const struct deployment *primary = service_primary(service);
 
-    ret->service_arn = arn_service(call->arena, scope, service->cluster, service->name);
+    ret->service_arn = shown_service_arn(call->arena, scope, service);
     ret->service_name = service->name;
     ret->cluster_arn = arn_cluster(call->arena, scope, service->cluster);
     ret->status = service_status_name(service->status);

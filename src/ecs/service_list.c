@@ -1,4 +1,5 @@
 /* ListServices (API-157): the ACTIVE services of a cluster, by name. */
+#include "core/shown_arn.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
@@ -60,7 +61,7 @@ struct error *api_list_services(struct call *call, const struct ecs_list_service
         if (!is_match(in, service))
             continue;
         out->service_arns.items[page.count++] =
-            arn_service(call->arena, scope, cluster->name, service->name);
+            shown_service_arn(call->arena, scope, service);
         out->service_arns.count = page.count;
     }
     return NULL;

@@ -1,5 +1,6 @@
 #include "ecs/task_describe.h"
 
+#include "core/shown_arn.h"
 #include "core/stored_json.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
@@ -164,8 +165,8 @@ static void describe_container(const struct task_describer *describer, const str
     struct arena *arena = call->arena;
     const struct scope *scope = call_scope(call);
 
-    ret->container_arn = arn_container(arena, scope, task->cluster, &task->id, &container->id);
-    ret->task_arn = arn_task(arena, scope, task->cluster, &task->id);
+    ret->container_arn = shown_container_arn(arena, scope, task, &container->id);
+    ret->task_arn = shown_task_arn(arena, scope, task);
     ret->name = container->name;
     ret->image = container->image;
     ret->image_digest = container->image_digest;
@@ -222,6 +223,7 @@ static void describe_instance(const struct task_describer *describer, const stru
     describe_connection(task, instance, ret);
     if (!instance)
         return;
+    ret->container_instance_arn = shown_instance_arn(call->arena, call_scope(call), instance);
     ret->availability_zone = attribute_value(instance, ATTRIBUTE_ZONE);
     architecture = attribute_value(instance, ATTRIBUTE_ARCHITECTURE);
     if (architecture) {
@@ -276,7 +278,7 @@ struct error *task_describe(struct task_describer *describer, const struct task 
     TRY(recipe_of(describer, task, &recipe));
     TRY(describe_overrides(arena, task, &ret->overrides));
     TRY(describe_attachments(arena, task, &ret->attachments));
-    ret->task_arn = arn_task(arena, scope, task->cluster, &task->id);
+    ret->task_arn = shown_task_arn(arena, scope, task);
     ret->cluster_arn = arn_cluster(arena, scope, task->cluster);
     ret->task_definition_arn = arn_task_definition(arena, scope, task->family, task->revision);
     ret->last_status = task_status_name(task->last_status);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ecs/account_setting.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
@@ -126,6 +127,8 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
         .enable_execute_command = request->enable_execute_command,
         .network_configuration = task_network_text(call->arena, request->network_configuration),
     };
+    TRY(account_setting_arn_format(call, ECS_SETTING_NAME_TASK_LONG_ARN_FORMAT, "task",
+                                   request->tags, &ret->order.has_old_arn));
     launch_type_parse(ecs_launch_type_name(request->launch_type), &ret->order.launch_type);
     TRY(task_network_check_size(ecs_of(call)->quotas, request->network_configuration));
     TRY(task_network_check(definition, ret->order.launch_type, request->network_configuration));

@@ -5,6 +5,7 @@
  * being what is asked for, nothing before it can be, and the other list goes on behind it. That
  * costs twice the shorter list, however long the other is, without knowing which is the shorter.
  */
+#include "core/shown_arn.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
@@ -150,7 +151,7 @@ static struct error *fill_page(struct call *call, const struct filter *filter, s
         from = &task->id;
         if (is_match(filter, task)) {
             out->task_arns.items[page->count++] =
-                arn_task(call->arena, call_scope(call), task->cluster, &task->id);
+                shown_task_arn(call->arena, call_scope(call), task);
             out->task_arns.count = page->count;
         } else {
             turn = (turn + 1) % walk_count;

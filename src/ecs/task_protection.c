@@ -6,6 +6,7 @@
  * has it for a due time.
  */
 #include "core/service.h"
+#include "core/shown_arn.h"
 #include "core/task.h"
 
 #include "ecs/auth.h"
@@ -67,7 +68,7 @@ static void add_task(struct call *call, const struct task *task, struct ecs_prot
 {
     struct ecs_protected_task *shown = &ret->items[ret->count++];
 
-    shown->task_arn = arn_task(call->arena, call_scope(call), task->cluster, &task->id);
+    shown->task_arn = shown_task_arn(call->arena, call_scope(call), task);
     SET(shown, protection_enabled, task_is_protected(task, call->now_ms));
     if (shown->protection_enabled)
         SET(shown, expiration_date_ms, task->rare->protected_until_ms);
