@@ -86,9 +86,10 @@ void victim_list_add(struct victim_list *list, const struct task *task, int64_t 
     };
 }
 
-static void count_task(struct pass *pass, const struct deployment *primary, const struct task *task)
+/* `wanted` is the deployment or task set whose tasks are kept; NULL: none. */
+static void count_task(struct pass *pass, const char *wanted, const struct task *task)
 {
-    bool is_fresh = primary && str_eq(task->deployment, primary->id) && !is_leaving(pass, task);
+    bool is_fresh = wanted && str_eq(task->deployment, wanted) && !is_leaving(pass, task);
     bool ails;
     struct deployment_counts one = count_one(pass, task, &ails);
 
@@ -103,6 +104,21 @@ static void count_task(struct pass *pass, const struct deployment *primary, cons
         victim_list_add(is_fresh ? &pass->fresh : &pass->old, task, pass->now_ms);
 }
 
+void count_task_set(struct pass *pass, const struct task_set *set)
+{
+    struct pass_walk walk = {0};
+
+    pass->rollout = (struct rollout){
+        .desired = set->desired_count,
+        .bounds = service_bounds(set->desired_count, pass->service->minimum_percent,
+                                 pass->service->maximum_percent),
+    };
+    pass->fresh.count = pass->old.count = pass->ailing.count = 0;
+    while (pass_next_task(pass, &walk))
+        if (str_eq(walk.task->deployment, set->id))
+            count_task(pass, set->id, walk.task);
+}
+
 void count_tasks(struct pass *pass)
 {
     const struct deployment *primary = service_primary(pass->service);
@@ -111,7 +127,7 @@ void count_tasks(struct pass *pass)
     pass->of =
         ARENA_ARRAY(&pass->arena, struct deployment_counts, pass->service->deployments_count + 1);
     while (pass_next_task(pass, &walk))
-        count_task(pass, primary, walk.task);
+        count_task(pass, primary ? primary->id : NULL, walk.task);
     pass->rollout.desired = pass->service->desired_count;
     pass->rollout.bounds =
         service_bounds(pass->service->desired_count, pass->service->minimum_percent,

@@ -99,7 +99,7 @@ static void stop_misplaced(struct pass *pass, const struct task *task)
         pass_say(
             pass, EVENT_SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED,
             event_daemon_misplaced(&pass->arena, pass->service->name, &task->id, &task->instance));
-    stop_task(pass, task, stop_reason_scaling(pass));
+    stop_task(pass, task, stop_reason_scaling(pass, NULL));
 }
 
 static void count_posted(struct pass *pass, const struct deployment *primary,
@@ -166,7 +166,7 @@ static void keep_posts(struct pass *pass, struct posts *posts)
     }
     pass->rollout.is_halted = rollout_is_halted(pass);
     step = rollout_next(&pass->rollout);
-    stop_some(pass, &pass->old, (size_t)step.stop_old, stop_reason_scaling(pass));
+    stop_some(pass, &pass->old, (size_t)step.stop_old, stop_reason_scaling(pass, NULL));
     start_missing(pass, &crew, posts);
     pass_tell_stuck(pass, step.is_stuck);
     rollout_follow(pass, &step);

@@ -15,8 +15,8 @@ static void keep_up(struct pass *pass)
         return;
     }
     if (pass->service->controller != CONTROLLER_ECS)
-        return;
-    if (pass->service->strategy == STRATEGY_DAEMON)
+        task_sets_keep_up(pass);
+    else if (pass->service->strategy == STRATEGY_DAEMON)
         daemon_keep_up(pass);
     else
         replica_keep_up(pass);
@@ -33,6 +33,7 @@ void service_pass(struct control *control, const struct scope *scope, const stru
         .memory = memory,
         .result = ret,
         .now_ms = control_wall_ms(control),
+        .subject = service->name,
     };
 
     if (service->status == SERVICE_DRAINING)

@@ -22,6 +22,7 @@ struct service_memory {
     bool has_started;     /* one of its tasks began to run */
     bool has_served;      /* and that is all there is to wait for: it has no health check */
     char deployment[ECS_SVC_ID_SIZE]; /* the PRIMARY at the last pass; "": none */
+    bool is_of_task_sets;             /* there is no PRIMARY: the tasks of all its sets */
     bool waits_for_room;
     bool follows_hosts; /* DAEMON: every change of a host matters */
 };

@@ -6,6 +6,7 @@ void replica_keep_up(struct pass *pass)
     const struct deployment *primary;
     const char *reason;
     struct rollout_step step;
+    struct crew crew;
 
     rollout_take_in(pass);
     count_tasks(pass);
@@ -14,17 +15,16 @@ void replica_keep_up(struct pass *pass)
         pass->result->is_more = true;
         return;
     }
-    pass->rollout.is_halted = rollout_is_halted(pass);
     primary = service_primary(pass->service);
-    reason = stop_reason_scaling(pass);
+    if (!primary)
+        return;
+    crew = crew_of(pass, primary);
+    reason = stop_reason_scaling(pass, NULL);
+    pass->rollout.is_halted = rollout_is_halted(pass);
     step = rollout_next(&pass->rollout);
     stop_some(pass, &pass->old, (size_t)step.stop_old, reason);
-    stop_some(pass, &pass->fresh, (size_t)step.stop_surplus, reason);
-    if (primary) {
-        struct crew crew = crew_of(pass, primary);
-
-        start_tasks(pass, &crew, step.start);
-    }
+    stop_surplus(pass, &crew, (size_t)step.stop_surplus, reason);
+    start_tasks(pass, &crew, step.start);
     pass_tell_stuck(pass, step.is_stuck);
     rollout_follow(pass, &step);
 }

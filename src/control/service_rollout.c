@@ -20,7 +20,8 @@
 
 static bool is_of_memory(const struct service_memory *memory, const struct task *task)
 {
-    return task->deployment && str_eq(task->deployment, memory->deployment);
+    return memory->is_of_task_sets ||
+           (task->deployment && str_eq(task->deployment, memory->deployment));
 }
 
 void service_memory_failed(struct service_memory *memory, const struct task *task, int64_t now_ms)
@@ -109,7 +110,7 @@ void rollout_take_in(struct pass *pass)
             note_start(pass);
         else if (memory->failed)
             note_failures(pass);
-        if (memory->has_served && !primary->is_proved)
+        if (primary && memory->has_served && !primary->is_proved)
             note_served(pass);
     } else {
         snprintf(memory->deployment, sizeof(memory->deployment), "%s", id);

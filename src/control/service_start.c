@@ -17,6 +17,7 @@ struct crew crew_of(const struct pass *pass, const struct deployment *deployment
         .revision = deployment->revision,
         .launch_type = pass->service->launch_type,
         .network = pass->config.network_configuration,
+        .providers = &pass->config.capacity_provider_strategy,
     };
 }
 
@@ -129,7 +130,7 @@ static void start_planned(struct start *start, const struct id *hosts, size_t co
         pass->txn_tasks++;
         pass->control->stats.placements++;
     }
-    pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->service->name, started, count));
+    pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->subject, started, count));
 }
 
 /* ---- who finds no place ---- */
@@ -144,7 +145,7 @@ static void tell_refused(struct pass *pass, const struct plan *plan)
                         &(struct telling){
                             .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
                             .reason = closest ? closest->reason : NULL,
-                            .message = event_unplaceable(&pass->arena, pass->service->name,
+                            .message = event_unplaceable(&pass->arena, pass->subject,
                                                          closest ? &closest->host : NULL,
                                                          closest ? closest->reason : NULL),
                         });
@@ -154,15 +155,14 @@ static void tell_refused(struct pass *pass, const struct plan *plan)
 }
 
 /* Nothing here will mend it: the next change of the service or of the hosts looks again. */
-static void tell_error(struct pass *pass, struct error *err)
+void start_failed(struct pass *pass, struct error *err)
 {
-    pass_tell(
-        pass, TOLD_PLACEMENT,
-        &(struct telling){
-            .name = EVENT_SERVICE_TASK_CONFIGURATION_FAILURE,
-            .reason = err->message,
-            .message = event_unplaceable_because(&pass->arena, pass->service->name, err->message),
-        });
+    pass_tell(pass, TOLD_PLACEMENT,
+              &(struct telling){
+                  .name = EVENT_SERVICE_TASK_CONFIGURATION_FAILURE,
+                  .reason = err->message,
+                  .message = event_unplaceable_because(&pass->arena, pass->subject, err->message),
+              });
     error_free(err);
 }
 
@@ -172,25 +172,59 @@ static void tell_no_fargate(struct pass *pass)
               &(struct telling){
                   .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
                   .reason = "RESOURCE:FARGATE",
-                  .message = event_unplaceable_because(&pass->arena, pass->service->name,
+                  .message = event_unplaceable_because(&pass->arena, pass->subject,
                                                        EVENT_NO_FARGATE_CAPACITY),
               });
 }
 
 /* ---- starting ---- */
 
+static struct error *place_some(struct start *start, size_t wanted)
+{
+    struct pass *pass = start->pass;
+    struct plan plan;
+
+    TRY(plan_for(start, wanted, &plan));
+    start_planned(start, plan.hosts, plan.placed_count);
+    if (plan.placed_count == wanted)
+        return NULL;
+    pass->memory->waits_for_room = true;
+    tell_refused(pass, &plan);
+    return NULL;
+}
+
+/* CL-107: each provider's tasks on its own instances. */
+static struct error *place_shares(struct start *start, size_t wanted)
+{
+    const struct ecs_capacity_provider_strategy *providers = start->crew->providers;
+    size_t *shares = shares_of_start(start->pass, start->crew, wanted);
+
+    for (size_t i = 0; i < providers->count; i++) {
+        const char *provider = providers->items[i].capacity_provider;
+
+        if (!shares[i])
+            continue;
+        if (share_is_fargate(provider)) {
+            tell_no_fargate(start->pass);
+            start->pass->memory->waits_for_room = true;
+            continue;
+        }
+        start->demand.capacity_provider = provider;
+        start->order.capacity_provider = provider;
+        start->order.launch_type = LAUNCH_TYPE_EC2;
+        TRY(place_some(start, shares[i]));
+    }
+    return NULL;
+}
+
 static struct error *place_anywhere(struct pass *pass, const struct crew *crew, size_t wanted)
 {
     CLEANUP(start_done) struct start start = {0};
-    struct plan plan;
 
     TRY(start_begin(&start, pass, crew));
-    TRY(plan_for(&start, wanted, &plan));
-    start_planned(&start, plan.hosts, plan.placed_count);
-    pass->memory->waits_for_room = plan.placed_count < wanted;
-    if (pass->memory->waits_for_room)
-        tell_refused(pass, &plan);
-    else
+    TRY(crew->providers && crew->providers->count ? place_shares(&start, wanted)
+                                                  : place_some(&start, wanted));
+    if (!pass->memory->waits_for_room)
         pass_resolved(pass, TOLD_PLACEMENT);
     return NULL;
 }
@@ -239,7 +273,7 @@ static size_t launches_allowed(struct pass *pass, size_t wanted)
 static void finish(struct pass *pass, struct error *err)
 {
     if (err)
-        tell_error(pass, err);
+        start_failed(pass, err);
     if (pass->memory->waits_for_room)
         pass->result->is_more = false;
 }
@@ -311,6 +345,6 @@ size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hos
     if (!err)
         err = keep_eligible(&start, hosts, count, &eligible);
     if (err)
-        tell_error(pass, err);
+        start_failed(pass, err);
     return eligible;
 }

@@ -5,12 +5,13 @@
 #include "core/service_events.h"
 #include "core/task.h"
 
-const char *stop_reason_scaling(struct pass *pass)
+const char *stop_reason_scaling(struct pass *pass, const char *deployment)
 {
     const struct deployment *primary = service_primary(pass->service);
 
-    return arena_printf(&pass->arena, STOPPED_SERVICE_SCALING_FMT,
-                        primary ? primary->id : pass->service->name);
+    if (!deployment)
+        deployment = primary ? primary->id : pass->service->name;
+    return arena_printf(&pass->arena, STOPPED_SERVICE_SCALING_FMT, deployment);
 }
 
 void stop_task(struct pass *pass, const struct task *task, const char *reason)
@@ -33,7 +34,7 @@ void stop_ailing(struct pass *pass)
         pass_say(pass, EVENT_NONE,
                  arena_printf(&pass->arena,
                               "(service %s) (task %s) failed container health checks.",
-                              pass->service->name, hex));
+                              pass->subject, hex));
         stop_task(pass, task, STOPPED_FAILED_HEALTH_CHECKS);
         failed += primary && str_eq(task->deployment, primary->id);
     }
@@ -65,5 +66,28 @@ void stop_some(struct pass *pass, struct victim_list *list, size_t count, const 
         stop_task(pass, list->items[i].data, reason);
         stopped[i] = list->items[i].task;
     }
-    pass_say(pass, EVENT_NONE, event_stopped(&pass->arena, pass->service->name, stopped, count));
+    pass_say(pass, EVENT_NONE, event_stopped(&pass->arena, pass->subject, stopped, count));
+}
+
+void stop_surplus(struct pass *pass, const struct crew *crew, size_t count, const char *reason)
+{
+    size_t *shares;
+    size_t providers = crew->providers ? crew->providers->count : 0;
+
+    if (!providers) {
+        stop_some(pass, &pass->fresh, count, reason);
+        return;
+    }
+    if (count > pass->fresh.count)
+        count = pass->fresh.count;
+    shares = shares_of_stop(pass, crew, count);
+    for (size_t share = 0; share <= providers; share++) {
+        struct victim_list of = {
+            .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1)};
+
+        for (size_t i = 0; i < pass->fresh.count; i++)
+            if (share_of_task(crew, pass->fresh.items[i].data) == share)
+                of.items[of.count++] = pass->fresh.items[i];
+        stop_some(pass, &of, shares[share], reason);
+    }
 }

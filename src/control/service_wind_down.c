@@ -31,12 +31,21 @@ static bool all_are_ending(const struct pass *pass)
     return true;
 }
 
+static void drop_task_sets(struct pass *pass)
+{
+    const struct task_set *set = NULL;
+
+    while ((set = state_task_set_after(pass->service, set ? set->id : NULL)))
+        txn_delete_task_set(pass_room_for(pass, 8), set);
+}
+
 void wind_down(struct pass *pass)
 {
     struct service *service;
 
     if (!stop_all(pass) || !all_are_ending(pass))
         return;
+    drop_task_sets(pass);
     service = pass_edit_service(pass);
     service->status = SERVICE_INACTIVE;
     service->deleted_at_ms = pass->now_ms;

@@ -4,10 +4,12 @@
  *   service_tell.c       events: said once, repeated after six hours
  *   service_count.c      which tasks there are, and what they are worth
  *   service_start.c      tasks that are missing find their places
+ *   service_shares.c     which capacity providers they are of
  *   service_stop.c       tasks that are too many, or ail, are asked to stop
  *   service_rollout.c    deployments: begun, completed, failed, rolled back
  *   service_replica.c    so many tasks, wherever there is room
  *   service_daemon.c     one task on each host that is fit for it
+ *   service_task_sets.c  another controller's deployments: so many percent of the count in each
  *   service_wind_down.c  a deleted service ends
  */
 #ifndef BERTH_CONTROL_SERVICE_WORK_H
@@ -39,6 +41,7 @@ struct pass {
     struct arena arena;
     int64_t now_ms;
     struct ecs_create_service_request config; /* of the service */
+    const char *subject;                      /* of events: "web", "web, taskSet ecs-svc/12" */
     struct txn *txn;                          /* NULL: none open */
     size_t txn_tasks;
 
@@ -84,6 +87,8 @@ void pass_tell_stuck(struct pass *pass, bool is_stuck); /* SC-197 */
 
 /* ---- service_count.c ---- */
 void count_tasks(struct pass *pass);
+/* The same for one task set alone: what was counted before is forgotten. */
+void count_task_set(struct pass *pass, const struct task_set *set);
 /* Adds one that stays to those that may go. */
 void victim_list_add(struct victim_list *list, const struct task *task, int64_t now_ms);
 /* What one task is worth to its service at this moment; an ailing one as if it were stopping. */
@@ -94,17 +99,20 @@ const struct deployment_counts *counts_of_deployment(const struct pass *pass,
 void counts_add(struct deployment_counts *to, const struct deployment_counts *one);
 
 /* ---- service_start.c ---- */
-/* Tasks that are alike: those of a deployment. */
+/* Tasks that are alike: those of a deployment or of a task set. */
 struct crew {
     const char *id; /* ecs-svc/N */
     const char *family;
     int32_t revision;
     enum launch_type launch_type;
     const struct ecs_network_configuration *network;
+    const struct ecs_capacity_provider_strategy *providers; /* none in it: by launch type */
 };
 struct crew crew_of(const struct pass *pass, const struct deployment *deployment);
 /* Starts up to `wanted` where there is room, or says why not. */
 void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted);
+/* Nothing can be started, and nothing here will mend it; takes the error. */
+void start_failed(struct pass *pass, struct error *err);
 /* One on each of these hosts. */
 void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id *hosts,
                     size_t count);
@@ -112,15 +120,29 @@ void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id 
  * they have; the others are taken out. Returns how many are left. */
 size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hosts, size_t count);
 
+/* ---- service_shares.c ---- */
+/* How many of `count` tasks each provider of the crew gets; from the arena. All of them, unless no
+ * provider may have more. */
+size_t *shares_of_start(struct pass *pass, const struct crew *crew, size_t count);
+/* How many of the fresh tasks each provider loses; the one behind them stands for all others. */
+size_t *shares_of_stop(struct pass *pass, const struct crew *crew, size_t count);
+/* The place of a task's provider in the crew's strategy; its count: in none. */
+size_t share_of_task(const struct crew *crew, const struct task *task);
+bool share_is_fargate(const char *provider);
+
 /* ---- service_stop.c ---- */
 void stop_task(struct pass *pass, const struct task *task, const char *reason);
 void stop_ailing(struct pass *pass);
 /* Stops `count` of the list, those that leave the rest best placed. */
 void stop_some(struct pass *pass, struct victim_list *list, size_t count, const char *reason);
-const char *stop_reason_scaling(struct pass *pass);
+/* The same of the fresh ones, and as the crew's providers share them (CL-102). */
+void stop_surplus(struct pass *pass, const struct crew *crew, size_t count, const char *reason);
+/* `deployment` NULL: the PRIMARY's. */
+const char *stop_reason_scaling(struct pass *pass, const char *deployment);
 
 /* ---- service_rollout.c ---- */
-/* What happened since the last pass: failures and successes, for back-off and circuit breaker. */
+/* What happened since the last pass: failures and successes, for back-off and circuit breaker.
+ * Tasks of task sets all count alike. */
 void rollout_take_in(struct pass *pass);
 /* A task of the PRIMARY ended without having served. */
 void rollout_count_failed(struct pass *pass, int32_t tasks);
@@ -134,6 +156,7 @@ void rollout_follow(struct pass *pass, const struct rollout_step *step);
 /* ---- the kinds of pass ---- */
 void replica_keep_up(struct pass *pass);
 void daemon_keep_up(struct pass *pass);
+void task_sets_keep_up(struct pass *pass);
 void wind_down(struct pass *pass);
 
 #endif

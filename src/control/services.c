@@ -222,6 +222,15 @@ static void on_instance(struct services *services, const struct change *change)
     }
 }
 
+static void on_task_set(struct services *services, const struct change *change)
+{
+    const struct task_set *set = change->record;
+    struct service_watch *one = find(services, change->scope, set->cluster, set->service);
+
+    if (one)
+        look_at(one);
+}
+
 void services_durable(struct services *services, const struct change *change)
 {
     const struct service *service = change->record;
@@ -231,6 +240,8 @@ void services_durable(struct services *services, const struct change *change)
     if (change->kind == CHANGE_SERVICE && !change->is_removed) {
         if (service->status != SERVICE_INACTIVE)
             look_at(watch(services, change->scope, service->cluster, service->name));
+    } else if (change->kind == CHANGE_TASK_SET) {
+        on_task_set(services, change);
     } else if (change->kind == CHANGE_TASK) {
         on_task(services, change);
     } else if (change->kind == CHANGE_INSTANCE && !change->is_removed) {

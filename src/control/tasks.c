@@ -151,9 +151,10 @@ static bool needs_settling(const struct task_lives *lives, const struct scope *s
     return task->desired_status == TASK_STOPPED || is_orphaned(lives, scope, task);
 }
 
-static void end_task(struct task *task, const char *reason, int64_t now_ms)
+/* The first cause keeps its words. */
+static void end_task(struct task *task, enum stop_code code, const char *reason, int64_t now_ms)
 {
-    task_want_stopped(task, STOP_CODE_NONE, reason, now_ms);
+    task_want_stopped(task, code, reason, now_ms);
     task_set_status(task, TASK_STOPPED, now_ms);
 }
 
@@ -180,9 +181,9 @@ static void settle(struct task_lives *lives, struct txn *txn, const struct scope
     if (!needs_settling(lives, scope, task))
         return;
     if (is_orphaned(lives, scope, task)) {
-        end_task(txn_edit_task(txn, task), STOPPED_DEREGISTERED, now_ms);
+        end_task(txn_edit_task(txn, task), STOP_CODE_USER_INITIATED, STOPPED_DEREGISTERED, now_ms);
     } else if (!is_placed(task)) {
-        end_task(txn_edit_task(txn, task), NULL, now_ms);
+        end_task(txn_edit_task(txn, task), STOP_CODE_NONE, NULL, now_ms);
     } else if (!task_is_ending(task)) {
         task_set_status(txn_edit_task(txn, task), TASK_STOPPING, now_ms);
         if (!task->is_acknowledged)
@@ -257,7 +258,8 @@ static void on_unseen(void *data)
         if (is_open && is_confirmed_unseen(lives, &unseen->task, task)) {
             struct txn *txn = txn_begin(lives->control->state, unseen->task.scope);
 
-            end_task(txn_edit_task(txn, task), NULL, control_wall_ms(lives->control));
+            end_task(txn_edit_task(txn, task), STOP_CODE_NONE, NULL,
+                     control_wall_ms(lives->control));
             txn_commit(txn);
         } else if (is_open) {
             watch_unseen(lives, unseen->task.scope, task);
@@ -341,7 +343,8 @@ static void lose_host(struct task_lives *lives, const struct silent_host *host)
                                      TASKS_BY_INSTANCE, hex, stopped, task ? &task->id : NULL))) {
             if (!goes_with_host(task))
                 continue;
-            end_task(txn_edit_task(txn, task), reason, control_wall_ms(control));
+            end_task(txn_edit_task(txn, task), STOP_CODE_TERMINATION_NOTICE, reason,
+                     control_wall_ms(control));
             count++;
             if (txn_room_keys(txn) > 1)
                 continue;
@@ -472,8 +475,8 @@ static bool sweep_task(struct task_lives *lives, struct txn *txn)
 
 static bool sweep_instance(struct task_lives *lives, struct txn *txn)
 {
-    const struct container_instance *instance = state_gone_instance_first(
-        lives->control->state, lives->sweep.scope, lives->sweep.cluster);
+    const struct container_instance *instance =
+        state_gone_instance_first(lives->control->state, lives->sweep.scope, lives->sweep.cluster);
 
     if (!instance || !is_over(lives, instance->deregistered_at_ms, retention_ms(lives)))
         return false;

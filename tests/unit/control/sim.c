@@ -12,6 +12,7 @@
 #include "core/service.h"
 #include "core/task.h"
 #include "core/task_build.h"
+#include "core/task_set.h"
 
 /* ---- a store that is only lent ---- */
 
@@ -401,6 +402,76 @@ void world_update_service(struct world *world, const char *name, int revision)
     txn_commit(txn);
 }
 
+void world_create_external(struct world *world, const char *name, int32_t desired)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct service *service = service_new();
+
+    service_set_cluster(service, SIM_CLUSTER);
+    service_set_name(service, name);
+    service->status = SERVICE_ACTIVE;
+    service->desired_count = desired;
+    service->minimum_percent = 100;
+    service->maximum_percent = 200;
+    service->controller = CONTROLLER_EXTERNAL;
+    service->created_at_ms = wall_ms(world);
+    service_set_document(service, world->service_document);
+    txn_insert_service(txn, service);
+    txn_commit(txn);
+}
+
+const char *world_add_task_set(struct world *world, const char *name, const char *family,
+                               int revision, double percent)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct task_set *set = task_set_new();
+    CLEANUP(str_freep)
+    char *document =
+        str_printf("{\"cluster\":\"%s\",\"service\":\"%s\",\"taskDefinition\":\"%s:%d\"}",
+                   SIM_CLUSTER, name, family, revision);
+    char id[ECS_SVC_ID_SIZE];
+
+    ecs_svc_id_new(&world->state_rng, wall_ms(world), id);
+    task_set_set_cluster(set, SIM_CLUSTER);
+    task_set_set_service(set, name);
+    task_set_set_id(set, id);
+    set->created_at_ms = wall_ms(world);
+    task_set_set_family(set, family);
+    set->revision = revision;
+    set->launch_type = LAUNCH_TYPE_EC2;
+    task_set_set_document(set, document);
+    task_set_write_scale(set, percent);
+    task_set_follow_service(set, world_service(world, name));
+    set = txn_insert_task_set(txn, set);
+    txn_commit(txn);
+    return set->id;
+}
+
+const struct task_set *world_task_set(struct world *world, const char *name, const char *id)
+{
+    return state_task_set(world_service(world, name), id);
+}
+
+void world_scale_task_set(struct world *world, const char *name, const char *id, double percent)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct task_set *set = txn_edit_task_set(txn, world_task_set(world, name, id));
+
+    task_set_write_scale(set, percent);
+    task_set_follow_service(set, world_service(world, name));
+    txn_commit(txn);
+}
+
+void world_delete_task_set(struct world *world, const char *name, const char *id)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct task_set *set = txn_edit_task_set(txn, world_task_set(world, name, id));
+
+    set->status = TASK_SET_DRAINING;
+    task_set_follow_service(set, world_service(world, name));
+    txn_commit(txn);
+}
+
 const struct service_deployment *world_service_deployment(struct world *world, const char *name)
 {
     return state_service_deployment_before(world->state, world->scope, SIM_CLUSTER, name, NULL);
@@ -490,6 +561,24 @@ void world_set_instance(struct world *world, int agent, enum instance_status sta
         edited->deregistered_at_ms = wall_ms(world);
         control_disconnect_instance(world->control, edited);
     }
+    txn_commit(txn);
+}
+
+void world_set_attribute(struct world *world, int agent, const char *name, const char *value)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+    struct container_instance *edited =
+        txn_edit_instance(txn, state_instance(world->state, world->scope, SIM_CLUSTER,
+                                              &world->agents[agent].instance));
+    struct attribute *found = NULL;
+
+    for (uint32_t i = 0; i < edited->attributes_count; i++)
+        if (str_eq(edited->attributes[i].name, name))
+            found = &edited->attributes[i];
+    if (!found)
+        found = container_instance_append_attributes(edited);
+    attribute_set_name(found, name);
+    attribute_set_value(found, value);
     txn_commit(txn);
 }
 

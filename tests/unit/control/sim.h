@@ -99,6 +99,14 @@ void world_create_service(struct world *world, const char *name, const char *fam
                           int32_t desired, int32_t minimum, int32_t maximum);
 void world_create_daemon(struct world *world, const char *name, const char *family, int revision,
                          int32_t minimum);
+/* With the EXTERNAL controller: what runs is in its task sets. */
+void world_create_external(struct world *world, const char *name, int32_t desired);
+/* The id is good for as long as the set. */
+const char *world_add_task_set(struct world *world, const char *name, const char *family,
+                               int revision, double percent);
+void world_scale_task_set(struct world *world, const char *name, const char *id, double percent);
+void world_delete_task_set(struct world *world, const char *name, const char *id);
+const struct task_set *world_task_set(struct world *world, const char *name, const char *id);
 /* What StopServiceDeployment asks for the newest service deployment. */
 void world_stop_deployment(struct world *world, const char *name,
                            enum service_deployment_status asked);
@@ -113,6 +121,7 @@ void world_add_agent(struct world *world);
 void world_set_health(struct world *world, const struct id *task, enum health_status health);
 
 const struct service_deployment *world_service_deployment(struct world *world, const char *name);
+void world_set_attribute(struct world *world, int agent, const char *name, const char *value);
 const struct service *world_service(struct world *world, const char *name);
 const struct task *world_task(struct world *world, const struct id *id);
 /* How many of a service's tasks are RUNNING and wanted. */

@@ -1,4 +1,6 @@
 /* DAEMON services (SC-127 to SC-136, SC-209), by example. */
+#include <stdio.h>
+
 #include "base/str.h"
 #include "core/task.h"
 #include "sim.h"
@@ -219,6 +221,40 @@ static void a_full_instance_is_waited_for(void **state)
     world_free(world);
 }
 
+/* SC-127, SC-130, T39: constraints hold for running tasks too. */
+static void constraints_hold_all_the_time(void **state)
+{
+    struct world *world = world_new(15, 3);
+    const struct service_event *event = NULL;
+    const char *name = NULL;
+
+    (void)state;
+    world_define(world, "web", 64, false);
+    world_pass(world, 2 * SECONDS);
+    world_set_attribute(world, 0, "stack", "prod");
+    world_set_attribute(world, 1, "stack", "prod");
+    snprintf(world->service_document, sizeof(world->service_document),
+             "{\"serviceName\":\"delta\",\"placementConstraints\":[{\"type\":\"memberOf\","
+             "\"expression\":\"attribute:stack == prod\"}]}");
+    world_create_daemon(world, "delta", "web", 1, 100);
+    world_pass(world, 2 * MINUTES);
+    expect_one_each(world, 2);
+    assert_null(task_on(world, 2));
+    assert_int_equal(world_events(world, "delta", "was unable to place"), 0);
+    world_set_attribute(world, 1, "stack", "test");
+    world_set_attribute(world, 2, "stack", "prod");
+    world_pass(world, 5 * SECONDS);
+    assert_null(task_on(world, 1));
+    assert_non_null(task_on(world, 2));
+    while ((event = state_service_event_before(world->state, world_service(world, "delta"), event)))
+        if (event->name == EVENT_SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED)
+            name = event_name_name(event->name);
+    assert_string_equal(name, "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED");
+    world_pass(world, 2 * MINUTES);
+    expect_one_each(world, 2);
+    world_free(world);
+}
+
 static void a_daemon_is_deleted_at_any_count(void **state)
 {
     struct world *world = with_daemon(3, 0);
@@ -243,6 +279,7 @@ int main(void)
         cmocka_unit_test(replacing_keeps_the_minimum),
         cmocka_unit_test(a_minimum_of_all_is_stuck),
         cmocka_unit_test(a_full_instance_is_waited_for),
+        cmocka_unit_test(constraints_hold_all_the_time),
         cmocka_unit_test(a_daemon_is_deleted_at_any_count),
     };
 

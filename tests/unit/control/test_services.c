@@ -293,20 +293,29 @@ static void a_full_cluster_is_told_and_waited_for(void **state)
     world_free(world);
 }
 
-static void constraints_not_yet_understood_are_told_not_ignored(void **state)
+/* SC-056, SC-142: no host is as the constraint wants it. */
+static void a_constraint_nobody_meets_is_told(void **state)
 {
     struct world *world = with_web(1);
 
     (void)state;
     snprintf(world->service_document, sizeof(world->service_document),
              "{\"serviceName\":\"alpha\",\"placementConstraints\":[{\"type\":\"memberOf\","
-             "\"expression\":"
-             "\"attribute:stack == prod\"}]}");
+             "\"expression\":\"attribute:stack == prod\"}]}");
     world_create_service(world, "alpha", "web", 1, 1, 100, 200);
     world_pass(world, MINUTES);
     assert_int_equal(world_running(world, "alpha"), 0);
-    assert_int_equal(world_events(world, "alpha", "was unable to place a task. Reason: memberOf"),
+    assert_int_equal(world_events(world, "alpha",
+                                  "(service alpha) was unable to place a task because no container "
+                                  "instance met all of its requirements."),
                      1);
+    world_set_attribute(world, 0, "stack", "prod");
+    world_pass(world, 5 * SECONDS);
+    assert_int_equal(world_running(world, "alpha"), 1);
+    /* SC-061: looked at when a task is placed, not afterwards. */
+    world_set_attribute(world, 0, "stack", "test");
+    world_pass(world, MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 1);
     world_free(world);
 }
 
@@ -349,6 +358,7 @@ static void a_deregistered_host_orphans_its_tasks(void **state)
     task = first_task(world, "alpha", true);
     assert_int_equal(task->last_status, TASK_STOPPED);
     assert_string_equal(task->rare->stopped_reason, STOPPED_DEREGISTERED);
+    assert_int_equal(task->stop_code, STOP_CODE_USER_INITIATED);
     world_free(world);
 }
 
@@ -370,6 +380,7 @@ static void a_lost_host_loses_its_service_tasks_only(void **state)
     assert_int_equal(world_events(world, "alpha", "has started"), 2);
     assert_non_null(
         strstr(first_task(world, "alpha", true)->rare->stopped_reason, "Host EC2 (instance "));
+    assert_int_equal(first_task(world, "alpha", true)->stop_code, STOP_CODE_TERMINATION_NOTICE);
     assert_int_equal(agent_running(&world->agents[2]), before);
     world_pass(world, 5 * MINUTES); /* it is back: the manifest stops what was replaced */
     assert_true(world->agents[2].stop_orders >= 2);
@@ -541,7 +552,7 @@ int main(void)
         cmocka_unit_test(tasks_that_never_start_are_launched_ever_less_often),
         cmocka_unit_test(tasks_that_end_after_they_ran_are_replaced_at_once),
         cmocka_unit_test(a_full_cluster_is_told_and_waited_for),
-        cmocka_unit_test(constraints_not_yet_understood_are_told_not_ignored),
+        cmocka_unit_test(a_constraint_nobody_meets_is_told),
         cmocka_unit_test(a_draining_host_is_emptied_of_service_tasks),
         cmocka_unit_test(a_deregistered_host_orphans_its_tasks),
         cmocka_unit_test(a_lost_host_loses_its_service_tasks_only),
