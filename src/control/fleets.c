@@ -4,6 +4,7 @@
 
 #include "base/intern.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/tree.h"
 
 struct cluster_fleet {
@@ -37,6 +38,21 @@ static bool is_in_fleet(const struct container_instance *instance)
     return instance->status == INSTANCE_ACTIVE || instance->status == INSTANCE_DRAINING;
 }
 
+/* CL-319: interfaces are software, so there are enough, unless the operator gives the host the
+ * attribute. */
+static void eni_slots(const struct container_instance *instance, struct host_facts *facts)
+{
+    int64_t slots;
+
+    for (uint32_t i = 0; i < instance->attributes_count; i++) {
+        if (!str_eq(instance->attributes[i].name, FLEET_ENI_SLOTS_ATTRIBUTE) ||
+            !instance->attributes[i].value || !str_to_int64(instance->attributes[i].value, &slots))
+            continue;
+        facts->has_eni_slots = slots >= 0 && slots <= FLEET_ENI_SLOTS_MAX;
+        facts->eni_slots = facts->has_eni_slots ? (int32_t)slots : 0;
+    }
+}
+
 static void put_host(struct fleet *fleet, const struct container_instance *instance)
 {
     struct arena arena = {0};
@@ -45,6 +61,23 @@ static void put_host(struct fleet *fleet, const struct container_instance *insta
     struct host_attribute *attributes =
         ARENA_ARRAY(&arena, struct host_attribute, instance->attributes_count);
     bool is_active = instance->status == INSTANCE_ACTIVE;
+    struct host_facts facts = {
+        .id = instance->id,
+        .is_placeable = is_active && state_instance_connected(instance),
+        .unplaceable_reason = is_active ? "AGENT" : "INACTIVE",
+        .cpu = instance->cpu,
+        .memory = instance->memory,
+        .reserved_ports = ports,
+        .reserved_port_count = instance->reserved_ports_count,
+        .attributes = attributes,
+        .attribute_count = instance->attributes_count,
+        .gpu_ids = instance->gpu_ids,
+        .gpu_count = instance->gpu_ids_count,
+        .capacity_provider = instance->capacity_provider,
+        .agent_version = instance->agent_version,
+        .ec2_instance_id = instance->ec2_instance_id,
+        .registered_at_ms = instance->registered_at_ms,
+    };
 
     for (uint32_t i = 0; i < instance->reserved_ports_count; i++)
         ports[i] = (struct fleet_port){
@@ -54,19 +87,8 @@ static void put_host(struct fleet *fleet, const struct container_instance *insta
     for (uint32_t i = 0; i < instance->attributes_count; i++)
         attributes[i] =
             (struct host_attribute){instance->attributes[i].name, instance->attributes[i].value};
-    fleet_put_host(fleet, &(struct host_facts){
-                              .id = instance->id,
-                              .is_placeable = is_active && state_instance_connected(instance),
-                              .unplaceable_reason = is_active ? "AGENT" : "INACTIVE",
-                              .cpu = instance->cpu,
-                              .memory = instance->memory,
-                              .reserved_ports = ports,
-                              .reserved_port_count = instance->reserved_ports_count,
-                              .attributes = attributes,
-                              .attribute_count = instance->attributes_count,
-                              .gpu_ids = instance->gpu_ids,
-                              .gpu_count = instance->gpu_ids_count,
-                          });
+    eni_slots(instance, &facts);
+    fleet_put_host(fleet, &facts);
     arena_done(&arena);
 }
 
@@ -109,6 +131,7 @@ static void with_claim(struct fleets *fleets, const struct scope *scope, const s
            .cpu = task->cpu,
            .memory = task->memory,
            .gpu_count = definition ? definition->gpu_count : 0,
+           .eni_count = definition && definition->network_mode == NETWORK_MODE_AWSVPC,
            .ports = ports,
            .port_count = task->ports_count,
            .owner = task->group,

@@ -13,6 +13,7 @@ static void fill_claim(struct arena *arena, const struct task_recipe *recipe, co
     claim->cpu = recipe->cpu;
     claim->memory = recipe->memory;
     claim->gpu_count = recipe->gpu_count;
+    claim->eni_count = definition->network_mode == NETWORK_MODE_AWSVPC; /* CL-310 */
     claim->owner = intern(group);
     claim->family = intern(definition->family);
     if (definition->network_mode == NETWORK_MODE_AWSVPC || !definition->ports_count)
@@ -37,6 +38,8 @@ static void fill_attributes(struct arena *arena, const struct task_definition *d
         names[i] = definition->requires_attributes[i];
     if (launch_type == LAUNCH_TYPE_EXTERNAL)
         names[count++] = LAUNCH_EXTERNAL_ATTRIBUTE;
+    else
+        ret->forbidden_attribute = LAUNCH_EXTERNAL_ATTRIBUTE;
     ret->required_attributes = names;
     ret->required_attribute_count = count;
 }
@@ -105,7 +108,8 @@ void launch_strategies(struct arena *arena, const struct launch_rules *rules, st
 void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
                    const struct launch_rules *rules, struct demand *ret)
 {
-    *ret = (struct demand){.only_host = rules->only_host};
+    *ret = (struct demand){.only_host = rules->only_host,
+                           .capacity_provider = rules->capacity_provider};
     fill_claim(arena, recipe, group, &ret->claim);
     fill_attributes(arena, recipe->definition, rules->launch_type, ret);
     if (!rules->ignores_constraints)

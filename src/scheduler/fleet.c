@@ -307,11 +307,10 @@ void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
 {
     uint32_t at = fleet_find(fleet, &facts->id);
     struct host *host = at != NO_SLOT ? fleet->hosts[at] : host_add(fleet, &facts->id);
-    struct slot before = fleet->slots[host->slot];
 
     if (host->is_known && facts_equal(host, facts)) {
         size_set(fleet, host, facts);
-        selections_reorder(fleet, host->slot, &before);
+        selections_reorder(fleet, host->slot);
         selections_unpark(fleet, host);
         return;
     }
@@ -337,34 +336,42 @@ void fleet_remove_host(struct fleet *fleet, const struct id *id)
 
 /* ---- claims ---- */
 
-static void claim_owner(struct fleet *fleet, struct host *host, const char *name, bool is_held)
+/* Hosts that are asked about their tasks are told who came and who went. */
+static void tell_queries(struct fleet *fleet, struct host *host, struct owner *owner, bool is_held)
 {
-    struct owner *owner = fleet_owner(fleet, name, is_held);
     bool came_or_went = false;
 
     if (owner) {
-        uint32_t count = owner_count(fleet, owner, host->slot, is_held);
+        owner_settle(fleet, owner);
+        came_or_went = owner_holds(owner, host->slot) == (is_held ? 1 : 0);
+    }
+    if (came_or_went && fleet->keeps_owners) {
+        if (is_held)
+            host_add_owner(host, owner);
+        else
+            host_drop_owner(host, owner);
+    }
+    host_bits_follow_claim(fleet, host, came_or_went);
+}
 
-        if (owner->view_count && host->is_known)
-            views_count(fleet, owner, host->slot, is_held);
-        came_or_went = count == (is_held ? 1 : 0);
-        if (came_or_went && fleet->keeps_owners) {
-            if (is_held)
-                host_add_owner(host, owner);
-            else
-                host_drop_owner(host, owner);
-        }
-        if (!owner->task_count)
-            owner_free(fleet, owner);
+static void claim_owner(struct fleet *fleet, uint32_t slot, const char *name, bool is_held)
+{
+    struct owner *owner = fleet_owner(fleet, name, is_held);
+
+    if (owner) {
+        owner_count(fleet, owner, slot, is_held);
+        if (owner->view_count)
+            views_count(fleet, owner, slot, is_held);
     }
     if (fleet->lasting_count < fleet->query_count)
-        host_bits_follow_claim(fleet, host, came_or_went);
+        tell_queries(fleet, fleet->hosts[slot], owner, is_held);
+    if (owner && !owner->task_count)
+        owner_free(fleet, owner);
 }
 
 void fleet_claim(struct fleet *fleet, uint32_t at, const struct claim *claim, bool is_held)
 {
     struct slot *slot = &fleet->slots[at];
-    struct slot before = *slot;
     int sign = is_held ? -1 : 1;
 
     slot->cpu += (int64_t)sign * claim->cpu;
@@ -379,10 +386,10 @@ void fleet_claim(struct fleet *fleet, uint32_t at, const struct claim *claim, bo
             port_give_back(fleet->hosts[at], PORT_KEY(&claim->ports[i]));
     }
     if (fleet->ordered_count)
-        selections_reorder(fleet, at, &before);
+        selections_reorder(fleet, at);
     if (!is_held && slot->parked)
         selections_unpark(fleet, fleet->hosts[at]);
-    claim_owner(fleet, fleet->hosts[at], claim->owner, is_held);
+    claim_owner(fleet, at, claim->owner, is_held);
 }
 
 void fleet_hold(struct fleet *fleet, const struct id *id, const struct claim *claim)
@@ -439,6 +446,7 @@ bool fleet_host_free(const struct fleet *fleet, const struct id *id, struct host
     }
     ret->cpu = clamp32(fleet->slots[host->slot].cpu);
     ret->memory = clamp32(fleet->slots[host->slot].memory);
+    ret->gpus = fleet->slots[host->slot].gpus;
     ret->ports = cache->port_answer;
     ret->port_count = 0;
     for (size_t i = 0; i < host->port_count; i++) {

@@ -116,8 +116,10 @@ static void keep_owners(struct fleet *fleet)
     if (fleet->keeps_owners)
         return;
     fleet->keeps_owners = true;
-    while ((owner = fleet_owner_after(fleet, owner)))
+    while ((owner = fleet_owner_after(fleet, owner))) {
+        owner_settle(fleet, owner);
         owner_each(owner, add_owner_of, (void *[]){fleet, owner});
+    }
 }
 
 struct error *query_number(struct fleet *fleet, const char *text, int *ret)

@@ -33,6 +33,9 @@
 #define FLOORS_MAX        1024              /* of one owner */
 #define LOG_SIZE          1024
 #define LOW_MAX           16
+#define PENDING_MAX       16
+#define MOVED_MAX         64
+#define PENDING_RELEASE   0x80000000u
 #define NO_SLOT           UINT32_MAX
 /* Stands for host->capacity_provider where attributes are required; no attribute is called so. */
 #define CAPACITY_PROVIDER_ATTRIBUTE "\001capacity-provider"
@@ -131,6 +134,8 @@ struct owner {
     uint32_t dense_size;
     struct holding *holdings; /* open addressing by slot; beside `dense` what it cannot count */
     uint32_t holding_size, holding_count;
+    uint32_t pending[PENDING_MAX]; /* slots whose `dense` is behind, with PENDING_RELEASE or not */
+    uint32_t pending_count;
     struct view **views; /* in order of their groups' addresses */
     size_t view_count, view_capacity;
     TAILQ_ENTRY(owner) recent; /* in fleet->recent while it has views */
@@ -228,6 +233,10 @@ struct selection {
     uint32_t place_count;
     struct pool **pools; /* by leaf number; NULL: none yet */
     uint32_t pool_count;
+    /* Of a selection with an order: the keys by slot, and the slots whose keys may be behind. */
+    uint64_t *keys;
+    uint32_t moved[MOVED_MAX];
+    uint32_t moved_count;
 };
 
 struct fleet {
@@ -332,11 +341,18 @@ void fleet_bits_drop(struct fleet *fleet);
 
 /* ---- owner.c ---- */
 struct owner *fleet_owner(struct fleet *fleet, const char *name,
-                          bool may_add); /* NULL name: NULL */
+                          bool may_add);                                   /* NULL name: NULL */
 struct owner *fleet_owner_after(struct fleet *fleet, struct owner *owner); /* NULL: the first */
 void owner_free(struct fleet *fleet, struct owner *owner);
-/* One claim more or less; returns how many it has there now. An owner without claims is freed. */
-uint32_t owner_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held);
+/* One claim more or less. The count is fetched from afar now and written later. */
+void owner_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held);
+/* Writes what is pending. Before anything below is asked. */
+void owner_settle_pending(const struct fleet *fleet, struct owner *owner);
+static inline void owner_settle(const struct fleet *fleet, struct owner *owner)
+{
+    if (owner && owner->pending_count)
+        owner_settle_pending(fleet, owner);
+}
 /* Counts beside `dense`, or all of them. */
 uint32_t owner_holds_sparse(const struct owner *owner, uint32_t slot);
 static inline uint32_t owner_holds(const struct owner *owner, uint32_t slot)
@@ -386,8 +402,10 @@ void selections_add_host(struct fleet *fleet, struct host *host);
 void selections_remove_host(struct fleet *fleet, struct host *host);
 /* Something on the host was freed: it may have room again. */
 void selections_unpark(struct fleet *fleet, struct host *host);
-/* What is free on it changes from `before`. */
-void selections_reorder(struct fleet *fleet, uint32_t slot, const struct slot *before);
+/* What is free on it changed. */
+void selections_reorder(struct fleet *fleet, uint32_t slot);
+/* Brings the orders of the selection up to date; before they are asked. */
+void selection_settle_order(struct fleet *fleet, struct selection *selection);
 void selections_drop(struct fleet *fleet);
 /* Whether the host meets the lasting demands. */
 bool selection_may_have(const struct selection *selection, const struct host *host);

@@ -110,10 +110,9 @@ uint32_t owner_holds_sparse(const struct owner *owner, uint32_t slot)
     return owner->holding_count ? holding_find(owner, slot)->count : 0;
 }
 
-static uint32_t sparse_count(struct owner *owner, uint32_t slot, bool is_held)
+static void sparse_count(struct owner *owner, uint32_t slot, bool is_held)
 {
     struct holding *holding;
-    uint32_t left;
 
     if (2 * owner->holding_count >= owner->holding_size)
         holdings_grow(owner);
@@ -124,10 +123,8 @@ static uint32_t sparse_count(struct owner *owner, uint32_t slot, bool is_held)
     }
     assert(is_held || holding->count);
     holding->count += is_held ? 1 : -1u;
-    left = holding->count;
-    if (!left)
+    if (!holding->count)
         holding_remove(owner, holding);
-    return left;
 }
 
 /* ---- the array ---- */
@@ -159,32 +156,50 @@ static void become_dense(const struct fleet *fleet, struct owner *owner)
     free(old);
 }
 
-static uint32_t dense_count(const struct fleet *fleet, struct owner *owner, uint32_t slot,
-                            bool is_held)
+static void dense_count(const struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held)
 {
     uint16_t *count;
 
     if (slot >= owner->dense_size)
         dense_reserve(owner, fleet->slot_capacity);
     count = &owner->dense[slot];
-    if (*count == UINT16_MAX && (is_held || owner_holds_sparse(owner, slot)))
-        return UINT16_MAX + sparse_count(owner, slot, is_held);
+    if (*count == UINT16_MAX && (is_held || owner_holds_sparse(owner, slot))) {
+        sparse_count(owner, slot, is_held);
+        return;
+    }
     assert(is_held || *count);
-    return *count += is_held ? 1 : -1u;
+    *count += is_held ? 1 : -1u;
 }
 
-uint32_t owner_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held)
+void owner_settle_pending(const struct fleet *fleet, struct owner *owner)
 {
-    uint32_t left;
+    for (uint32_t i = 0; i < owner->pending_count; i++)
+        dense_count(fleet, owner, owner->pending[i] & ~PENDING_RELEASE,
+                    !(owner->pending[i] & PENDING_RELEASE));
+    owner->pending_count = 0;
+}
 
+void owner_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held)
+{
     owner->task_count += is_held ? 1 : (size_t)-1;
-    if (!owner->dense && owner->holding_count > 8 && owner->holding_count > fleet->slot_count / 8)
-        become_dense(fleet, owner);
-    left = owner->dense ? dense_count(fleet, owner, slot, is_held)
-                        : sparse_count(owner, slot, is_held);
     if (!is_held && owner->floor_count)
         slot_log_add(&owner->released, slot);
-    return left;
+    if (!owner->dense && owner->holding_count > 8 && owner->holding_count > fleet->slot_count / 8)
+        become_dense(fleet, owner);
+    if (!owner->dense) {
+        sparse_count(owner, slot, is_held);
+        return;
+    }
+    /* What a plan claimed and gives back was never written. */
+    if (!is_held && owner->pending_count && owner->pending[owner->pending_count - 1] == slot) {
+        owner->pending_count--;
+        return;
+    }
+    if (owner->pending_count == PENDING_MAX)
+        owner_settle_pending(fleet, owner);
+    owner->pending[owner->pending_count++] = slot | (is_held ? 0 : PENDING_RELEASE);
+    if (slot < owner->dense_size)
+        __builtin_prefetch(&owner->dense[slot], 1);
 }
 
 void owner_each(const struct owner *owner, void (*fn)(void *data, uint32_t slot, uint32_t count),

@@ -363,5 +363,7 @@ uint32_t search_pick(struct search *search)
         return pick_only(search);
     if (!search->goes_by_groups)
         return pick_by_rules(search);
+    if (search->selection->moved_count)
+        selection_settle_order(search->fleet, search->selection);
     return pick_in_group(search, search->selection->key.partition->root, 0).slot;
 }

@@ -46,6 +46,8 @@ static struct error *rules_read(struct search *search, const struct demand *dema
         TRY(rule_read(&demand->strategies[i], rule));
         if (search->rule_count && rule[-1].kind != RULE_SPREAD_ATTRIBUTE)
             search->goes_by_groups = false;
+        search->asks_counts |=
+            rule->kind == RULE_SPREAD_ATTRIBUTE || rule->kind == RULE_SPREAD_HOST;
         search->rule_count++;
     }
     return NULL;
@@ -78,7 +80,7 @@ static struct error *bits_read(struct arena *arena, struct search *search,
     for (size_t i = 0; i < demand->constraint_count && number >= 0; i++) {
         search->queries[i] = -1;
         if (demand->constraints[i].kind == CONSTRAINT_DISTINCT_INSTANCE) {
-            search->is_distinct = true;
+            search->is_distinct = search->asks_counts = true;
             continue;
         }
         TRY(query_number(fleet, demand->constraints[i].expression, &number));
@@ -203,6 +205,8 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
 
         /* An owner comes with its first claim, and goes with its last. */
         search.owner = fleet_owner(search.fleet, demand->claim.owner, false);
+        if (search.asks_counts)
+            owner_settle(search.fleet, search.owner);
         slot = search_pick(&search);
         if (slot == NO_SLOT) {
             search_explain(arena, &search, &plan);

@@ -24,6 +24,7 @@ struct search {
     struct bits passing; /* queries whose answers change with claims: asked for each host */
     bool has_passing;
     bool is_distinct;
+    bool asks_counts;    /* of the owner on hosts or in groups */
     struct owner *owner; /* NULL: nobody to count for, or nothing counted yet */
     struct rule rules[SPREAD_FIELDS_MAX];
     size_t rule_count;

@@ -7,9 +7,11 @@
 
 /* ---- pools ---- */
 
-static uint64_t key_of(const struct selection *selection, const struct slot *slot, uint32_t number)
+static uint64_t key_of(const struct fleet *fleet, const struct selection *selection, uint32_t slot)
 {
-    return order_key(selection->key.order == ORDER_CPU ? slot->cpu : slot->memory, number);
+    const struct slot *at = &fleet->slots[slot];
+
+    return order_key(selection->key.order == ORDER_CPU ? at->cpu : at->memory, slot);
 }
 
 static void pool_set(struct selection *selection, struct pool *pool, uint32_t place, uint32_t slot)
@@ -31,16 +33,17 @@ static void pool_activate(struct fleet *fleet, struct selection *selection, stru
                           uint32_t slot)
 {
     pool_swap(selection, pool, selection->places[slot], pool->active++);
-    if (selection->key.order != ORDER_NONE)
-        order_insert(&pool->order, key_of(selection, &fleet->slots[slot], slot));
+    if (selection->key.order != ORDER_NONE) {
+        selection->keys[slot] = key_of(fleet, selection, slot);
+        order_insert(&pool->order, selection->keys[slot]);
+    }
     slot_log_add(&pool->joined, slot);
 }
 
-static void pool_deactivate(struct fleet *fleet, struct selection *selection, struct pool *pool,
-                            uint32_t slot)
+static void pool_deactivate(struct selection *selection, struct pool *pool, uint32_t slot)
 {
     if (selection->key.order != ORDER_NONE)
-        order_remove(&pool->order, key_of(selection, &fleet->slots[slot], slot));
+        order_remove(&pool->order, selection->keys[slot]);
     pool_swap(selection, pool, selection->places[slot], --pool->active);
 }
 
@@ -85,7 +88,7 @@ void pool_park(struct fleet *fleet, struct selection *selection, struct pool *po
 {
     uint32_t slot = pool->slots[place];
 
-    pool_deactivate(fleet, selection, pool, slot);
+    pool_deactivate(selection, pool, slot);
     bits_set(&fleet->hosts[slot]->parked_in, selection->number, true);
     fleet->slots[slot].parked++;
 }
@@ -110,6 +113,9 @@ static void add_member(struct fleet *fleet, struct selection *selection, const s
         selection->places =
             xreallocarray(selection->places, fleet->slot_capacity, sizeof(uint32_t));
         memset(selection->places + old, 0xff, (fleet->slot_capacity - old) * sizeof(uint32_t));
+        if (selection->key.order != ORDER_NONE)
+            selection->keys =
+                xreallocarray(selection->keys, fleet->slot_capacity, sizeof(uint64_t));
         selection->place_count = fleet->slot_capacity;
         fleet->selection_entries += fleet->slot_capacity - old;
     }
@@ -129,7 +135,7 @@ static void remove_member(struct fleet *fleet, struct selection *selection, stru
         return;
     pool = pool_of(selection, host->slot);
     if (selection->places[host->slot] < pool->active) {
-        pool_deactivate(fleet, selection, pool, host->slot);
+        pool_deactivate(selection, pool, host->slot);
     } else {
         bits_set(&host->parked_in, selection->number, false);
         fleet->slots[host->slot].parked--;
@@ -166,20 +172,34 @@ void selections_unpark(struct fleet *fleet, struct host *host)
     fleet->slots[host->slot].parked = 0;
 }
 
-void selections_reorder(struct fleet *fleet, uint32_t slot, const struct slot *before)
+void selection_settle_order(struct fleet *fleet, struct selection *selection)
+{
+    for (uint32_t i = 0; i < selection->moved_count; i++) {
+        uint32_t slot = selection->moved[i];
+        uint64_t key = key_of(fleet, selection, slot);
+        struct pool *pool;
+
+        if (selection->places[slot] == NO_SLOT || selection->keys[slot] == key)
+            continue;
+        pool = pool_of(selection, slot);
+        if (selection->places[slot] >= pool->active)
+            continue;
+        order_move(&pool->order, selection->keys[slot], key);
+        selection->keys[slot] = key;
+    }
+    selection->moved_count = 0;
+}
+
+void selections_reorder(struct fleet *fleet, uint32_t slot)
 {
     for (unsigned i = 0; i < fleet->ordered_count; i++) {
         struct selection *selection = fleet->ordered[i];
-        struct pool *pool;
-        uint64_t from, to;
 
         if (slot >= selection->place_count || selection->places[slot] == NO_SLOT)
             continue;
-        pool = pool_of(selection, slot);
-        from = key_of(selection, before, slot);
-        to = key_of(selection, &fleet->slots[slot], slot);
-        if (from != to && selection->places[slot] < pool->active)
-            order_move(&pool->order, from, to);
+        if (selection->moved_count == MOVED_MAX)
+            selection_settle_order(fleet, selection);
+        selection->moved[selection->moved_count++] = slot;
     }
 }
 
@@ -218,6 +238,7 @@ static void selection_free(struct fleet *fleet, struct selection *selection)
         fleet->last_selection = NULL;
     fleet->selection_entries -= selection->place_count;
     free(selection->places);
+    free(selection->keys);
     free(selection->pools);
     free((void *)(uintptr_t)selection->key.ports);
     free(selection);

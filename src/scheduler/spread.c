@@ -367,9 +367,10 @@ static void view_count(struct view *view, uint32_t child, bool is_held)
 void views_count(struct fleet *fleet, struct owner *owner, uint32_t slot, bool is_held)
 {
     for (size_t i = 0; i < fleet->partition_count; i++) {
-        const struct group *group = fleet->partitions[i]->seats[slot];
+        const struct partition *partition = fleet->partitions[i];
+        const struct group *group = slot < partition->slot_capacity ? partition->seats[slot] : NULL;
 
-        for (; group->parent; group = group->parent) {
+        for (; group && group->parent; group = group->parent) {
             struct view *view = view_find(owner, group->parent);
 
             if (view && view->epoch == group->parent->epoch)
