@@ -82,6 +82,7 @@ int command_server(int argc, char **argv)
         .has_auth = true,
         .instance_lost_after_ms = 2 * 60 * 1000,
         .task_retention_ms = 60 * 60 * 1000,
+        .task_memory_ms = 60 * 60 * 1000,
         .on_ready = on_ready,
     };
     struct option_texts regions = {0}, quotas = {0};
@@ -105,6 +106,8 @@ int command_server(int argc, char **argv)
          "replace the tasks of a host silent so long, or never (2m)", &lost_after},
         {"task-retention", OPTION_DURATION, "TIME", "stopped tasks stay describable so long (1h)",
          &server.task_retention_ms},
+        {"task-memory", OPTION_DURATION, "TIME",
+         "of that, so long in memory, the rest on disk (1h)", &server.task_memory_ms},
         {"quota", OPTION_TEXTS, "NAME=VALUE",
          "how much there may be (docs/quotas.md); may be repeated", &quotas},
         {"agent-update", OPTION_TEXT, "VERSION,URL,SHA256",

@@ -6,7 +6,7 @@
  *   lost     a host whose agent is silent for instance_lost_after loses its service tasks
  *            (ARCHITECTURE.md, Lost hosts)
  *   sweep    stopped tasks and gone instances are deleted after task_retention, INACTIVE services
- *            after a day
+ *            after a day; stopped tasks that are kept longer than task_memory go to the archive then
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,7 @@
 #include "base/tree.h"
 #include "control/parts.h"
 #include "core/task.h"
+#include "state/archive.h"
 
 #include <sys/queue.h>
 
@@ -28,6 +29,7 @@
 #define RETENTION_DEFAULT_MS  (3600 * 1000)
 #define SERVICE_RETENTION_MS  (24 * 3600 * 1000) /* API-156 */
 #define SWEEP_MS              60000
+#define SWEEP_WAIT_MS         10 /* for the archive, which has enough to do */
 #define SWEEP_PER_TURN        500
 #define SWEEP_DELETES_PER_TXN 50
 
@@ -84,6 +86,8 @@ struct task_lives {
     RB_HEAD(silent_cluster_tree, silent_cluster) clusters;
     RB_HEAD(silent_host_tree, silent_host) hosts;
     struct sweep sweep;
+    struct id moving[ARCHIVE_MOVE_TASKS_MAX]; /* of the sweep's cluster: to the archive with them */
+    size_t moving_count;
     struct timer sweep_timer;
 };
 
@@ -450,6 +454,16 @@ static int64_t retention_ms(const struct task_lives *lives)
                                                          : RETENTION_DEFAULT_MS;
 }
 
+static int64_t memory_ms(const struct task_lives *lives)
+{
+    int64_t ms = lives->control->options.task_memory_ms;
+
+    if (ms <= 0)
+        ms = RETENTION_DEFAULT_MS;
+    return state_archive(lives->control->state) && ms < retention_ms(lives) ? ms
+                                                                            : retention_ms(lives);
+}
+
 static bool is_over(const struct task_lives *lives, int64_t ended_at_ms, int64_t kept_ms)
 {
     return ended_at_ms && control_wall_ms(lives->control) - ended_at_ms >= kept_ms;
@@ -467,9 +481,26 @@ static bool sweep_task(struct task_lives *lives, struct txn *txn)
         return false;
     sweep->after = task->id;
     sweep->has_after = true;
-    if (task->last_status == TASK_STOPPED &&
-        is_over(lives, task->rare->stopped_at_ms, retention_ms(lives)))
+    if (task->last_status != TASK_STOPPED ||
+        !is_over(lives, task->rare->stopped_at_ms, memory_ms(lives)))
+        return true;
+    if (is_over(lives, task->rare->stopped_at_ms, retention_ms(lives)))
         txn_delete_task(txn, task);
+    else
+        lives->moving[lives->moving_count++] = task->id;
+    return true;
+}
+
+/* Hands what was collected to the archive, when it is a lot or the last. False: it takes no more
+ * now. */
+static bool sweep_move(struct task_lives *lives, bool is_last)
+{
+    if (!lives->moving_count || (!is_last && lives->moving_count < ARCHIVE_MOVE_TASKS_MAX))
+        return true;
+    if (!archive_move(state_archive(lives->control->state), lives->sweep.scope,
+                      lives->sweep.cluster, lives->moving, lives->moving_count))
+        return false;
+    lives->moving_count = 0;
     return true;
 }
 
@@ -541,14 +572,30 @@ static bool sweep_advance(struct task_lives *lives)
     return true;
 }
 
+static void on_sweep(void *data);
+
+/* All has been looked at. */
+static void sweep_end(struct task_lives *lives)
+{
+    struct archive *archive = state_archive(lives->control->state);
+    int64_t again_ms = memory_ms(lives) / 4 < SWEEP_MS ? memory_ms(lives) / 4 : SWEEP_MS;
+
+    if (archive)
+        archive_drop(archive, control_wall_ms(lives->control) - retention_ms(lives));
+    timer_start(&lives->sweep_timer, lives->control->loop, again_ms, on_sweep, lives);
+}
+
 static void on_sweep(void *data)
 {
     struct task_lives *lives = data;
     struct state *state = lives->control->state;
-    int64_t again_ms = retention_ms(lives) / 4 < SWEEP_MS ? retention_ms(lives) / 4 : SWEEP_MS;
+    bool is_waiting = false;
     struct txn *txn = NULL;
 
-    for (int n = 0; n < SWEEP_PER_TURN && !state_is_full(state); n++) {
+    for (int n = 0; n < SWEEP_PER_TURN && !state_is_full(state) && !is_waiting; n++) {
+        is_waiting = !sweep_move(lives, false);
+        if (is_waiting)
+            break;
         if (lives->sweep.cluster) {
             if (!txn)
                 txn = txn_begin(state, lives->sweep.scope);
@@ -561,14 +608,16 @@ static void on_sweep(void *data)
         if (txn)
             txn_commit(txn);
         txn = NULL;
-        if (!sweep_advance(lives)) {
-            timer_start(&lives->sweep_timer, lives->control->loop, again_ms, on_sweep, lives);
+        is_waiting = !sweep_move(lives, true);
+        if (!is_waiting && !sweep_advance(lives)) {
+            sweep_end(lives);
             return;
         }
     }
     if (txn)
         txn_commit(txn);
-    timer_start(&lives->sweep_timer, lives->control->loop, 1, on_sweep, lives);
+    timer_start(&lives->sweep_timer, lives->control->loop, is_waiting ? SWEEP_WAIT_MS : 1, on_sweep,
+                lives);
 }
 
 /* ---- what happens ---- */
@@ -659,6 +708,7 @@ static void drop_all(struct task_lives *lives)
     lives->todo_done = lives->todo_count = 0;
     timer_stop(&lives->unseen_timer);
     timer_stop(&lives->settle_timer);
+    lives->moving_count = 0;
     sweep_rewind(&lives->sweep);
     free(lives->sweep.cluster);
     lives->sweep = (struct sweep){0};

@@ -17,6 +17,7 @@
 #include "gen/berth_handlers.h"
 #include "gen/ecs_handlers.h"
 #include "server/parts.h"
+#include "state/archive.h"
 
 #define END_MS             30000 /* SIGTERM ends within this */
 #define DESCRIPTORS_KEPT   64    /* for the store, the log and such */
@@ -164,11 +165,16 @@ static void remove_about(const struct server *server)
 static struct error *open_state(struct server *server)
 {
     CLEANUP(str_freep) char *file = str_printf("%s/state.db", server->options->data_dir);
+    CLEANUP(str_freep) char *folder = NULL;
     struct store *store = NULL;
 
     TRY(store_open_sqlite(file, &store));
     TRY(state_open(server->loop, store, &clock_system, &server->rng, &server->state));
     state_observe(server->state, &(struct observer){.durable = drain_on_change, .data = server});
+    folder = str_printf("%s/tasks", server->options->data_dir);
+    if (server->options->task_retention_ms > server->options->task_memory_ms ||
+        access(folder, F_OK) == 0)
+        TRY(state_open_archive(server->state, folder));
     return NULL;
 }
 
@@ -177,8 +183,12 @@ static struct error *open_apis(struct server *server)
     const struct server_options *options = server->options;
 
     TRY(control_new(server->loop, server->state,
-                    &(struct control_options){options->instance_lost_after_ms,
-                                              options->task_retention_ms, options->agent_release},
+                    &(struct control_options){
+                        .instance_lost_after_ms = options->instance_lost_after_ms,
+                        .task_retention_ms = options->task_retention_ms,
+                        .task_memory_ms = options->task_memory_ms,
+                        .agent_release = options->agent_release,
+                    },
                     &server->control));
     server->ecs = (struct ecs){
         .loop = server->loop,

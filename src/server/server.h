@@ -25,6 +25,7 @@ struct server_options {
     const char *tls_cert_file, *tls_key_file; /* NULL: plain */
     int64_t instance_lost_after_ms;           /* <= 0: never */
     int64_t task_retention_ms;
+    int64_t task_memory_ms; /* of that, so long in memory; then on disk */
     struct quotas quotas;
     struct agent_release agent_release; /* what agents are updated to; version NULL: nothing */
     void (*on_ready)(const char *url);  /* listening; NULL: nobody cares */

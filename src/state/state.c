@@ -8,6 +8,7 @@
 #include "base/intern.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "state/archive.h"
 #include "state/txn.h"
 
 /* Instances whose agents are connected: sessions outlive a reload, records do not. */
@@ -111,6 +112,7 @@ void state_close(struct state *state)
     state->is_closing = true;
     journal_close(state->journal);
     backups_close(state->backups);
+    archive_close(state->archive);
     store_close(state->store);
     state_drop(state);
     scopes_free(state);

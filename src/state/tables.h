@@ -171,6 +171,7 @@ struct state {
     struct unused_definitions unused_definitions;
     uint64_t counts[RECORD_COUNT];
     struct backups *backups;
+    struct archive *archive; /* NULL: stopped tasks are deleted after their time in memory */
     bool is_closing;
 };
 

@@ -355,7 +355,7 @@ static void run(struct dispatch_call *dc, const void *in)
         return;
     }
     err = operation->flow(&dc->call, in, dc->out, &flow);
-    if (err)
+    if (err || !flow) /* refused, or nothing to wait for */
         finish(dc, err);
     else
         start_flow(dc, flow);

@@ -119,16 +119,18 @@ struct error *world_call_text(struct world *world, const char *name, const char 
         .rng = &world->rng,
         .service = &world->ecs,
     };
+    struct flow *flow = NULL;
     struct error *err;
     void *in, *out;
 
-    if (!operation || !operation->now)
+    if (!operation || (!operation->now && !operation->flow))
         fail_msg("%s is not built", name);
     in = arena_alloc(&world->arena, operation->in->size);
     out = arena_alloc(&world->arena, operation->out->size);
     TRY(shape_decode_text(operation->in, SHAPE_STRICT, &world->arena, body, strlen(body), in));
     call.txn = txn_begin(world->state, state_scope(world->state, world->region, world->account));
-    err = operation->now(&call, in, out);
+    err = operation->now ? operation->now(&call, in, out) : operation->flow(&call, in, out, &flow);
+    assert_null(flow); /* there is nothing to wait for here */
     if (err && !txn_is_empty(call.txn))
         fail_msg("%s refused after a change: %s", name, err->message);
     if (!err)

@@ -186,19 +186,22 @@ static struct error *call_operation(struct world *world, const char *name, const
         .now_ms = world->now_ms,
         .service = &world->ecs,
     };
+    struct flow *flow = NULL;
     const char *text = double_quotes(&arena, request);
     void *in;
     void *out;
 
     assert_non_null(operation);
-    assert_non_null(operation->now);
+    assert_true(operation->now || operation->flow);
     in = arena_alloc(&arena, operation->in->size);
     out = arena_alloc(&arena, operation->out->size);
     *ret_is_staged = false;
     err = shape_decode_text(operation->in, 0, &arena, text, strlen(text), in);
     if (!err) {
         call.txn = txn_begin(world->state, scope);
-        err = operation->now(&call, in, out);
+        err = operation->now ? operation->now(&call, in, out)
+                             : operation->flow(&call, in, out, &flow);
+        assert_null(flow); /* there is nothing to wait for here */
         *ret_is_staged = !txn_is_empty(call.txn);
         txn_commit(call.txn);
     }
