@@ -2,10 +2,10 @@
 import itertools
 import json
 import os
-import subprocess
 
 import pytest
 
+from harness.cli import Cli
 from harness.fake_agent import FakeAgent
 from harness.program import ECS_TARGET, ApiError, Server, call, eventually
 from harness.valid_calls import World
@@ -108,8 +108,9 @@ def fails():
 
 
 @pytest.fixture(scope="module")
-def module_server(tmp_path_factory):
-    one = Server(tmp_path_factory.mktemp("contract")).start()
+def module_server(request, tmp_path_factory):
+    """The server of a file, with the file's SERVER_ARGS if it has some."""
+    one = Server(tmp_path_factory.mktemp("contract"), args=getattr(request.module, "SERVER_ARGS", ())).start()
     yield one
     one.close()
 
@@ -147,8 +148,15 @@ def own_api(server):
     one.close()
 
 
+@pytest.fixture(scope="session")
+def _cli():
+    one = Cli()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def awscli(api):
+def awscli(api, _cli):
     """Debian's awscli on the file's server: `aws ecs ARGS`, read as JSON; what it complains of when it `fails`, with that exit code
     or 254."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
@@ -156,12 +164,11 @@ def awscli(api):
                AWS_PAGER="", AWS_MAX_ATTEMPTS="1", HOME="/nonexistent")
 
     def run(*args, fails=False):
-        done = subprocess.run(["/usr/bin/aws", "--endpoint-url", api.server.url, "--output", "json", "ecs", *args],
-                              env=env, capture_output=True, text=True, timeout=120, check=False)
+        code, out, err = _cli.run(["--endpoint-url", api.server.url, "--output", "json", "ecs", *args], env)
         if fails:
-            assert done.returncode == (254 if fails is True else fails), (done.returncode, done.stdout, done.stderr)
-            return done.stderr
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
+            assert code == (254 if fails is True else fails), (code, out, err)
+            return err
+        assert code == 0, err
+        return json.loads(out) if out.strip() else None
 
     return run

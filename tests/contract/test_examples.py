@@ -6,12 +6,11 @@ import os
 import re
 import uuid
 
-import awscli as awscli_package
 import pytest
 
 from harness import api_model
 from harness.program import ROOT
-from harness.valid_calls import ASG, PUBLIC, ROLE, SUBNETS, VALID
+from harness.valid_calls import ASG, PUBLIC, ROLE, SERVER_ARGS, SUBNETS, VALID  # noqa: F401
 
 OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
 
@@ -40,7 +39,7 @@ def holds(got, given, path=""):
 
 def manual():
     """(operation, answer) of each example whose answer is JSON."""
-    for file in sorted(glob.glob(os.path.join(os.path.dirname(awscli_package.__file__), "examples", "ecs", "*.rst"))):
+    for file in sorted(glob.glob(os.path.join(api_model.AWSCLI, "examples", "ecs", "*.rst"))):
         operation = "".join(word.capitalize() for word in os.path.basename(file)[:-len(".rst")].split("-"))
         with open(file) as opened:
             text = opened.read()
@@ -272,7 +271,7 @@ def test_a_service_in_a_mesh(api, fails):
 @needs("ListServicesByNamespace")
 def test_twelve_services_of_a_namespace(api):
     """Section 13 example 15: ten and a token, then two and none."""
-    api.define("twelve")
+    api.define("twelve", memory="64")
     space = api.name("space")
     clusters = [api.cluster(serviceConnectDefaults={"namespace": space}) for _ in range(2)]
     for i in range(12):
@@ -344,10 +343,11 @@ def test_account_settings(own_api):
     assert raw("ListAccountSettings", {})["settings"] == []
     raw("PutAccountSettingDefault", {"name": "containerInsights", "value": "enabled"})
     assert effective()["containerInsights"]["value"] == "enabled"
-    me = raw("PutAccountSetting", {"name": "containerInsights", "value": "disabled"})["setting"]["principalArn"]
+    me = "arn:aws:iam::000000000000:user/me"
+    assert raw("PutAccountSetting", {"name": "containerInsights", "value": "disabled", "principalArn": me})["setting"]["principalArn"] == me
     assert effective(principalArn=me)["containerInsights"]["value"] == "disabled"
     assert effective(principalArn="arn:aws:iam::000000000000:user/somebody")["containerInsights"]["value"] == "enabled"
-    raw("DeleteAccountSetting", {"name": "containerInsights"})
+    raw("DeleteAccountSetting", {"name": "containerInsights", "principalArn": me})
     assert effective(principalArn=me)["containerInsights"]["value"] == "enabled"
 
 
@@ -394,7 +394,7 @@ def test_attributes_and_the_query_language(api, awscli):
     for expression, found in (
             ("attribute:stack == prod", (0, 2)), ("attribute:stack != prod", (1,)), ("attribute:ecs.instance-type in [t2.small, t3.small]", (0, 3)),
             ("attribute:ecs.instance-type =~ t2.* and attribute:stack == prod", (0,)), ("attribute:stack !exists", (3,))):
-        answer = awscli("list-container-instances", "--cluster", cluster, "--filter", expression)["containerInstanceArns"]
+        answer = api.raw("ListContainerInstances", {"cluster": cluster, "filter": expression})["containerInstanceArns"]
         assert sorted(answer) == sorted(hosts[i] for i in found), expression
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness import api_model
 from harness.program import ApiError
-from harness.valid_calls import NEVER_VALID, UNFINISHED, VALID
+from harness.valid_calls import NEVER_VALID, SERVER_ARGS, UNFINISHED, VALID  # noqa: F401
 
 OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
 SERVED = sorted(name for name in OURS.operations if api_model.built(name))

@@ -8,7 +8,7 @@ import pytest
 
 from harness import api_model
 from harness.program import ApiError
-from harness.valid_calls import UNFINISHED, VALID
+from harness.valid_calls import SERVER_ARGS, UNFINISHED, VALID  # noqa: F401
 
 OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
 SERVED = sorted(name for name in OURS.operations if api_model.built(name))

@@ -4,11 +4,10 @@ A path names a member of a request or an answer: "containerDefinitions[].healthC
 """
 import copy
 import glob
+import importlib.util
 import json
 import os
 import sys
-
-import awscli
 
 from .program import ROOT
 
@@ -17,7 +16,9 @@ import gen_botocore  # noqa: E402
 import model as source_model  # noqa: E402
 
 SOURCE = source_model.load(os.path.join(ROOT, "api", "ecs.json"))
-AWSCLI_DATA = os.path.join(os.path.dirname(awscli.__file__), "botocore", "data")
+# Found, not imported: it would put its own botocore before the one of boto3.
+AWSCLI = importlib.util.find_spec("awscli").submodule_search_locations[0]
+AWSCLI_DATA = os.path.join(AWSCLI, "botocore", "data")
 
 # What any operation may answer with besides what it declares (API-003, API-016, API-020, API-022, API-023). The protocol has
 # ValidationException too, but no operation of ECS uses it: InvalidParameterException is ECS's word.

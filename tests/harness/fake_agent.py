@@ -31,7 +31,7 @@ CAPABILITIES = [
     *({"name": "com.amazonaws.ecs.capability." + c} for c in ("task-iam-role", "task-iam-role-network-host", "ecr-auth")),
     *({"name": "ecs.capability." + c} for c in (
         "container-ordering", "full-sync", "env-files.s3", "network.container-port-range", "container-restart-policy",
-        "container-health-check", "execution-role-ecr-pull", "execution-role-awslogs", "docker-plugin.local", "efs", "external",
+        "container-health-check", "execution-role-ecr-pull", "execution-role-awslogs", "docker-plugin.local", "efs",
         "secrets.ssm.environment-variables", "secrets.asm.environment-variables", "secrets.ssm.bootstrap.log-driver",
         "secrets.asm.bootstrap.log-driver", "private-registry-authentication.secretsmanager", "pid-ipc-namespace-sharing",
         "firelens.fluentbit", "firelens.fluentd", "task-cpu-mem-limit")),

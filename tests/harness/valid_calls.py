@@ -31,8 +31,11 @@ def container(name="main", **more):
     return dict({"name": name, "image": "busybox", "memory": 16, "cpu": 10}, **more)
 
 
+SERVER_ARGS = ["--agent-update", "1.106.0,https://updates.example/agent.tar," + "0123456789abcdef" * 4]
+
+
 class World:
-    """A server with something of everything in it."""
+    """A server, begun with SERVER_ARGS, with something of everything in it."""
 
     def __init__(self, server, wire):
         self.server, self.wire = server, wire
@@ -166,7 +169,8 @@ class World:
 
     def deployment(self):
         """A service deployment that is under way."""
-        name = self.new_service(desiredCount=1, taskDefinition=self.define(containerDefinitions=[container("web", memory=10 ** 9)]))
+        name = self.new_service(desiredCount=1, taskDefinition=self.define(placementConstraints=[
+            {"type": "memberOf", "expression": "attribute:nowhere exists"}]))
         return self.call("ListServiceDeployments", cluster=self.cluster, service=name)["serviceDeployments"][0]["serviceDeploymentArn"]
 
     def revision(self):
@@ -574,6 +578,7 @@ def list_container_instances(w):
 
 valid("UpdateContainerInstancesState", "every member")(lambda w: {
     "cluster": w.cluster, "containerInstances": [w.new_instance(), "0" * 32], "status": "DRAINING"})
+valid("UpdateContainerAgent", "every member")(lambda w: {"cluster": w.cluster, "containerInstance": w.host(w.cluster).arn})
 valid("PutAttributes", "every member")(lambda w: {"cluster": w.cluster, "attributes": [
     {"name": "stack", "value": "production", "targetType": "container-instance", "targetId": w.instance.rsplit("/", 1)[1]}]})
 valid("DeleteAttributes", "every member")(lambda w: {"cluster": w.cluster, "attributes": [
@@ -626,7 +631,6 @@ valid("SubmitAttachmentStateChanges", "every member")(lambda w: {"cluster": w.cl
 # ---- members that no valid request has, and why ----
 
 NEVER_VALID = {
-    "CreateTaskSet": ("loadBalancers[].loadBalancerName", "loadBalancers[].advancedConfiguration"),  # SC-237; EXTERNAL shifts no traffic
     "CreateCapacityProvider": ("managedInstancesProvider", "cluster"),
     "UpdateCapacityProvider": ("managedInstancesProvider", "cluster"),
     "DeleteCapacityProvider": ("cluster",), "DescribeCapacityProviders": ("cluster",),  # Managed Instances are AWS's machines
