@@ -352,6 +352,7 @@ void acs_start(struct session *session, const struct session_hello *hello)
     set_text(instance, instance->docker_version, hello->docker_version,
              container_instance_set_docker_version);
     instance->disconnected_at_ms = 0;
+    instance->version += !state_instance_connected(instance); /* MS-073 */
     instance->timeline++; /* AP-240: a manifest that is no newer is discarded */
     txn_commit(txn);
     session->kind->heartbeat(session);

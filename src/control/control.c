@@ -21,6 +21,7 @@ static void on_durable(const struct change *change, void *data)
     sessions_durable(control->sessions, change);
     task_lives_durable(control->tasks, change);
     services_durable(control->services, change);
+    instance_versions_durable(control, change);
     capacity_durable(control->state, change);
     definitions_settle(control->state);
 }

@@ -131,7 +131,10 @@ static void write_connection(struct session *session, const struct container_ins
     if (!is_connected) {
         struct txn *txn = txn_begin(control->state, session->scope);
 
-        txn_edit_instance(txn, instance)->disconnected_at_ms = control_wall_ms(control);
+        struct container_instance *edited = txn_edit_instance(txn, instance);
+
+        edited->disconnected_at_ms = control_wall_ms(control);
+        edited->version++; /* MS-073 */
         txn_commit(txn);
     }
     task_lives_follow_instance(control->tasks, session->scope, session->cluster,

@@ -186,7 +186,7 @@ void container_instance_describe(struct call *call, const struct container_insta
         shown_instance_arn(call->arena, scope, instance);
     ret->ec2_instance_id = instance->ec2_instance_id;
     ret->capacity_provider_name = instance->capacity_provider;
-    SET(ret, version, instance->version);
+    SET(ret, version, state_instance_version(instance));
     ret->version_info = describe_versions(call->arena, instance);
     describe_resources(call->arena, instance, &all, &ret->registered_resources);
     if (instance->status == INSTANCE_INACTIVE ||

@@ -91,6 +91,14 @@ static void list(struct instance_home *home)
 
 /* ---- the table ---- */
 
+void instance_task_changed(struct cluster_home *cluster, const struct id *id)
+{
+    struct container_instance *instance = id_is_zero(id) ? NULL : instance_find(cluster, id);
+
+    if (instance)
+        home_of(instance)->task_changes++;
+}
+
 static void release(void *record)
 {
     struct container_instance *instance = record;
@@ -127,6 +135,8 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     home = xcalloc(1, sizeof(*home));
     home->cluster = cluster;
     home->instance = instance;
+    if (instance->version_bound > instance->version) /* loaded: more may have been shown */
+        home->task_changes = instance->version_bound - instance->version;
     instance->home = home;
     return true;
 }
@@ -236,6 +246,11 @@ const struct scope *container_instance_scope(const struct container_instance *in
 void state_instance_counts(const struct container_instance *instance, struct instance_counts *ret)
 {
     *ret = home_of(instance)->counts;
+}
+
+int64_t state_instance_version(const struct container_instance *instance)
+{
+    return instance->version + home_of(instance)->task_changes;
 }
 
 bool state_instance_connected(const struct container_instance *instance)

@@ -164,6 +164,10 @@ struct instance_counts {
     int32_t cpu_held, memory_held; /* by tasks that are not STOPPED */
 };
 void state_instance_counts(const struct container_instance *instance, struct instance_counts *ret);
+/* Grows with each change of the record that counts (its `version`) and with each task that comes or
+ * goes, whose resources change with it (MS-067 to MS-069). The latter is not stored each time:
+ * whoever keeps `version_bound` ahead of it makes it grow across restarts. */
+int64_t state_instance_version(const struct container_instance *instance);
 /* Not stored: whether its agent's session is up. Set by the session; shown as agentConnected. */
 bool state_instance_connected(const struct container_instance *instance);
 void state_set_instance_connected(struct state *state, const struct container_instance *instance,

@@ -83,6 +83,7 @@ struct instance_home {
     struct instance_check checks[INSTANCE_PART_COUNT]; /* updated_at_ms 0: none; reasons interned */
     const char *host; /* interned, the one it is listed by; NULL: none */
     int64_t gone_since_ms;
+    int64_t task_changes; /* since the record's version, in which they are not */
     struct treap_node by_host, gone;
 };
 
@@ -212,6 +213,8 @@ void service_home_free(struct service_home *home); /* with its history; not its 
 void service_history_drop(struct service_home *home);
 void service_home_uncount(struct state *state,
                           const struct service_home *home); /* its history, in counts */
+/* A task came to it or left it; zero and unknown ids are fine. */
+void instance_task_changed(struct cluster_home *cluster, const struct id *id);
 struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id);
 
 /* Which providers a cluster, a service (NULL: no more) and so many tasks more or less count for. */

@@ -202,6 +202,9 @@ static void count_again(const struct task *task, const struct before *before)
         return;
     count(task, &before->task_instance, was, -1);
     count(task, &task->instance, is, 1);
+    if (is.staying + is.stopping != was.staying + was.stopping ||
+        id_cmp(&before->task_instance, &task->instance))
+        instance_task_changed(home_of(task), &task->instance);
 }
 
 /* The table */

@@ -185,6 +185,46 @@ def test_connected_and_not(api, cluster):
     assert described(api, cluster, agent.arn)[0]["agentConnected"] is True
 
 
+def version(api, cluster, arn):
+    return described(api, cluster, arn)[0]["version"]
+
+
+def test_versions(own_api):
+    """MS-067 to MS-074, API-202: grows with tasks, connection, status and versionInfo; across a kill too."""
+    api = own_api
+    cluster = api.cluster()
+    agent = api.agent(cluster, connect=False)
+    seen = [version(api, cluster, agent.arn)]
+    assert seen == [1]
+
+    def grown():
+        seen.append(version(api, cluster, agent.arn))
+        assert seen[-1] > seen[-2], seen
+    agent.connect()
+    grown()
+    tasks = api.raw("RunTask", {"cluster": cluster, "taskDefinition": api.define(), "count": 3})["tasks"]
+    grown()
+    assert seen[-1] == seen[-2] + 3  # one for each whose resources are taken
+    for task in tasks:
+        api.until_task(cluster, task["taskArn"], "RUNNING")
+    assert version(api, cluster, agent.arn) == seen[-1]  # nothing that an event tells of
+    api.raw("StopTask", {"cluster": cluster, "task": tasks[0]["taskArn"]})
+    api.until_task(cluster, tasks[0]["taskArn"], "STOPPED")
+    grown()
+    set_state(api, cluster, "DRAINING", agent.arn)
+    grown()
+    agent.disconnect()
+    api.until(lambda: not described(api, cluster, agent.arn)[0]["agentConnected"])
+    grown()
+    for _ in range(2):
+        api.server.kill()
+        api.server.start()
+        assert version(api, cluster, agent.arn) >= seen[-1]
+    agent.version = "1.106.0"
+    agent.connect()
+    grown()
+
+
 def health(api, cluster, arn):
     return described(api, cluster, arn, include=["CONTAINER_INSTANCE_HEALTH"])[0]["healthStatus"]
 
