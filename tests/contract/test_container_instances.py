@@ -28,7 +28,7 @@ def attributes(instance):
 
 def test_what_registration_answers(api, cluster):
     """CL-251, API-165, API-202, AP-103, AP-104: every attribute sent is there, the same; name-only stays name-only."""
-    sent = CAPABILITIES + [{"name": "rack", "value": "r1"}, {"name": "flag"}]
+    sent = CAPABILITIES + [{"name": "rack", "value": "r1"}, {"name": "flag"}, {"name": "ecs.capability.external"}]
     agent = api.agent(cluster, connect=False, attributes=sent)
     got = agent.registered
     assert re.fullmatch(r"arn:aws:ecs:us-east-1:000000000000:container-instance/%s/[0-9a-f]{32}" % cluster, agent.arn)

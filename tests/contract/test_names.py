@@ -207,6 +207,8 @@ def test_wrong_ones(_api, world, operation, member, kind, rest):
     for what, (value, text) in wrong(world, kind).items():
         status, answer = ask(_api, operation, body_of(world, operation, member, rest, value))
         code, message = answer.get("__type"), answer.get("message", "")
+        if operation == "DeleteTaskDefinitions" and status == 200 and len(answer["failures"]) == 1:
+            continue  # its refusals are of single definitions
         if status != 400 or code not in ("InvalidParameterException",) or not re.search(text, message):
             problems.append("%s (%s): %s %s" % (what, value, code or status, message))
     assert not problems, "\n".join(problems)
