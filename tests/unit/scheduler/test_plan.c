@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -459,6 +460,269 @@ static void claims_may_come_before_their_host_and_outlive_it(void **state)
     world_free(world);
 }
 
+/* ---- memberOf ---- */
+
+static void add_typed_host(struct world *world, unsigned n, const char *type)
+{
+    struct host_attribute attributes[] = {{"ecs.instance-type", type}};
+
+    fleet_put_host(world->fleet, &(struct host_facts){
+                                     .id = host_id(n),
+                                     .is_placeable = true,
+                                     .cpu = 1024,
+                                     .memory = 1024,
+                                     .attributes = attributes,
+                                     .attribute_count = 1,
+                                 });
+}
+
+static void t9_member_of_an_instance_type(void **state)
+{
+    struct world *world = world_new();
+    const struct placement_constraint t2 = {CONSTRAINT_MEMBER_OF,
+                                            "attribute:ecs.instance-type =~ t2.*"};
+    const struct placement_constraint m5 = {CONSTRAINT_MEMBER_OF,
+                                            "attribute:ecs.instance-type =~ m5.*"};
+    struct demand demand = {
+        .claim = {.cpu = 100, .memory = 1}, .constraints = &t2, .constraint_count = 1};
+    struct plan plan;
+
+    (void)state;
+    for (unsigned n = 0; n < 6; n++)
+        add_typed_host(world, n, n < 2 ? "t2.micro" : n < 4 ? "g2.2xlarge" : "xt2.micro");
+    plan = place(world, &demand, 20);
+    assert_int_equal(plan.placed_count, 20);
+    assert_int_equal(tasks_on(&plan, 0, 1), 20);
+    plan = place(world, &demand, 1);
+    assert_int_equal(plan.placed_count, 0); /* SC-030: constraints are binding */
+    assert_string_equal(plan_explain(&world->arena, &plan),
+                        "2 of 6 hosts lack 100 CPU units; 4 hosts do not meet memberOf "
+                        "\"attribute:ecs.instance-type =~ t2.*\".");
+    demand.constraints = &m5;
+    plan = place(world, &demand, 1);
+    assert_int_equal(plan.refusal_count, 6);
+    assert_string_equal(plan.refusals[0].reason, "MemberOf placement constraint unsatisfied.");
+    assert_null(plan.refusals[0].detail);
+    assert_string_equal(plan.tallies[0].rule, m5.expression);
+    assert_int_equal(plan.tallies[0].hosts, 6);
+    assert_int_equal(plan.tallies[0].sample_count, 3);
+    add_typed_host(world, 6, "m5.large"); /* a host that comes later is asked too */
+    assert_int_equal(place(world, &demand, 1).placed_count, 1);
+    add_typed_host(world, 6, "m4.large"); /* and one that changes */
+    assert_int_equal(place(world, &demand, 1).placed_count, 0);
+    world_free(world);
+}
+
+static void t10_affinity_and_its_opposite(void **state)
+{
+    struct world *world = world_new();
+    const struct placement_constraint beside = {CONSTRAINT_MEMBER_OF, "task:group == databases"};
+    const struct placement_constraint apart = {CONSTRAINT_MEMBER_OF,
+                                               "not(task:group == databases)"};
+    struct demand beside_databases = {
+        .claim = {.cpu = 1}, .constraints = &beside, .constraint_count = 1};
+    struct demand database = {.claim = {.cpu = 1}};
+    struct demand apart_from_databases = {
+        .claim = {.cpu = 1}, .constraints = &apart, .constraint_count = 1};
+    struct id second = host_id(1);
+    struct plan plan;
+
+    (void)state;
+    database.claim.owner = name(world, "databases");
+    beside_databases.claim.owner = apart_from_databases.claim.owner = name(world, "family:web");
+    for (unsigned n = 0; n < 4; n++)
+        add_host(world, n, 1024, 1024, "a");
+    assert_int_equal(place(world, &beside_databases, 1).placed_count, 0); /* SC-059 */
+    fleet_hold(world->fleet, &second, &database.claim);
+    plan = place(world, &beside_databases, 5);
+    assert_int_equal(tasks_on(&plan, 1, 1), 5);
+    plan = place(world, &apart_from_databases, 50); /* SC-060 */
+    assert_int_equal(plan.placed_count, 50);
+    assert_int_equal(tasks_on(&plan, 1, 1), 0);
+    fleet_release(world->fleet, &second, &database.claim);
+    assert_int_equal(place(world, &beside_databases, 1).placed_count, 0);
+    /* Tasks of one plan see each other (SC-037): a database beside which none is. */
+    database.constraints = &apart;
+    database.constraint_count = 1;
+    plan = place(world, &database, 5);
+    assert_int_equal(plan.placed_count, 4);
+    for (unsigned n = 0; n < 4; n++)
+        assert_int_equal(tasks_on(&plan, n, n), 1);
+    world_free(world);
+}
+
+static void a_limit_of_tasks_holds_within_a_plan(void **state)
+{
+    struct world *world = world_new();
+    const struct placement_constraint few = {CONSTRAINT_MEMBER_OF, "runningTasksCount < 2"};
+    struct demand demand = {.claim = {.cpu = 1}, .constraints = &few, .constraint_count = 1};
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++)
+        add_host(world, n, 1024, 1024, "a");
+    assert_int_equal(place(world, &demand, 10).placed_count, 6);
+    world_free(world);
+}
+
+static void constraints_are_all_binding(void **state)
+{
+    struct world *world = world_new();
+    const struct placement_constraint constraints[] = {
+        {CONSTRAINT_MEMBER_OF, "attribute:ecs.instance-type =~ t2.*"},
+        {CONSTRAINT_DISTINCT_INSTANCE, NULL},
+        {CONSTRAINT_MEMBER_OF, "attribute:ecs.instance-type != t2.small"}};
+    struct demand demand = {.claim = {.cpu = 1}, .constraints = constraints, .constraint_count = 3};
+    struct plan plan;
+
+    (void)state;
+    demand.claim.owner = name(world, "service:web");
+    add_typed_host(world, 0, "t2.small");
+    add_typed_host(world, 1, "t2.micro");
+    add_typed_host(world, 2, "m5.large");
+    add_typed_host(world, 3, "t2.large");
+    plan = place(world, &demand, 5); /* SC-032, TD-106 */
+    assert_int_equal(plan.placed_count, 2);
+    assert_int_equal(tasks_on(&plan, 1, 1) + tasks_on(&plan, 3, 3), 2);
+    world_free(world);
+}
+
+/* ---- hosts of another kind ---- */
+
+static void ec2_tasks_keep_off_external_hosts(void **state)
+{
+    struct world *world = world_new();
+    struct host_attribute external = {"ecs.capability.external", NULL};
+    struct host_facts facts = {.id = host_id(0),
+                               .is_placeable = true,
+                               .cpu = 1024,
+                               .memory = 1024,
+                               .attributes = &external,
+                               .attribute_count = 1};
+    struct demand demand = {.claim = {.cpu = 1}, .forbidden_attribute = "ecs.capability.external"};
+    struct plan plan;
+
+    (void)state;
+    fleet_put_host(world->fleet, &facts);
+    plan = place(world, &demand, 1);
+    assert_int_equal(plan.placed_count, 0);
+    assert_string_equal(plan.refusals[0].reason, "ATTRIBUTE");
+    assert_string_equal(plan.refusals[0].detail, "ecs.capability.external");
+    add_host(world, 1, 1024, 1024, "a");
+    plan = place(world, &demand, 20);
+    assert_int_equal(tasks_on(&plan, 1, 1), 20);
+    world_free(world);
+}
+
+/* CL-107 */
+static void a_provider_s_tasks_go_to_its_hosts(void **state)
+{
+    struct world *world = world_new();
+    struct demand demand = {.claim = {.cpu = 512}, .capacity_provider = "blue"};
+    struct plan plan;
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++)
+        fleet_put_host(world->fleet, &(struct host_facts){.id = host_id(n),
+                                                          .is_placeable = true,
+                                                          .cpu = 1024,
+                                                          .memory = 1024,
+                                                          .capacity_provider = n == 0   ? "blue"
+                                                                               : n == 1 ? "green"
+                                                                                        : NULL});
+    plan = place(world, &demand, 3);
+    assert_int_equal(plan.placed_count, 2);
+    assert_int_equal(tasks_on(&plan, 0, 0), 2);
+    assert_int_equal(plan.hosts_seen, 1);
+    assert_int_equal(plan.refusal_count, 1);
+    assert_string_equal(plan.refusals[0].reason, "RESOURCE:CPU");
+    demand.capacity_provider = NULL;
+    assert_int_equal(place(world, &demand, 4).placed_count, 4);
+    world_free(world);
+}
+
+/* CL-311, CL-111 */
+static void interfaces_are_counted(void **state)
+{
+    struct world *world = world_new();
+    struct demand demand = {.claim = {.cpu = 1, .eni_count = 1}};
+    struct demand bridge = {.claim = {.cpu = 1}};
+    struct plan plan;
+
+    (void)state;
+    fleet_put_host(world->fleet, &(struct host_facts){.id = host_id(0),
+                                                      .is_placeable = true,
+                                                      .cpu = 1024,
+                                                      .memory = 1024,
+                                                      .has_eni_slots = true,
+                                                      .eni_slots = 2});
+    plan = place(world, &demand, 3);
+    assert_int_equal(plan.placed_count, 2);
+    assert_string_equal(plan.refusals[0].reason, "RESOURCE:ENI");
+    assert_string_equal(plan_explain(&world->arena, &plan),
+                        "1 of 1 host lacks a free network interface.");
+    assert_int_equal(place(world, &bridge, 3).placed_count, 3);
+    add_host(world, 1, 1024, 1024, "a"); /* no limit given: as many as come (CL-319) */
+    assert_int_equal(place(world, &demand, 30).placed_count, 30);
+    world_free(world);
+}
+
+/* TD-112 */
+static void gpus_are_counted(void **state)
+{
+    struct world *world = world_new();
+    const char *const gpus[] = {"GPU-1", "GPU-2", "GPU-3"};
+    struct demand demand = {.claim = {.cpu = 1, .gpu_count = 2}};
+    struct plan plan;
+
+    (void)state;
+    add_host(world, 1, 1024, 1024, "a");
+    fleet_put_host(world->fleet, &(struct host_facts){.id = host_id(0),
+                                                      .is_placeable = true,
+                                                      .cpu = 1024,
+                                                      .memory = 1024,
+                                                      .gpu_ids = gpus,
+                                                      .gpu_count = 3});
+    plan = place(world, &demand, 2);
+    assert_int_equal(plan.placed_count, 1);
+    assert_int_equal(tasks_on(&plan, 0, 0), 1);
+    assert_string_equal(plan.refusals[0].reason, "RESOURCE:GPU");
+    world_free(world);
+}
+
+/* More kinds of demands than a fleet remembers: it forgets and is right all the same. */
+static void what_is_remembered_is_bounded(void **state)
+{
+    struct world *world = world_new();
+
+    (void)state;
+    for (unsigned n = 0; n < 4; n++)
+        add_typed_host(world, n, n % 2 ? "t2.micro" : "m5.large");
+    for (int i = 0; i < 700; i++) {
+        char expression[128], attribute[64], field[64];
+        const char *required[] = {attribute};
+        const struct placement_constraint member = {CONSTRAINT_MEMBER_OF, expression};
+        const struct placement_strategy spread = {STRATEGY_SPREAD, field};
+        struct demand demand = {.claim = {.cpu = i % 3, .memory = i % 300},
+                                .constraints = &member,
+                                .constraint_count = 1,
+                                .strategies = &spread,
+                                .strategy_count = i % 2,
+                                .required_attributes = required,
+                                .required_attribute_count = i % 5 == 0};
+        struct plan plan;
+
+        snprintf(expression, sizeof(expression),
+                 "attribute:ecs.instance-type == t2.%s and attribute:other-%d !exists",
+                 i % 10 ? "micro" : "none", i);
+        snprintf(attribute, sizeof(attribute), "attribute-%d", i);
+        snprintf(field, sizeof(field), "attribute:field-%d", i);
+        assert_null(plan_place(&world->arena, world->fleet, &demand, 3, &world->rng, &plan));
+        assert_int_equal(plan.placed_count, i % 10 && i % 5 ? 3 : 0);
+        assert_int_equal(tasks_on(&plan, 1, 1) + tasks_on(&plan, 3, 3), plan.placed_count);
+    }
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +742,15 @@ int main(void)
         cmocka_unit_test(hosts_without_the_attribute_come_last),
         cmocka_unit_test(what_is_not_understood_is_refused),
         cmocka_unit_test(claims_may_come_before_their_host_and_outlive_it),
+        cmocka_unit_test(t9_member_of_an_instance_type),
+        cmocka_unit_test(t10_affinity_and_its_opposite),
+        cmocka_unit_test(a_limit_of_tasks_holds_within_a_plan),
+        cmocka_unit_test(constraints_are_all_binding),
+        cmocka_unit_test(ec2_tasks_keep_off_external_hosts),
+        cmocka_unit_test(a_provider_s_tasks_go_to_its_hosts),
+        cmocka_unit_test(interfaces_are_counted),
+        cmocka_unit_test(gpus_are_counted),
+        cmocka_unit_test(what_is_remembered_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

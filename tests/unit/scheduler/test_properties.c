@@ -15,17 +15,20 @@
 
 #include "base/intern.h"
 #include "base/str.h"
+#include "fleet_check.h"
 #include "scheduler/plan.h"
 
 #define HOSTS_MAX 40
 #define OWNERS    4
 #define TASKS_MAX 400
 #define SEEDS     1500
-#define STEPS     60
+#define STEPS     100
 #define ZONE      "ecs.availability-zone"
 
 static const char *owners[OWNERS]; /* interned; [0] is no owner */
 static const char *zones[] = {"a", "b", "c", NULL};
+static const char *versions[] = {"1.9.0", "1.14.5", NULL};
+static const char *providers[] = {"blue", "green", NULL};
 static const char *racks[] = {"r1", "r2", "r3", "r4", "r5", NULL};
 
 struct model_host {
@@ -33,6 +36,7 @@ struct model_host {
     bool is_there, is_placeable;
     int32_t cpu, memory;
     int zone, rack, os;
+    int version, provider, enis; /* enis -1: no limit */
     bool has_reserved;
     struct fleet_port reserved;
 };
@@ -78,6 +82,9 @@ static void put_host(struct model *model, unsigned n)
     host->zone = (int)below(model, 4);
     host->rack = (int)below(model, 6);
     host->os = (int)below(model, 4);
+    host->version = (int)below(model, 3);
+    host->provider = (int)below(model, 3);
+    host->enis = (int)below(model, 5) - 1;
     host->has_reserved = below(model, 3) == 0;
     host->reserved = (struct fleet_port){.number = (uint16_t)(80 + below(model, 3))};
     if (zones[host->zone])
@@ -95,6 +102,10 @@ static void put_host(struct model *model, unsigned n)
                                      .reserved_port_count = host->has_reserved,
                                      .attributes = attributes,
                                      .attribute_count = count,
+                                     .agent_version = versions[host->version],
+                                     .capacity_provider = providers[host->provider],
+                                     .has_eni_slots = host->enis >= 0,
+                                     .eni_slots = host->enis >= 0 ? host->enis : 0,
                                  });
 }
 
@@ -111,6 +122,10 @@ struct wish {
     const char *required[1];
     struct placement_strategy strategies[3];
     bool is_distinct;
+    const struct expression *member_of; /* NULL: none */
+    int provider;                       /* -1: any */
+    bool no_os;                         /* the attribute is forbidden */
+    struct placement_constraint constraints[2];
 };
 
 static int owner_tasks(const struct model *model, int owner, unsigned host)
@@ -122,15 +137,84 @@ static int owner_tasks(const struct model *model, int owner, unsigned host)
     return count;
 }
 
+static int host_tasks(const struct model *model, unsigned host)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < model->task_count; i++)
+        count += model->tasks[i].host == host;
+    return count;
+}
+
+/* ---- memberOf, by hand ---- */
+
+static bool has_rack(const struct model *model, unsigned n)
+{
+    return racks[model->hosts[n].rack] != NULL;
+}
+
+static bool is_linux_or_near(const struct model *model, unsigned n)
+{
+    return model->hosts[n].os == 1 || model->hosts[n].rack < 2;
+}
+
+static bool is_new(const struct model *model, unsigned n)
+{
+    return model->hosts[n].version == 1;
+}
+
+static bool has_first(const struct model *model, unsigned n)
+{
+    return owner_tasks(model, 1, n) > 0;
+}
+
+static bool lacks_second(const struct model *model, unsigned n)
+{
+    return owner_tasks(model, 2, n) == 0;
+}
+
+static bool lacks_any_service(const struct model *model, unsigned n)
+{
+    for (int owner = 1; owner < OWNERS; owner++)
+        if (owner_tasks(model, owner, n))
+            return false;
+    return true;
+}
+
+static bool has_few(const struct model *model, unsigned n)
+{
+    return host_tasks(model, n) < 3;
+}
+
+struct expression {
+    const char *text;
+    bool (*holds)(const struct model *model, unsigned n);
+};
+static const struct expression expressions[] = {
+    {"attribute:rack exists", has_rack},
+    {"attribute:os == linux || attribute:rack in [r1, r2]", is_linux_or_near},
+    {"agentVersion >= 1.10 and agentConnected == true", is_new},
+    {"task:group == service:1", has_first},
+    {"not(task:group == service:2)", lacks_second},
+    {"task:group !~ service:.*", lacks_any_service},
+    {"runningTasksCount < 3", has_few},
+};
+
 static bool model_fits(const struct model *model, const struct wish *wish, unsigned n)
 {
     const struct model_host *host = &model->hosts[n];
     const struct claim *claim = &wish->demand.claim;
-    int32_t cpu = host->cpu, memory = host->memory;
+    int32_t cpu = host->cpu, memory = host->memory, enis = host->enis;
 
     if (!host->is_there || !host->is_placeable)
         return false;
     if ((wish->os == 1 && host->os != 1) || (wish->os == 2 && !host->os))
+        return false;
+    if (wish->no_os && host->os)
+        return false;
+    if (wish->provider >= 0 && host->provider != wish->provider)
+        return false;
+    if (wish->member_of && !wish->member_of->holds(model, n))
         return false;
     if (claim->port_count && host->has_reserved && same_port(&wish->port, &host->reserved))
         return false;
@@ -141,10 +225,13 @@ static bool model_fits(const struct model *model, const struct wish *wish, unsig
             continue;
         cpu -= task->claim.cpu;
         memory -= task->claim.memory;
+        enis -= task->claim.eni_count;
         if (claim->port_count && task->claim.port_count && same_port(&wish->port, &task->port))
             return false;
     }
     if (wish->is_distinct && wish->owner && owner_tasks(model, wish->owner, n))
+        return false;
+    if (claim->eni_count && host->enis >= 0 && enis < claim->eni_count)
         return false;
     return cpu >= claim->cpu && memory >= claim->memory;
 }
@@ -217,7 +304,6 @@ static size_t model_best(const struct model *model, const struct wish *wish, uns
 
 static void make_wish(struct model *model, struct wish *wish)
 {
-    static const struct placement_constraint distinct = {CONSTRAINT_DISTINCT_INSTANCE, NULL};
     static const struct placement_strategy all[] = {
         {STRATEGY_RANDOM, NULL},
         {STRATEGY_SPREAD, "attribute:" ZONE},
@@ -247,8 +333,20 @@ static void make_wish(struct model *model, struct wish *wish)
     for (size_t i = 0; i < wish->demand.strategy_count; i++)
         wish->strategies[i] = all[below(model, 6)];
     wish->is_distinct = below(model, 5) == 0;
-    wish->demand.constraints = &distinct;
-    wish->demand.constraint_count = wish->is_distinct;
+    wish->demand.claim.eni_count = below(model, 4) == 0;
+    wish->demand.constraints = wish->constraints;
+    if (wish->is_distinct)
+        wish->constraints[wish->demand.constraint_count++].kind = CONSTRAINT_DISTINCT_INSTANCE;
+    /* Only half of the fleets: questions about tasks write down counts that others leave pending. */
+    if (model->seed % 2 && below(model, 2)) {
+        wish->member_of = &expressions[below(model, ARRAY_LEN(expressions))];
+        wish->constraints[wish->demand.constraint_count++] =
+            (struct placement_constraint){CONSTRAINT_MEMBER_OF, wish->member_of->text};
+    }
+    wish->provider = below(model, 4) == 0 ? (int)below(model, 2) : -1;
+    wish->demand.capacity_provider = wish->provider >= 0 ? providers[wish->provider] : NULL;
+    wish->no_os = !wish->os && below(model, 4) == 0;
+    wish->demand.forbidden_attribute = wish->no_os ? "os" : NULL;
 }
 
 static unsigned host_of(const struct model *model, const struct id *id)
@@ -297,7 +395,7 @@ static void place(struct model *model)
         unsigned best[HOSTS_MAX];
 
         CHECK(model, model_best(model, &wish, best) == 0);
-        CHECK(model, plan.hosts_seen == fleet_host_count(model->fleet));
+        CHECK(model, wish.provider >= 0 || plan.hosts_seen == fleet_host_count(model->fleet));
         CHECK(model, plan.refusal_count == plan.hosts_seen);
         for (size_t i = 0; i < plan.refusal_count; i++)
             CHECK(model, plan.refusals[i].reason);
@@ -372,10 +470,12 @@ static void run(uint64_t seed)
             break;
         }
         check_figures(&model);
+        fleet_check(model.fleet, seed);
     }
     while (model.task_count)
         stop_task(&model);
     check_figures(&model);
+    fleet_check(model.fleet, seed);
     fleet_free(model.fleet);
     arena_done(&model.arena);
 }
