@@ -108,8 +108,7 @@ void launch_strategies(struct arena *arena, const struct launch_rules *rules, st
 void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
                    const struct launch_rules *rules, struct demand *ret)
 {
-    *ret = (struct demand){.only_host = rules->only_host,
-                           .capacity_provider = rules->capacity_provider};
+    *ret = (struct demand){.only_host = rules->only_host};
     fill_claim(arena, recipe, group, &ret->claim);
     fill_attributes(arena, recipe->definition, rules->launch_type, ret);
     if (!rules->ignores_constraints)

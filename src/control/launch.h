@@ -19,9 +19,8 @@ struct launch_rules {
     const struct ecs_placement_strategies *strategies;   /* NULL: none */
     bool is_service; /* without strategies: zones, then hosts, evenly (SC-048); else at random
                         (SC-008) */
-    bool ignores_constraints;      /* StartTask names the host (API-124) */
-    const char *capacity_provider; /* only its hosts (CL-107); NULL: all */
-    const struct id *only_host;    /* StartTask */
+    bool ignores_constraints;   /* StartTask names the host (API-124) */
+    const struct id *only_host; /* StartTask */
 };
 
 /* Fills `ret` for tasks of `group`; end it with launch_demand_done(). Everything but two names is
