@@ -36,6 +36,26 @@ def service_lines(source):
             KINDS[operation["handler"]],
             operation.get("resource", "`*`"),
             page(operation.get("page"))))
+    return lines + [""] + pending_lines(source)
+
+
+def pending_lines(source):
+    """What is checked, kept and answered, and acted on once something else is there."""
+    pending = source.get("pending", {})
+    if not pending:
+        return []
+    lines = [
+        "Checked, kept and answered, but not acted on yet:",
+        "",
+        "| waits for | members |",
+        "|---|---|",
+    ]
+    for what, members in sorted(pending.items()):
+        for member in members:
+            shape, name = member.split(".")
+            if name not in source["shapes"][shape]["members"]:
+                raise SystemExit("pending: no member %s" % member)
+        lines.append("| %s | %s |" % (what, ", ".join("`%s`" % member for member in sorted(members))))
     return lines + [""]
 
 

@@ -1,4 +1,7 @@
 """Clusters: API- sections 2 to 6.1 and 7.1, CL- sections A and B."""
+import itertools
+import threading
+
 import pytest
 
 COUNTS = ("registeredContainerInstancesCount", "runningTasksCount", "pendingTasksCount", "activeServicesCount")
@@ -272,3 +275,106 @@ def test_the_command_line(api, awscli):
     assert made["cluster"]["clusterArn"] in awscli("list-clusters")["clusterArns"]
     assert awscli("delete-cluster", "--cluster", name)["cluster"]["status"] == "INACTIVE"
     assert "ClusterNotFoundException" in awscli("delete-cluster", "--cluster", "nope", fails=True)
+
+
+def test_the_default_namespace(api, fails):
+    """API-075, API-076, API-184, API-214: kept and answered as an ARN, the same for the same name; "" takes it away."""
+    one, other = api.cluster(), api.cluster()
+    first = api.raw("UpdateCluster", {"cluster": one, "serviceConnectDefaults": {"namespace": "in-house"}})["cluster"]
+    arn = first["serviceConnectDefaults"]["namespace"]
+    assert arn.startswith("arn:aws:servicediscovery:us-east-1:000000000000:namespace/ns-")
+    again = api.raw("UpdateCluster", {"cluster": other, "serviceConnectDefaults": {"namespace": "in-house"}})["cluster"]
+    assert again["serviceConnectDefaults"] == {"namespace": arn}
+    made = api.raw("CreateCluster", {"clusterName": api.name(), "serviceConnectDefaults": {"namespace": arn}})["cluster"]
+    assert made["serviceConnectDefaults"] == {"namespace": arn}
+    api.raw("UpdateCluster", {"cluster": one, "settings": [{"name": "containerInsights", "value": "enabled"}]})
+    assert described(api, one)["serviceConnectDefaults"] == {"namespace": arn}
+    api.raw("UpdateCluster", {"cluster": one, "serviceConnectDefaults": {"namespace": ""}})
+    assert "serviceConnectDefaults" not in described(api, one)
+    for bad in ("a~b", "a/b", "a>b", "x" * 1025):
+        with fails("InvalidParameterException", "~namespace"):
+            api.raw("UpdateCluster", {"cluster": one, "serviceConnectDefaults": {"namespace": bad}})
+    for bad in (arn.replace("000000000000", "111111111111"), "arn:aws:servicediscovery:nonsense"):
+        with fails("NamespaceNotFoundException"):
+            api.raw("CreateCluster", {"clusterName": api.name(), "serviceConnectDefaults": {"namespace": bad}})
+
+
+def test_the_parts_of_a_configuration(api, fails):
+    """API-068, API-075: each part stays until it is given again."""
+    storage = {"kmsKeyId": "key-1", "fargateEphemeralStorageKmsKeyId": "key-2"}
+    override = {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": "b"}}
+    name = api.cluster(configuration={"executeCommandConfiguration": {"logging": "NONE"}})
+    api.raw("UpdateCluster", {"cluster": name, "configuration": {"managedStorageConfiguration": storage}})
+    api.raw("UpdateCluster", {"cluster": name, "configuration": {"executeCommandConfiguration": override}})
+    shown = api.raw("DescribeClusters", {"clusters": [name], "include": ["CONFIGURATIONS"]})["clusters"][0]["configuration"]
+    assert shown["managedStorageConfiguration"] == storage
+    assert shown["executeCommandConfiguration"] == {"logging": "OVERRIDE", "logConfiguration": {
+        "s3BucketName": "b", "s3EncryptionEnabled": False, "cloudWatchEncryptionEnabled": False}}
+    with fails("InvalidParameterException", "~logConfiguration"):
+        api.raw("UpdateCluster", {"cluster": name, "configuration": {
+            "executeCommandConfiguration": {"logging": "OVERRIDE", "logConfiguration": {}}}})
+
+
+@pytest.mark.parametrize("arn,text", [
+    ("arn:aws:ecs:us-east-1:111111111111:cluster/c", "Identifier is for 111111111111. Your accountId is 000000000000"),
+    ("arn:aws:ecs:eu-west-1:000000000000:cluster/c", "Identifier is for eu-west-1. Your region is us-east-1"),
+    ("arn:aws:ecs:us-east-1:000000000000:service/c/s", "Cluster Identifier is invalid"),
+    ("arn:aws:iam::000000000000:role/r", "Cluster Identifier is invalid"),
+    ("arn:aws:ecs:us-east-1:000000000000:cluster/", "Cluster Identifier is invalid"),
+    ("arn:nonsense", "Cluster Identifier is invalid"),
+])
+def test_arns_of_something_else(api, fails, arn, text):
+    """API-033: in every operation on a cluster."""
+    for operation, body in (
+            ("DescribeClusters", {"clusters": [arn]}), ("UpdateCluster", {"cluster": arn}), ("DeleteCluster", {"cluster": arn}),
+            ("UpdateClusterSettings", {"cluster": arn, "settings": [{"name": "containerInsights", "value": "enabled"}]}),
+            ("PutClusterCapacityProviders", {"cluster": arn, "capacityProviders": [], "defaultCapacityProviderStrategy": []})):
+        with fails("InvalidParameterException", text):
+            api.raw(operation, body)
+
+
+def test_statistics_by_launch_type(api):
+    """API-182: Fargate and EC2 apart, and what is draining."""
+    name = api.cluster()
+    agent = api.agent(name)
+    api.define("stat-fargate", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512")
+    definition = api.define()
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    api.raw("CreateService", {"cluster": name, "serviceName": "f", "taskDefinition": "stat-fargate", "desiredCount": 0,
+                              "launchType": "FARGATE", "networkConfiguration": network})
+    api.raw("CreateService", {"cluster": name, "serviceName": "e", "taskDefinition": definition, "desiredCount": 1})
+
+    def statistics():
+        return {s["name"]: int(s["value"]) for s in described(api, name, "STATISTICS")["statistics"] if s["value"] != "0"}
+    api.until(lambda: statistics() == {"activeFargateServiceCount": 1, "activeEC2ServiceCount": 1, "runningEC2TasksCount": 1})
+    agent.runs = False  # it is told to stop the task, and does not
+    for service in "fe":
+        api.raw("DeleteService", {"cluster": name, "service": service, "force": True})
+    api.until(lambda: statistics() == {"drainingEC2ServiceCount": 1, "runningEC2TasksCount": 1})
+
+
+def test_pages_while_clusters_come_and_go(own_api):
+    """API-057, API-060: what stays is listed once and only once."""
+    kept = {own_api.raw("CreateCluster", {"clusterName": "kept-%02d" % i})["cluster"]["clusterArn"] for i in range(12)}
+    done = threading.Event()
+
+    def change():
+        for i in itertools.cycle(range(20)):
+            if done.is_set():
+                return
+            own_api.raw("CreateCluster", {"clusterName": "kept-%02d-%d" % (i % 12, i)})
+            own_api.raw("DeleteCluster", {"cluster": "kept-%02d-%d" % (i % 12, i)})
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        for _ in range(5):
+            seen, body = [], {"maxResults": 2}
+            while body:
+                page = own_api.raw("ListClusters", body)
+                assert len(page["clusterArns"]) <= 2
+                seen += page["clusterArns"]
+                body = {"maxResults": 2, "nextToken": page["nextToken"]} if "nextToken" in page else None
+            assert len(seen) == len(set(seen)) and kept <= set(seen)
+    finally:
+        done.set()
+        changer.join()
