@@ -105,8 +105,7 @@ static bool is_outside(const struct shape_rule *rule, double value)
     return (rule->has_min && value < rule->min) || (rule->has_max && value > rule->max);
 }
 
-/* A refusal in ECS's words, which may have a hole for the value. */
-static struct error *own_words(enum api_error refusal, const char *message, const char *value)
+struct error *shape_own_words(enum api_error refusal, const char *message, const char *value)
 {
     const char *hole = strstr(message, "%s");
 
@@ -135,7 +134,7 @@ struct error *shape_check_bounds(enum api_error refusal, const struct shape_rule
         message = rule->message;
     if (message) {
         snprintf(number, sizeof(number), "%.15g", value);
-        return own_words(refusal, message, text ? text : number);
+        return shape_own_words(refusal, message, text ? text : number);
     }
     if (rule->has_min && rule->has_max && rule->min == rule->max)
         return shape_refuse(refusal, place, "must %s %.15g%s, but %s %.15g.", measure->verb,
@@ -158,7 +157,7 @@ struct error *shape_check_string(enum api_error refusal, const struct shape_rule
     if (!rule->run_count || rule_matches(rule, text))
         return NULL;
     if (rule->message)
-        return own_words(refusal, rule->message, text);
+        return shape_own_words(refusal, rule->message, text);
     return shape_refuse(refusal, place, "must match %s, but is %s.", rule->pattern,
                         *text ? text : "empty");
 }

@@ -21,6 +21,9 @@ struct shape_place {
 MUST_USE struct error *shape_refuse(enum api_error code, const struct shape_place *place,
                                     const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* The refusal in ECS's words (shape_rule), which may have a hole for the value. */
+MUST_USE struct error *shape_own_words(enum api_error code, const char *message, const char *value);
+
 /* What is measured, for "must VERB at least 1 UNIT, but IS 0". */
 struct shape_measure {
     const char *verb, *unit, *is;

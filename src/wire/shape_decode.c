@@ -94,7 +94,8 @@ static struct error *unknown_value(struct decoder *decoder, const struct shape *
 }
 
 static struct error *decode_enum(struct decoder *decoder, const struct shape *shape,
-                                 const struct shape_place *place, void *ret)
+                                 const struct shape_rule *rule, const struct shape_place *place,
+                                 void *ret)
 {
     unsigned value = 0;
     size_t len = 0;
@@ -102,7 +103,8 @@ static struct error *decode_enum(struct decoder *decoder, const struct shape *sh
 
     TRY(read_string(decoder, place, &text, &len));
     if (!shape_enum_parse(shape, text, &value) && !decoder->is_lenient)
-        return unknown_value(decoder, shape, place, text);
+        return rule && rule->message ? shape_own_words(decoder->refusal, rule->message, text)
+                                     : unknown_value(decoder, shape, place, text);
     memcpy(ret, &value, sizeof(value));
     return NULL;
 }
@@ -427,7 +429,7 @@ static struct error *decode_value(struct decoder *decoder, const struct shape *s
     case SHAPE_STRING:
         return decode_string(decoder, shape, rule, place, ret);
     case SHAPE_ENUM:
-        return decode_enum(decoder, shape, place, ret);
+        return decode_enum(decoder, shape, rule, place, ret);
     case SHAPE_DOCUMENT:
         return decode_document(decoder, place, ret);
     case SHAPE_INTEGER:

@@ -178,7 +178,8 @@ def test_no_value_of_the_enum(checker, operation):
         if body is None or not values:
             continue
         for value in ("NO_SUCH_VALUE", "", values[0].swapcase(), values[0] + " ", values[0] * 400):
-            checker.refused(api_model.with_value(body, keys, value), "%s = %.30r" % (path, value), refusal_of(operation), api_model.spoken(keys))
+            checker.refused(api_model.with_value(body, keys, value), "%s = %.30r" % (path, value), refusal_of(operation), api_model.spoken(keys),
+                            own_words(operation, path))
 
 
 @every_operation

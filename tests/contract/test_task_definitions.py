@@ -511,7 +511,7 @@ REFUSED = [
     ("TD-126", definition(container(systemControls=[{"namespace": "net.core.somaxconn", "value": "1"}]), networkMode="host"), None),
     ("TD-090", definition(container(firelensConfiguration={"type": "logstash"})), None),
     ("TD-026", definition(networkMode="nat"), None),
-    ("TD-033", definition(placementConstraints=[{"type": "distinctInstance"}]), None),
+    ("SC-054", definition(placementConstraints=[{"type": "distinctInstance"}]), "constraint.type 'distinctInstance' is not supported."),
     ("TD-033", definition(placementConstraints=[{"type": "memberOf", "expression": "x" * 2001}]), None),
     ("TD-033", definition(placementConstraints=[{"type": "memberOf"}]), None),
     ("TD-034", definition(pidMode="container"), None),

@@ -520,7 +520,7 @@ static void test_others(void **state)
          ", 'placementConstraints': [{'type': 'memberOf', 'expression': 'attribute:a =='}]", "",
          ""},
         {"SC-054", ", 'placementConstraints': [{'type': 'distinctInstance'}]", "",
-         "distinctInstance"},
+         "constraint.type `distinctInstance` is not supported."},
     };
 
     (void)state;
