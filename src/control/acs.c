@@ -171,8 +171,7 @@ static bool send_task(struct acs *acs, const struct parcel *parcel)
     }
     id_format(&task->id, hex);
     message.cluster_arn = arn_cluster(&arena, session->scope, session->cluster);
-    message.container_instance_arn =
-        session_instance_arn(session, &arena);
+    message.container_instance_arn = session_instance_arn(session, &arena);
     message.message_id = arena_printf(&arena, "%s.%" PRIu64, hex, parcel->serial);
     SET(&message, generated_at_ms, control_wall_ms(session->control));
     message.tasks = (struct acs_tasks){true, 1, &told}; /* AP-225: one task a payload */
@@ -300,8 +299,7 @@ static void tell_manifest(struct acs *acs, int64_t timeline)
         count++;
     SET_LIST(&arena, &message.tasks, count);
     message.cluster_arn = arn_cluster(&arena, session->scope, session->cluster);
-    message.container_instance_arn =
-        session_instance_arn(session, &arena);
+    message.container_instance_arn = session_instance_arn(session, &arena);
     is_stopped_list = false;
     for (size_t i = 0; (task = next_task(session, &is_stopped_list, task)); i++)
         message.tasks.items[i] = (struct acs_task_identifier){

@@ -39,8 +39,7 @@ static void tell(struct session *session, bool is_stage)
     CLEANUP(buf_done) struct buf frame = {0};
     struct arena arena = {0};
     const char *cluster = arn_cluster(&arena, session->scope, session->cluster);
-    const char *instance =
-        session_instance_arn(session, &arena);
+    const char *instance = session_instance_arn(session, &arena);
 
     snprintf(session->update_id, sizeof(session->update_id), "%s-%" PRId64,
              is_stage ? "stage" : "update", control_wall_ms(session->control));

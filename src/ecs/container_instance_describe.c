@@ -182,8 +182,7 @@ void container_instance_describe(struct call *call, const struct container_insta
     struct host_free left;
 
     state_instance_counts(instance, &counts);
-    ret->container_instance_arn =
-        shown_instance_arn(call->arena, scope, instance);
+    ret->container_instance_arn = shown_instance_arn(call->arena, scope, instance);
     ret->ec2_instance_id = instance->ec2_instance_id;
     ret->capacity_provider_name = instance->capacity_provider;
     SET(ret, version, state_instance_version(instance));

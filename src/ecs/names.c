@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/capacity.h"
-
 #include "ecs/auth.h"
 
 /* What a kind of resource is called in ARNs and in ECS's refusals. */

@@ -110,7 +110,7 @@ const struct cluster *state_cluster(struct state *state, const struct scope *sco
 /* Ordered walks: `after` NULL starts; a name that is gone goes on behind its place. */
 const struct cluster *state_cluster_after(struct state *state, const struct scope *scope,
                                           const char *after);
-int64_t state_cluster_count(struct state *state, const struct scope *scope); /* not INACTIVE */
+int64_t state_cluster_count(struct state *state, const struct scope *scope);  /* not INACTIVE */
 struct cluster *txn_insert_cluster(struct txn *txn, struct cluster *cluster); /* takes */
 struct cluster *txn_edit_cluster(struct txn *txn, const struct cluster *cluster);
 /* Figures kept current, cost nothing to read. */
@@ -176,7 +176,12 @@ void state_set_instance_connected(struct state *state, const struct container_in
 /* Not stored either: what the agent said last about itself (AP-511). In order of what counts more
  * for the whole. */
 enum instance_health { INSTANCE_OK, INSTANCE_INITIALIZING, INSTANCE_UNKNOWN, INSTANCE_IMPAIRED };
-enum instance_part { INSTANCE_RUNTIME, INSTANCE_ACCELERATORS, INSTANCE_DAEMON, INSTANCE_PART_COUNT };
+enum instance_part {
+    INSTANCE_RUNTIME,
+    INSTANCE_ACCELERATORS,
+    INSTANCE_DAEMON,
+    INSTANCE_PART_COUNT
+};
 struct instance_check {
     enum instance_health health;
     const char *reason; /* NULL: none given */
@@ -192,9 +197,8 @@ const struct container_instance *state_instance_of_host(struct state *state,
                                                         const struct scope *scope,
                                                         const char *cluster, const char *host);
 /* The INACTIVE one that went first. */
-const struct container_instance *state_gone_instance_first(struct state *state,
-                                                           const struct scope *scope,
-                                                           const char *cluster);
+const struct container_instance *
+state_gone_instance_first(struct state *state, const struct scope *scope, const char *cluster);
 
 /* ---- task definitions ---- */
 const struct task_definition *state_task_definition(struct state *state, const struct scope *scope,
