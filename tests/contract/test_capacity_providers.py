@@ -252,6 +252,26 @@ def test_all_of_it_survives_a_restart(own_api, server):
         "updateStatus"] == "DELETE_FAILED"
 
 
+@pytest.mark.parametrize("commit", [1, 2])
+def test_what_was_under_way_goes_on_after_a_kill(own_api, server, commit):
+    """Dead behind the wish or behind its end: a cluster and a provider come to rest all the same."""
+    one, two = made(own_api, "ENABLED"), made(own_api)
+    for operation, body, rests in (
+            ("CreateCluster", {"clusterName": "c", "capacityProviders": [one]},
+             lambda: cluster_of(own_api, "c")["attachments"][0]["status"] == "CREATED"),
+            ("DeleteCapacityProvider", {"capacityProvider": two}, lambda: described(own_api, two)["status"] == "INACTIVE")):
+        server.kill()
+        server.start(extra_env={"BERTH_FAIL_POINT": "after_commit:%d" % commit})
+        try:
+            own_api.raw(operation, body)
+        except OSError:
+            pass  # it died before it could answer
+        server.process.wait(30)
+        server.start()
+        own_api.until(rests)
+    assert cluster_of(own_api, "c")["attachmentsStatus"] == "UPDATE_COMPLETE"
+
+
 def test_the_cli(api, awscli):
     """awscli 2.9's commands, and its skeleton (CL-063)."""
     name = api.name("cli")
