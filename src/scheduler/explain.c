@@ -264,35 +264,36 @@ static void refuse(struct explaining *in, const struct host *host, const struct 
         plan->refusals[plan->refusal_count++] = refusal;
 }
 
-static bool is_looked_at(const struct search *search, const struct host *host)
+static void explain_host(struct explaining *in, const struct host *host)
 {
-    const struct demand *demand = search->demand;
+    const char *provider = in->search->demand->capacity_provider;
+    struct why why;
 
-    if (!host || !host->is_known)
-        return false;
-    if (demand->only_host)
-        return id_cmp(&host->id, demand->only_host) == 0;
-    return !demand->capacity_provider || str_eq(demand->capacity_provider, host->capacity_provider);
+    if (!host || !host->is_known || (provider && !str_eq(provider, host->capacity_provider)))
+        return;
+    in->plan->hosts_seen++;
+    why = why_not(in->search, host);
+    if (why.kind == WHY_NOT_AT_ALL)
+        return;
+    tally(in, host, &why);
+    refuse(in, host, &why);
 }
 
 void search_explain(struct arena *arena, const struct search *search, struct plan *plan)
 {
     struct explaining in = {arena, search, plan, .closest = INT32_MAX};
+    const struct fleet *fleet = search->fleet;
+    uint32_t only;
 
-    plan->refusals = ARENA_ARRAY(arena, struct refusal, PLAN_REFUSALS_MAX);
-    for (uint32_t slot = 0; slot < search->fleet->slot_count; slot++) {
-        const struct host *host = search->fleet->hosts[slot];
-        struct why why;
-
-        if (!is_looked_at(search, host))
-            continue;
-        plan->hosts_seen++;
-        why = why_not(search, host);
-        if (why.kind == WHY_NOT_AT_ALL)
-            continue;
-        tally(&in, host, &why);
-        refuse(&in, host, &why);
+    if (search->demand->only_host) {
+        only = fleet_find(fleet, search->demand->only_host);
+        plan->refusals = ARENA_NEW(arena, struct refusal);
+        explain_host(&in, only != NO_SLOT ? fleet->hosts[only] : NULL);
+        return;
     }
+    plan->refusals = ARENA_ARRAY(arena, struct refusal, PLAN_REFUSALS_MAX);
+    for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
+        explain_host(&in, fleet->hosts[slot]);
 }
 
 char *plan_explain(struct arena *arena, const struct plan *plan)

@@ -1,4 +1,5 @@
-/* query_regex_internal.h - the program a pattern becomes, for the files that make and run it. */
+/* query_regex_internal.h - the tree and the program a pattern becomes, for the files that make and run
+ * them. */
 #ifndef BERTH_SCHEDULER_QUERY_REGEX_INTERNAL_H
 #define BERTH_SCHEDULER_QUERY_REGEX_INTERNAL_H
 
@@ -39,6 +40,18 @@ enum instruction_kind {
     CODE_MATCH,
 };
 
+/* A pattern as it was read. */
+enum regex_node_kind { NODE_LIST, NODE_EITHER, NODE_SET, NODE_REPEAT, NODE_ASSERT, NODE_LOOK };
+struct regex_node {
+    enum regex_node_kind kind;
+    struct regex_node *first, **last; /* children; REPEAT and LOOK have one */
+    struct regex_node *next;          /* sibling */
+    const struct char_set *set;
+    int least, most; /* of a repetition; most -1: no end */
+    enum assertion assertion;
+    bool is_negative, is_behind;
+};
+
 struct instruction {
     enum instruction_kind kind;
     enum assertion assertion;
@@ -61,6 +74,12 @@ struct regex {
     struct scratch *scratch; /* by how deep the run is in looks */
 };
 
+/* ---- query_regex_read.c ---- */
+/* NULL if it is no pattern; `*ret_looks` is how deep looks are inside each other. */
+struct regex_node *regex_read(struct arena *arena, const char *pattern, unsigned *ret_looks,
+                              const char **ret_why, size_t *ret_at);
+
+/* ---- query_regex_run.c ---- */
 /* Reads one character of `len` > 0 bytes and returns how many it took. */
 size_t regex_read_char(const char *s, size_t len, uint32_t *ret);
 
