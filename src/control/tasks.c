@@ -647,6 +647,9 @@ void task_lives_durable(struct task_lives *lives, const struct change *change)
         return;
     if (change->kind == CHANGE_TASK && needs_settling(lives, change->scope, change->record))
         look_at(lives, change->scope, change->record);
+    if (change->kind == CHANGE_TASK &&
+        ((const struct task *)change->record)->last_status == TASK_STOPPED)
+        state_compact_task(lives->control->state, change->record);
     if (change->kind == CHANGE_INSTANCE)
         look_at_instance(lives, change->scope, change->record);
 }

@@ -262,6 +262,9 @@ const struct scope *cluster_scope(const struct cluster *cluster);
 struct task *txn_insert_task(struct txn *txn, struct task *task);
 struct task *txn_edit_task(struct txn *txn, const struct task *task);
 void txn_delete_task(struct txn *txn, const struct task *task); /* a stopped one, after its hour */
+/* Lets go in memory of what a STOPPED task holds no more: a million of them are kept for an hour.
+ * Nothing that is shown changes, nothing is written. Once its last change is durable. */
+void state_compact_task(struct state *state, const struct task *task);
 
 /* ---- services ---- */
 const struct service *state_service(struct state *state, const struct scope *scope,

@@ -220,6 +220,8 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
         if (treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order))
             return false;
     task->home = home;
+    if (task->last_status == TASK_STOPPED) /* read from the store: as state_compact_task() left it */
+        task_resize_ports(task, 0);
     return list_add(task, TASKS_BY_CLUSTER, is_in_stopped_list(task->desired_status));
 }
 
@@ -387,6 +389,13 @@ struct task *txn_edit_task(struct txn *txn, const struct task *task)
 {
     assert(home_of(task)->scope == txn->scope);
     return txn_edit(txn, &task_table, task);
+}
+
+void state_compact_task(struct state *state, const struct task *task)
+{
+    (void)state;
+    assert(task->last_status == TASK_STOPPED);
+    task_resize_ports((struct task *)(uintptr_t)task, 0);
 }
 
 void txn_delete_task(struct txn *txn, const struct task *task)

@@ -6,14 +6,15 @@
 #include <malloc.h>
 #include <time.h>
 
-#define TASKS           10000
-#define TASKS_A_TURN    50
-#define TASKS_A_HOST    200
-#define TASK_BYTES_MAX  600
-#define STALL_TASKS     200000
-#define STALL_US_MAX    1000
-#define STALL_BYTES_MAX 65536
-#define STALL_RUNS      5
+#define TASKS             10000
+#define TASKS_A_TURN      50
+#define TASKS_A_HOST      200
+#define TASK_BYTES_MAX    600
+#define STOPPED_BYTES_MAX 680 /* it has more to tell: when and why it stopped */
+#define STALL_TASKS       200000
+#define STALL_US_MAX      1000
+#define STALL_BYTES_MAX   65536
+#define STALL_RUNS        5
 
 #ifdef __has_feature /* clang */
 #if __has_feature(address_sanitizer)
@@ -117,15 +118,37 @@ static void fill(struct task *task, struct world *world, int number)
     binding->host_port = 32768 + number % TASKS_A_HOST;
 }
 
-static void add_task(struct world *world, int number, struct id *host)
+/* As its agent's last report leaves it. */
+static void stop(struct task *task, struct world *world)
+{
+    task_set_stopped_reason(
+        task, "Scaling activity initiated by (deployment ecs-svc/1700000000000123456)");
+    task->stop_code = STOP_CODE_SERVICE_SCHEDULER_INITIATED;
+    task_set_stopping_at_ms(task, world->now_ms + 40);
+    task_set_execution_stopped_at_ms(task, world->now_ms + 50);
+    task_set_stopped_at_ms(task, world->now_ms + 60);
+    task->desired_status = task->last_status = TASK_STOPPED;
+    task->containers[0].last_status = TASK_STOPPED;
+    container_set_exit_code(&task->containers[0], 137);
+}
+
+static void add_task(struct world *world, int number, bool is_stopped, struct id *host)
 {
     struct txn *txn = txn_begin(world->state, world->scope);
+    struct task *task;
 
     world->now_ms++;
     if (number % TASKS_A_HOST == 0)
         *host = make_instance(world, txn, "default")->id;
-    fill(make_task(world, txn, "default", host), world, number);
+    task = make_task(world, txn, "default", host);
+    fill(task, world, number);
     txn_commit(txn);
+    if (is_stopped) {
+        txn = txn_begin(world->state, world->scope);
+        stop(txn_edit_task(txn, task), world);
+        txn_commit(txn);
+        state_compact_task(world->state, task);
+    }
     if (number % TASKS_A_TURN == 0)
         world_settle(world);
 }
@@ -168,25 +191,37 @@ static struct world *world_without_rows(void)
     return world_new_on(&store);
 }
 
-static void a_running_task_takes_at_most_600_bytes(void **data)
+static size_t bytes_a_task(bool is_stopped)
 {
     struct world *world = world_without_rows();
     struct id host;
     size_t before, bytes;
 
-    (void)data;
     for (int i = 0; i < TASKS_A_HOST; i++) /* names, buffers, the first host */
-        add_task(world, i, &host);
+        add_task(world, i, is_stopped, &host);
     world_settle(world);
     before = allocated();
     for (int i = 0; i < TASKS; i++)
-        add_task(world, TASKS_A_HOST + i, &host);
+        add_task(world, TASKS_A_HOST + i, is_stopped, &host);
     world_settle(world);
     bytes = (allocated() - before) / TASKS;
-    print_message("%zu bytes a task\n", bytes);
+    print_message("%zu bytes a %s task\n", bytes, is_stopped ? "stopped" : "running");
     assert_true(bytes > 200); /* else what is measured is not the tasks */
-    assert_true(bytes <= TASK_BYTES_MAX);
     world_free(world);
+    return bytes;
+}
+
+static void a_running_task_takes_at_most_600_bytes(void **data)
+{
+    (void)data;
+    assert_true(bytes_a_task(false) <= TASK_BYTES_MAX);
+}
+
+/* A million of them are kept for their hour. */
+static void a_stopped_task_takes_little_more(void **data)
+{
+    (void)data;
+    assert_true(bytes_a_task(true) <= STOPPED_BYTES_MAX);
 }
 
 static int64_t thread_us(void)
@@ -248,6 +283,7 @@ int main(void)
 
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_running_task_takes_at_most_600_bytes),
+        cmocka_unit_test(a_stopped_task_takes_little_more),
         cmocka_unit_test(no_insertion_waits_for_a_table_to_grow),
     };
 
