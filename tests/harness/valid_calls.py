@@ -637,16 +637,10 @@ NEVER_VALID = {
     "ListTasks": ("daemonName",),  # daemons on Managed Instances are not served
     "RunTask": ("platformVersion", "overrides.ephemeralStorage"),  # FARGATE's alone, and there is no capacity for it (API-056)
     "StartTask": ("overrides.ephemeralStorage",),  # FARGATE's, and StartTask has none
+    # A task set is routed to by one target group of an Application or Network Load Balancer; two colours are the ECS controller's.
+    "CreateTaskSet": ("loadBalancers[].loadBalancerName", "loadBalancers[].advancedConfiguration"),
 }
 
 # ---- what is being built: these fail as yet, the others may not ----
 
-UNFINISHED = {
-    ("CreateCluster", "every member"), ("UpdateCluster", "every member"), ("CreateService", "EC2"), ("CreateService", "DAEMON"),
-    ("CreateService", "Fargate"), ("CreateService", "a strategy"), ("CreateService", "Service Connect"), ("CreateService", "a disk"),
-    ("CreateService", "blue/green"), ("CreateService", "linear"), ("CreateService", "canary"), ("CreateService", "VPC Lattice"),
-    ("UpdateService", "EC2"), ("UpdateService", "Fargate"), ("UpdateService", "a strategy"), ("UpdateService", "Service Connect"),
-    ("UpdateService", "a disk"), ("UpdateService", "blue/green"), ("UpdateService", "linear"), ("UpdateService", "canary"),
-    ("UpdateService", "VPC Lattice"), ("RunTask", "EC2"), ("RunTask", "a strategy"), ("RunTask", "a disk"), ("StartTask", "a disk"),
-    ("ListContainerInstances", "a page"),
-}
+UNFINISHED = {("RunTask", "a strategy")}
