@@ -251,7 +251,7 @@ static struct error *restore(struct pass *pass, const struct service_revision *r
 {
     TRY(service_revision_read(&pass->arena, revision, ret));
     service_revision_restore(ret, &pass->config);
-    service_config_write(&pass->config, pass_edit_service(pass));
+    service_config_write(&pass->config, pass->scope, pass_edit_service(pass));
     return NULL;
 }
 

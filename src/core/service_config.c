@@ -1,6 +1,7 @@
 #include "core/service_config.h"
 
 #include "base/str.h"
+#include "core/connect_namespace.h"
 #include "core/stored_json.h"
 
 enum controller_type service_config_controller(const struct ecs_create_service_request *config)
@@ -250,15 +251,27 @@ static void write_capacity(const struct ecs_create_service_request *config, stru
         service_append_capacity_providers(service, strategy->items[i].capacity_provider);
 }
 
-void service_config_write(const struct ecs_create_service_request *config, struct service *service)
+static void write_namespace(const struct ecs_service_connect_configuration *connect,
+                            const struct scope *scope, struct service *service)
 {
-    const struct ecs_service_connect_configuration *connect = config->service_connect_configuration;
+    struct arena arena = {0};
+
+    service_set_connect_namespace(
+        service, connect && connect->enabled && !str_is_empty(connect->namespace)
+                     ? connect_namespace_arn(&arena, scope, connect->namespace)
+                     : NULL);
+    arena_done(&arena);
+}
+
+void service_config_write(const struct ecs_create_service_request *config,
+                          const struct scope *scope, struct service *service)
+{
 
     service->controller = service_config_controller(config);
     scheduling_strategy_parse(ecs_scheduling_strategy_name(config->scheduling_strategy),
                               &service->strategy);
     write_capacity(config, service);
-    service_set_connect_namespace(service, connect && connect->enabled ? connect->namespace : NULL);
+    write_namespace(config->service_connect_configuration, scope, service);
     propagate_tags_parse(ecs_propagate_tags_name(config->propagate_tags), &service->propagate_tags);
     if (config->has_desired_count)
         service->desired_count = config->desired_count;

@@ -14,6 +14,7 @@
 #define BERTH_CORE_SERVICE_CONFIG_H
 
 #include "base/arena.h"
+#include "base/arn.h"
 #include "base/error.h"
 #include "gen/ecs_types.h"
 #include "gen/records.h"
@@ -33,8 +34,9 @@ void service_config_fill_defaults(struct arena *arena, struct ecs_create_service
 MUST_USE struct error *service_config_read(struct arena *arena, const struct service *service,
                                            struct ecs_create_service_request *ret);
 
-/* Puts a configuration with its defaults into a record: document and members. */
-void service_config_write(const struct ecs_create_service_request *config, struct service *service);
+/* Puts a configuration with its defaults into a record of that scope: document and members. */
+void service_config_write(const struct ecs_create_service_request *config,
+                          const struct scope *scope, struct service *service);
 
 enum controller_type service_config_controller(const struct ecs_create_service_request *config);
 /* Its launch type, or what the providers of its strategy are; never UNSET. */

@@ -1,6 +1,6 @@
-#include <openssl/sha.h>
 #include <string.h>
 
+#include "core/connect_namespace.h"
 #include "core/stored_json.h"
 #include "ecs/account_setting.h"
 #include "ecs/cluster.h"
@@ -85,33 +85,6 @@ struct error *cluster_check_configuration(struct call *call, const char *stored,
 /* ---- the namespace of Service Connect ---- */
 
 #define NAMESPACE_CHARS_MAX 1024
-#define NAMESPACE_ID_CHARS  16
-
-/* The id a namespace has by its name: the same in every cluster of an account and region. */
-static const char *namespace_id(struct call *call, const char *name)
-{
-    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-    CLEANUP(buf_done) struct buf text = {0};
-    uint8_t hash[SHA256_DIGEST_LENGTH];
-    char id[NAMESPACE_ID_CHARS + 1] = "";
-
-    buf_printf(&text, "%s/%s/%s", call->account, call->region, name);
-    SHA256((const unsigned char *)text.data, text.len, hash);
-    for (int i = 0; i < NAMESPACE_ID_CHARS; i++)
-        id[i] = digits[hash[i] % (sizeof(digits) - 1)];
-    return arena_dup(call->arena, id);
-}
-
-static struct error *check_namespace_arn(struct call *call, const char *text)
-{
-    struct arn arn;
-
-    if (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "servicediscovery") != 0 ||
-        strcmp(arn.region, call->region) != 0 || strcmp(arn.account, call->account) != 0 ||
-        strcmp(arn.type, "namespace") != 0 || !str_starts_with(arn.rest, "ns-"))
-        return error_new(API_NAMESPACE_NOT_FOUND, "The namespace %.256s was not found.", text);
-    return NULL;
-}
 
 struct error *cluster_check_connect(struct call *call,
                                     const struct ecs_cluster_service_connect_defaults_request *in,
@@ -129,19 +102,15 @@ struct error *cluster_check_connect(struct call *call,
     if (strlen(in->namespace) > NAMESPACE_CHARS_MAX)
         return error_new(API_INVALID_PARAMETER, "namespace can have at most %d characters.",
                          NAMESPACE_CHARS_MAX);
-    defaults.namespace = in->namespace;
-    if (arn_looks_like(in->namespace)) {
-        TRY(check_namespace_arn(call, in->namespace));
-    } else {
-        if (strpbrk(in->namespace, "~><"
-                                   "/"))
-            return error_new(API_INVALID_PARAMETER,
-                             "The namespace %.256s is invalid: a name cannot contain ~, >, < or /.",
-                             in->namespace);
-        defaults.namespace =
-            arena_printf(call->arena, "arn:aws:servicediscovery:%s:%s:namespace/ns-%s",
-                         call->region, call->account, namespace_id(call, in->namespace));
-    }
+    if (!arn_looks_like(in->namespace) && strpbrk(in->namespace, "~></"))
+        return error_new(API_INVALID_PARAMETER,
+                         "The namespace %.256s is invalid: a name cannot contain ~, >, < or /.",
+                         in->namespace);
+    if (arn_looks_like(in->namespace) &&
+        !connect_namespace_is_own(call->arena, call_scope(call), in->namespace))
+        return error_new(API_NAMESPACE_NOT_FOUND, "The namespace %.256s was not found.",
+                         in->namespace);
+    defaults.namespace = connect_namespace_arn(call->arena, call_scope(call), in->namespace);
     ecs_encode_cluster_service_connect_defaults(&json, &defaults);
     *ret_json = arena_dup(call->arena, json.data);
     return NULL;

@@ -148,7 +148,7 @@ static void fill_record(struct call *call, const struct wish *wish, struct servi
     service_resize_deployments(service, 0);
     service->has_old_arn = wish->has_old_arn;
     service->tasks_have_old_arn = wish->tasks_have_old_arn;
-    service_config_write(&wish->config, service);
+    service_config_write(&wish->config, call_scope(call), service);
     TAGS_SET(service, service, &wish->config.tags);
     if (service->controller == CONTROLLER_ECS)
         service_deploy(call, service, &wish->config, &wish->recipe, false);

@@ -2,6 +2,8 @@
  * into a namespace. */
 #include <string.h>
 
+#include "core/connect_namespace.h"
+#include "core/shown_arn.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
@@ -44,21 +46,22 @@ api_list_services_by_namespace(struct call *call,
     struct state *state = ecs_of(call)->state;
     const struct scope *scope = call_scope(call);
     const struct service *service;
-    const char *cluster, *name;
+    const char *cluster, *name, *namespace;
     struct page page;
 
     TRY(call_authorize(call, "ecs:ListServicesByNamespace", "*"));
     if (str_is_empty(in->namespace))
         return error_new(API_INVALID_PARAMETER, "Namespace cannot be empty.");
-    TRY(page_open(call, "ListServicesByNamespace", in->namespace, PAGE_ASKED(in),
+    namespace = connect_namespace_arn(call->arena, scope, in->namespace);
+    TRY(page_open(call, "ListServicesByNamespace", namespace, PAGE_ASKED(in),
                   LIST_BY_NAMESPACE_SIZE, LIST_BY_NAMESPACE_SIZE_MAX, &page));
     TRY(after_page(call, &page, &cluster, &name));
     if (!page.after)
-        TRY(check_known(call, in->namespace));
+        TRY(check_known(call, namespace));
     SET_LIST(call->arena, &out->service_arns, page.limit);
     out->service_arns.count = 0;
     for (;; cluster = service->cluster, name = service->name) {
-        service = state_service_in_namespace_after(state, scope, in->namespace, cluster, name);
+        service = state_service_in_namespace_after(state, scope, namespace, cluster, name);
         if (!service)
             return NULL;
         if (page_is_full(&page)) {
@@ -66,7 +69,7 @@ api_list_services_by_namespace(struct call *call,
             return NULL;
         }
         out->service_arns.items[page.count++] =
-            arn_service(call->arena, scope, service->cluster, service->name);
+            shown_service_arn(call->arena, scope, service);
         out->service_arns.count = page.count;
     }
 }

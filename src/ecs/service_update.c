@@ -425,7 +425,7 @@ struct error *api_update_service(struct call *call, const struct ecs_update_serv
                          SERVICE_ROLLOUTS_MAX);
 
     service = txn_edit_service(call->txn, update.service);
-    service_config_write(&update.after, service);
+    service_config_write(&update.after, call_scope(call), service);
     /* SC-183: an update is a new start. */
     service->failures_in_row = 0;
     service->launch_after_ms = 0;

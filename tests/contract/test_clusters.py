@@ -289,6 +289,14 @@ def test_the_default_namespace(api, fails):
     assert made["serviceConnectDefaults"] == {"namespace": arn}
     api.raw("UpdateCluster", {"cluster": one, "settings": [{"name": "containerInsights", "value": "enabled"}]})
     assert described(api, one)["serviceConnectDefaults"] == {"namespace": arn}
+    api.define("connected", memory="64")
+    api.raw("CreateService", {"cluster": one, "serviceName": "by-default", "taskDefinition": "connected", "desiredCount": 0,
+                              "serviceConnectConfiguration": {"enabled": True}})
+    made = api.raw("CreateService", {"cluster": other, "serviceName": "by-name", "taskDefinition": "connected", "desiredCount": 0,
+                                     "serviceConnectConfiguration": {"enabled": True, "namespace": "in-house"}})["service"]
+    assert made["deployments"][0]["serviceConnectConfiguration"]["namespace"] == "in-house"
+    for namespace in (arn, "in-house"):  # API-158: either form is the namespace
+        assert len(api.raw("ListServicesByNamespace", {"namespace": namespace})["serviceArns"]) == 2
     api.raw("UpdateCluster", {"cluster": one, "serviceConnectDefaults": {"namespace": ""}})
     assert "serviceConnectDefaults" not in described(api, one)
     for bad in ("a~b", "a/b", "a>b", "x" * 1025):
