@@ -256,10 +256,10 @@ static void write_namespace(const struct ecs_service_connect_configuration *conn
 {
     struct arena arena = {0};
 
-    service_set_connect_namespace(
-        service, connect && connect->enabled && !str_is_empty(connect->namespace)
-                     ? connect_namespace_arn(&arena, scope, connect->namespace)
-                     : NULL);
+    service_set_connect_namespace(service,
+                                  connect && connect->enabled && !str_is_empty(connect->namespace)
+                                      ? connect_namespace_arn(&arena, scope, connect->namespace)
+                                      : NULL);
     arena_done(&arena);
 }
 

@@ -68,8 +68,7 @@ api_list_services_by_namespace(struct call *call,
             out->next_token = page_token(&page, arena_printf(call->arena, "%s/%s", cluster, name));
             return NULL;
         }
-        out->service_arns.items[page.count++] =
-            shown_service_arn(call->arena, scope, service);
+        out->service_arns.items[page.count++] = shown_service_arn(call->arena, scope, service);
         out->service_arns.count = page.count;
     }
 }
