@@ -101,6 +101,18 @@ static void add_signed(struct buf *out, const char *method, const char *path_and
                     "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 }
 
+/* The next revision of the family that was named, or of one of a thousand. */
+static char *register_body(unsigned long long n)
+{
+    CLEANUP(str_freep)
+    char *family = options.definition ? str_dup(options.definition)
+                                      : str_printf("f-%d-%llu", (int)getpid(), n % 1000);
+
+    return str_printf("{\"family\":\"%s\",\"containerDefinitions\":[{\"name\":\"a\","
+                      "\"image\":\"busybox\",\"memory\":16}]}",
+                      family);
+}
+
 /* The next request of the operation under load. */
 static void add_request(struct buf *out)
 {
@@ -123,9 +135,7 @@ static void add_request(struct buf *out)
     if (str_eq(options.operation, "CreateCluster"))
         body = str_printf("{\"clusterName\":\"c-%d-%llu\"}", (int)getpid(), n);
     else if (str_eq(options.operation, "RegisterTaskDefinition"))
-        body = str_printf("{\"family\":\"f-%d-%llu\",\"containerDefinitions\":[{\"name\":\"a\","
-                          "\"image\":\"busybox\",\"memory\":16}]}",
-                          (int)getpid(), n % 1000);
+        body = register_body(n);
     else if (str_eq(options.operation, "RunTask"))
         body = str_printf("{\"cluster\":\"%s\",\"taskDefinition\":\"%s\"}", options.cluster,
                           options.definition);
