@@ -25,6 +25,8 @@ struct service_memory {
     bool is_of_task_sets;             /* there is no PRIMARY: the tasks of all its sets */
     bool waits_for_room;
     bool follows_hosts; /* DAEMON: every change of a host matters */
+    bool follows_zones; /* the same for its balance over zones */
+    bool is_rebalance_blocked; /* until a host changes */
 };
 void service_memory_failed(struct service_memory *memory, const struct task *task, int64_t now_ms);
 void service_memory_started(struct service_memory *memory, const struct task *task);

@@ -21,10 +21,14 @@ void replica_keep_up(struct pass *pass)
     crew = crew_of(pass, primary);
     reason = stop_reason_scaling(pass, NULL);
     pass->rollout.is_halted = rollout_is_halted(pass);
+    pass->rollout.desired += rebalance_surge(pass);
     step = rollout_next(&pass->rollout);
     stop_some(pass, &pass->old, (size_t)step.stop_old, reason);
     stop_surplus(pass, &crew, (size_t)step.stop_surplus, reason);
+    pass_tell_protected(pass, step.stop_surplus > (int64_t)pass->fresh.count);
     start_tasks(pass, &crew, step.start);
     pass_tell_stuck(pass, step.is_stuck);
-    rollout_follow(pass, &step);
+    if (!pass->service->surge) /* as steady as it was, until that is over */
+        rollout_follow(pass, &step);
+    rebalance(pass, &crew);
 }

@@ -25,6 +25,7 @@ struct crew crew_of(const struct pass *pass, const struct deployment *deployment
 struct start {
     struct pass *pass;
     const struct crew *crew;
+    const char *zone; /* to balance it; NULL: not so */
     struct task_recipe recipe;
     struct task_order order;
     struct demand demand;
@@ -130,7 +131,11 @@ static void start_planned(struct start *start, const struct id *hosts, size_t co
         pass->txn_tasks++;
         pass->control->stats.placements++;
     }
-    pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->subject, started, count));
+    if (start->zone)
+        pass_say(pass, EVENT_TASKS_STARTED,
+                 event_started_in_zone(&pass->arena, pass->subject, start->zone, started, count));
+    else
+        pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->subject, started, count));
 }
 
 /* ---- who finds no place ---- */
@@ -300,6 +305,51 @@ void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id 
     pass->memory->waits_for_room = false;
     if (count)
         finish(pass, place_on(pass, crew, hosts, count));
+}
+
+static void require_zone(struct start *start, const char *zone)
+{
+    struct demand *demand = &start->demand;
+    size_t count = demand->required_attribute_count;
+    const char **names = ARENA_ARRAY(&start->pass->arena, const char *, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = demand->required_attributes[i];
+    names[count] = arena_printf(&start->pass->arena, "ecs.availability-zone=%s", zone);
+    demand->required_attributes = names;
+    demand->required_attribute_count = count + 1;
+    start->zone = zone;
+}
+
+static struct error *place_in_zone(struct pass *pass, const struct crew *crew, const char *zone,
+                                   size_t wanted, size_t *ret_placed)
+{
+    CLEANUP(start_done) struct start start = {0};
+    struct plan plan;
+
+    TRY(start_begin(&start, pass, crew));
+    require_zone(&start, zone);
+    TRY(plan_for(&start, wanted, &plan));
+    start_planned(&start, plan.hosts, plan.placed_count);
+    if (plan.placed_count < wanted)
+        pass_tell(pass, TOLD_ZONE_FULL,
+                  &(struct telling){
+                      .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
+                      .reason = plan.refusal_count ? plan.refusals[0].reason : NULL,
+                      .message = event_unplaceable_in_zone(&pass->arena, pass->service->name, zone),
+                  });
+    *ret_placed = plan.placed_count;
+    return NULL;
+}
+
+size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t wanted)
+{
+    size_t placed = 0;
+    struct error *err = place_in_zone(pass, crew, zone, wanted, &placed);
+
+    if (err)
+        start_failed(pass, err);
+    return placed;
 }
 
 /* A task that asks for nothing but hosts of its launch type finds a place wherever the constraints

@@ -66,7 +66,11 @@ void stop_some(struct pass *pass, struct victim_list *list, size_t count, const 
         stop_task(pass, list->items[i].data, reason);
         stopped[i] = list->items[i].task;
     }
-    pass_say(pass, EVENT_NONE, event_stopped(&pass->arena, pass->subject, stopped, count));
+    if (list->zone)
+        pass_say(pass, EVENT_TASKS_STOPPED,
+                 event_stopped_in_zone(&pass->arena, pass->subject, list->zone, stopped, count));
+    else
+        pass_say(pass, EVENT_NONE, event_stopped(&pass->arena, pass->subject, stopped, count));
 }
 
 void stop_surplus(struct pass *pass, const struct crew *crew, size_t count, const char *reason)

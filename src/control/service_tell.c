@@ -10,10 +10,8 @@
 #include "core/service_events.h"
 
 static const char *const keys[TOLD_COUNT] = {
-    [TOLD_PLACEMENT] = "placement",
-    [TOLD_IMPAIRED] = "impaired",
-    [TOLD_STUCK] = "stuck",
-    [TOLD_PROTECTED] = "protected",
+    [TOLD_PLACEMENT] = "placement", [TOLD_IMPAIRED] = "impaired",     [TOLD_STUCK] = "stuck",
+    [TOLD_PROTECTED] = "protected", [TOLD_UNBALANCED] = "unbalanced", [TOLD_ZONE_FULL] = "zone",
 };
 
 static void say(struct pass *pass, const struct telling *telling)
@@ -90,4 +88,19 @@ void pass_tell_stuck(struct pass *pass, bool is_stuck)
                                         event_deployment_stuck(&pass->arena, pass->service->name)});
     else
         pass_resolved(pass, TOLD_STUCK);
+}
+
+void pass_tell_protected(struct pass *pass, bool is_protected)
+{
+    const struct deployment *primary = service_primary(pass->service);
+
+    if (is_protected && primary)
+        pass_tell(
+            pass, TOLD_PROTECTED,
+            &(struct telling){
+                .name = EVENT_TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION,
+                .message = event_scale_in_protected(&pass->arena, pass->service->name, primary->id),
+            });
+    else
+        pass_resolved(pass, TOLD_PROTECTED);
 }

@@ -10,6 +10,7 @@
  *   service_replica.c    so many tasks, wherever there is room
  *   service_daemon.c     one task on each host that is fit for it
  *   service_task_sets.c  another controller's deployments: so many percent of the count in each
+ *   service_rebalance.c  a steady service's tasks are evened out over zones
  *   service_wind_down.c  a deleted service ends
  */
 #ifndef BERTH_CONTROL_SERVICE_WORK_H
@@ -29,6 +30,7 @@ struct task_refs {
 struct victim_list {
     struct victim *items; /* data is the record */
     size_t count, capacity;
+    const char *zone; /* they go to balance zones, and all are of this one; NULL: not so */
 };
 
 struct pass {
@@ -73,7 +75,15 @@ const struct task *pass_next_task(const struct pass *pass, struct pass_walk *wal
 
 /* ---- service_tell.c ---- */
 /* Messages that are not repeated while what they tell of lasts (AG-350). */
-enum told { TOLD_PLACEMENT, TOLD_IMPAIRED, TOLD_STUCK, TOLD_PROTECTED, TOLD_COUNT };
+enum told {
+    TOLD_PLACEMENT,
+    TOLD_IMPAIRED,
+    TOLD_STUCK,
+    TOLD_PROTECTED,
+    TOLD_UNBALANCED,
+    TOLD_ZONE_FULL,
+    TOLD_COUNT
+};
 struct telling {
     enum event_name name; /* how EventBridge calls it; NONE: it does not */
     const char *reason;   /* NULL: none */
@@ -83,7 +93,8 @@ void pass_say(struct pass *pass, enum event_name name, const char *message);
 /* Tells it unless it was told less than six hours ago and still lasts. True if it was news. */
 bool pass_tell(struct pass *pass, enum told what, const struct telling *telling);
 void pass_resolved(struct pass *pass, enum told what);
-void pass_tell_stuck(struct pass *pass, bool is_stuck); /* SC-197 */
+void pass_tell_stuck(struct pass *pass, bool is_stuck);         /* SC-197 */
+void pass_tell_protected(struct pass *pass, bool is_protected); /* API-130 */
 
 /* ---- service_count.c ---- */
 void count_tasks(struct pass *pass);
@@ -111,6 +122,8 @@ struct crew {
 struct crew crew_of(const struct pass *pass, const struct deployment *deployment);
 /* Starts up to `wanted` where there is room, or says why not. */
 void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted);
+/* As many as there is room for in one zone, to balance it. Returns how many. */
+size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t wanted);
 /* Nothing can be started, and nothing here will mend it; takes the error. */
 void start_failed(struct pass *pass, struct error *err);
 /* One on each of these hosts. */
@@ -152,6 +165,11 @@ MUST_USE bool rollout_judge(struct pass *pass);
 bool rollout_is_halted(const struct pass *pass);
 /* Records follow: old deployments go, the PRIMARY completes, the service is steady. */
 void rollout_follow(struct pass *pass, const struct rollout_step *step);
+
+/* ---- service_rebalance.c ---- */
+/* Tasks over the desired count that are there to balance zones; 0 if that has become pointless. */
+int64_t rebalance_surge(struct pass *pass);
+void rebalance(struct pass *pass, const struct crew *crew);
 
 /* ---- the kinds of pass ---- */
 void replica_keep_up(struct pass *pass);

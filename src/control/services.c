@@ -257,8 +257,11 @@ static void look_at_those(struct services *services, const struct scope *scope, 
 
     for (; one && one->scope == scope && one->cluster == cluster;
          one = RB_NEXT(service_watch_tree, &services->watches, one))
-        if (one->memory.waits_for_room || (hosts_changed && one->memory.follows_hosts))
+        if (one->memory.waits_for_room ||
+            (hosts_changed && (one->memory.follows_hosts || one->memory.follows_zones))) {
+            one->memory.is_rebalance_blocked = false;
             look_at(one);
+        }
 }
 
 void services_retry_placement(struct services *services, const struct scope *scope,

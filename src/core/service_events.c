@@ -37,6 +37,43 @@ char *event_stopped(struct arena *arena, const char *service, const struct id *t
                             tasks, count);
 }
 
+char *event_started_in_zone(struct arena *arena, const char *service, const char *zone,
+                            const struct id *tasks, size_t count)
+{
+    return event_with_tasks(
+        arena, service, arena_printf(arena, "started %zu tasks in %s to AZ Rebalance", count, zone),
+        tasks, count);
+}
+
+char *event_stopped_in_zone(struct arena *arena, const char *service, const char *zone,
+                            const struct id *tasks, size_t count)
+{
+    return event_with_tasks(
+        arena, service,
+        arena_printf(arena, "stopped %zu running tasks in %s due to AZ rebalancing", count, zone),
+        tasks, count);
+}
+
+char *event_unbalanced(struct arena *arena, const char *service, const char *loads)
+{
+    return arena_printf(arena,
+                        "(service %s) is not AZ balanced with %s. AZ Rebalancing in progress.",
+                        service, loads);
+}
+
+char *event_balanced(struct arena *arena, const char *service, const char *loads)
+{
+    return arena_printf(arena, "(service %s) is AZ balanced with %s.", service, loads);
+}
+
+char *event_unplaceable_in_zone(struct arena *arena, const char *service, const char *zone)
+{
+    return arena_printf(arena,
+                        "(service %s) is unable to place a task in %s because no container "
+                        "instance met all of its requirements.",
+                        service, zone);
+}
+
 char *event_start_impaired(struct arena *arena, const char *service)
 {
     return arena_printf(arena, "(service %s) is unable to consistently start tasks successfully.",

@@ -18,6 +18,15 @@ char *event_steady_state(struct arena *arena, const char *service);
 char *event_started(struct arena *arena, const char *service, const struct id *tasks, size_t count);
 /* "has stopped N running tasks: (task ID) ..." */
 char *event_stopped(struct arena *arena, const char *service, const struct id *tasks, size_t count);
+/* The same to balance availability zones. */
+char *event_started_in_zone(struct arena *arena, const char *service, const char *zone,
+                            const struct id *tasks, size_t count);
+char *event_stopped_in_zone(struct arena *arena, const char *service, const char *zone,
+                            const struct id *tasks, size_t count);
+/* `loads`: "2 tasks in zone-a, and 1 tasks in zone-b" */
+char *event_unbalanced(struct arena *arena, const char *service, const char *loads);
+char *event_balanced(struct arena *arena, const char *service, const char *loads);
+char *event_unplaceable_in_zone(struct arena *arena, const char *service, const char *zone);
 char *event_start_impaired(struct arena *arena, const char *service);
 char *event_deployment_stuck(struct arena *arena, const char *service);
 char *event_deployment_completed(struct arena *arena, const char *service, const char *deployment);

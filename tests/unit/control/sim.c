@@ -564,6 +564,17 @@ void world_set_instance(struct world *world, int agent, enum instance_status sta
     txn_commit(txn);
 }
 
+void world_set_provider(struct world *world, int agent, const char *provider)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+
+    container_instance_set_capacity_provider(
+        txn_edit_instance(txn, state_instance(world->state, world->scope, SIM_CLUSTER,
+                                              &world->agents[agent].instance)),
+        provider);
+    txn_commit(txn);
+}
+
 void world_set_attribute(struct world *world, int agent, const char *name, const char *value)
 {
     struct txn *txn = txn_begin(world->state, world->scope);

@@ -121,6 +121,7 @@ void world_add_agent(struct world *world);
 void world_set_health(struct world *world, const struct id *task, enum health_status health);
 
 const struct service_deployment *world_service_deployment(struct world *world, const char *name);
+void world_set_provider(struct world *world, int agent, const char *provider);
 void world_set_attribute(struct world *world, int agent, const char *name, const char *value);
 const struct service *world_service(struct world *world, const char *name);
 const struct task *world_task(struct world *world, const struct id *id);

@@ -122,6 +122,10 @@ static void a_protected_task_goes_when_its_time_is_over(void **state)
     world_pass(world, MINUTES);
     assert_int_equal(world_running(world, "alpha"), 1);
     assert_int_equal(world_task(world, &kept)->desired_status, TASK_RUNNING);
+    assert_int_equal(world_events(world, "alpha",
+                                  "was unable to scale in. Reason: The number of protected tasks "
+                                  "are more than the desired count of tasks."),
+                     1);
     world_restart(world);
     world_pass(world, 7 * MINUTES);
     assert_int_equal(world_running(world, "alpha"), 1);

@@ -17,11 +17,12 @@ static const struct {
     int32_t minimum, maximum;
 } percents[] = {{100, 200}, {50, 100}, {50, 200}, {0, 100}, {0, 200}, {50, 150}};
 
-static const char *const breakers[] = {
+static const char *const documents[] = {
     "{\"serviceName\":\"x\",\"deploymentConfiguration\":{\"deploymentCircuitBreaker\":{"
     "\"enable\":true,\"rollback\":true}}}",
     "{\"serviceName\":\"x\",\"deploymentConfiguration\":{\"deploymentCircuitBreaker\":{"
     "\"enable\":true,\"rollback\":false}}}",
+    "{\"serviceName\":\"x\",\"availabilityZoneRebalancing\":\"ENABLED\"}",
 };
 
 static uint64_t below(struct world *world, uint64_t bound)
@@ -142,7 +143,7 @@ static void run(uint64_t seed)
     world->bad_revision = below(world, 4) ? 0 : 2;
     if (below(world, 2))
         snprintf(world->service_document, sizeof(world->service_document), "%s",
-                 breakers[below(world, ARRAY_LEN(breakers))]);
+                 documents[below(world, ARRAY_LEN(documents))]);
     for (int step = 0; step < STEPS; step++) {
         do_something(world);
         world_pass(world, (int64_t)below(world, below(world, 4) ? 3000 : 90000));

@@ -1,0 +1,198 @@
+/* Availability zone rebalancing: a steady service whose tasks are not even over the zones gets some
+ * more where there are too few, as far as its maximum percent allows, and when those are healthy
+ * loses as many where there are too many. service->surge is how many it has more in between.
+ *
+ * What cannot be balanced (no room in a zone, protected tasks) is told once and looked at again
+ * when a host changes. */
+#include "base/str.h"
+#include "control/service_work.h"
+#include "core/service_events.h"
+#include "core/task.h"
+#include "core/zone_balance.h"
+
+#define ZONE_ATTRIBUTE "ecs.availability-zone"
+#define ZONES_MAX      32 /* further ones are not looked at */
+
+struct zones {
+    struct zone_load items[ZONES_MAX];
+    size_t count;
+};
+
+static bool is_wanted(const struct pass *pass)
+{
+    return pass->config.availability_zone_rebalancing ==
+               ECS_AVAILABILITY_ZONE_REBALANCING_ENABLED &&
+           !service_config_why_not_rebalanced(&pass->config) &&
+           !pass->config.capacity_provider_strategy.count && pass->service->desired_count > 1 &&
+           pass->service->deployments_count == 1;
+}
+
+int64_t rebalance_surge(struct pass *pass)
+{
+    if (pass->service->surge && !is_wanted(pass))
+        pass_edit_service(pass)->surge = 0;
+    return pass->service->surge;
+}
+
+/* ---- zones ---- */
+
+static const char *zone_of(const struct pass *pass, const struct id *host)
+{
+    return fleet_host_value(control_fleet(pass->control, pass->scope, pass->service->cluster), host,
+                            ZONE_ATTRIBUTE);
+}
+
+static struct zone_load *find_zone(struct zones *zones, const char *name)
+{
+    for (size_t i = 0; i < zones->count; i++)
+        if (str_eq(zones->items[i].name, name))
+            return &zones->items[i];
+    return NULL;
+}
+
+static struct zone_load *zone_get(struct zones *zones, const char *name)
+{
+    struct zone_load *found = find_zone(zones, name);
+
+    if (found || zones->count == ZONES_MAX)
+        return found;
+    zones->items[zones->count] = (struct zone_load){.name = name};
+    return &zones->items[zones->count++];
+}
+
+/* Those that can have tasks, and those that have. */
+static void list_zones(const struct pass *pass, struct zones *ret)
+{
+    const struct container_instance *instance = NULL;
+    struct pass_walk walk = {0};
+
+    *ret = (struct zones){0};
+    while ((instance = state_instance_after(pass->state, pass->scope, pass->service->cluster,
+                                            instance ? &instance->id : NULL))) {
+        const char *name = zone_of(pass, &instance->id);
+
+        if (name && instance->status == INSTANCE_ACTIVE && state_instance_connected(instance))
+            zone_get(ret, name);
+    }
+    while (pass_next_task(pass, &walk)) {
+        const char *name = zone_of(pass, &walk.task->instance);
+        struct zone_load *zone = name ? zone_get(ret, name) : NULL;
+
+        if (zone && walk.task->desired_status != TASK_STOPPED)
+            zone->tasks++;
+    }
+}
+
+/* "2 tasks in zone-a, and 1 tasks in zone-b" */
+static const char *loads_text(struct pass *pass, const struct zones *zones)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+
+    for (size_t i = 0; i < zones->count; i++)
+        buf_printf(&text, "%s%lld tasks in %s",
+                   i == 0                  ? ""
+                   : i == zones->count - 1 ? ", and "
+                                           : ", ",
+                   (long long)zones->items[i].tasks, zones->items[i].name);
+    return arena_dup_n(&pass->arena, text.data, text.len);
+}
+
+static void tell_unbalanced(struct pass *pass, const struct zones *zones)
+{
+    pass_tell(
+        pass, TOLD_UNBALANCED,
+        &(struct telling){
+            .name = EVENT_SERVICE_REBALANCING_STARTED,
+            .message = event_unbalanced(&pass->arena, pass->service->name, loads_text(pass, zones)),
+        });
+}
+
+static void tell_balanced(struct pass *pass, const struct zones *zones)
+{
+    pass_resolved(pass, TOLD_UNBALANCED);
+    pass_resolved(pass, TOLD_ZONE_FULL);
+    pass_say(pass, EVENT_SERVICE_REBALANCING_COMPLETED,
+             event_balanced(&pass->arena, pass->service->name, loads_text(pass, zones)));
+}
+
+/* ---- the two halves ---- */
+
+/* Starts what is missing, zone by zone. */
+static void begin(struct pass *pass, const struct crew *crew, struct zones *zones, int64_t room)
+{
+    int64_t started = 0;
+
+    tell_unbalanced(pass, zones);
+    for (size_t i = 0; i < zones->count && started < room; i++) {
+        const struct zone_load *zone = &zones->items[i];
+        int64_t wanted = zone->wanted - zone->tasks;
+
+        if (wanted > room - started)
+            wanted = room - started;
+        if (wanted > 0)
+            started += (int64_t)start_in_zone(pass, crew, zone->name, (size_t)wanted);
+    }
+    pass->memory->is_rebalance_blocked = !started;
+    if (started)
+        pass_edit_service(pass)->surge = (int32_t)started;
+}
+
+/* Stops what is too much, zone by zone. */
+static void finish(struct pass *pass, struct zones *zones)
+{
+    pass_edit_service(pass)->surge = 0;
+    for (size_t i = 0; i < zones->count; i++) {
+        struct zone_load *zone = &zones->items[i];
+        struct victim_list of = {
+            .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1),
+            .zone = zone->name,
+        };
+        int64_t surplus = zone->tasks - zone->wanted;
+
+        for (size_t j = 0; j < pass->fresh.count; j++)
+            if (str_eq(zone_of(pass, &pass->fresh.items[j].host), zone->name))
+                of.items[of.count++] = pass->fresh.items[j];
+        if (surplus <= 0)
+            continue;
+        if (surplus > (int64_t)of.count) { /* the others are protected */
+            pass->memory->is_rebalance_blocked = true;
+            surplus = (int64_t)of.count;
+        }
+        stop_some(pass, &of, (size_t)surplus, stop_reason_scaling(pass, NULL));
+        zone->tasks -= surplus;
+    }
+    if (!pass->memory->is_rebalance_blocked)
+        tell_balanced(pass, zones);
+}
+
+/* All are there and healthy, and nothing is on its way. */
+static bool is_calm(const struct pass *pass)
+{
+    const struct rollout *rollout = &pass->rollout;
+    const struct deployment *primary = service_primary(pass->service);
+
+    return primary->rollout_state == ROLLOUT_STATE_COMPLETED &&
+           (pass->service->is_steady || pass->service->surge) &&
+           rollout->fresh.staying == rollout->desired &&
+           rollout->fresh.healthy == rollout->desired && !rollout->fresh.stopping &&
+           !rollout->old.staying && !rollout->old.stopping;
+}
+
+void rebalance(struct pass *pass, const struct crew *crew)
+{
+    int64_t surge = pass->service->surge;
+    int64_t room = pass->rollout.bounds.upper - pass->rollout.desired;
+    struct zones zones;
+
+    if (!is_wanted(pass) || !is_calm(pass) ||
+        (!surge && (room <= 0 || pass->memory->is_rebalance_blocked)))
+        return;
+    pass->memory->follows_zones = true;
+    list_zones(pass, &zones);
+    if (surge) {
+        zone_balance(zones.items, zones.count, pass->service->desired_count);
+        finish(pass, &zones);
+    } else if (zone_balance(zones.items, zones.count, pass->service->desired_count) > 0) {
+        begin(pass, crew, &zones, room);
+    }
+}
