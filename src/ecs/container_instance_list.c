@@ -73,22 +73,26 @@ static bool passes(struct listing *listing, const struct container_instance *ins
 {
     struct groups groups = {.listing = listing};
     struct instance_counts counts;
+    bool is_about_attributes;
 
     if (!listing->query)
         return true;
+    is_about_attributes = query_subjects(listing->query) & BIT(QUERY_ATTRIBUTE);
     state_instance_counts(instance, &counts);
     id_format(&instance->id, groups.instance);
-    return query_matches(listing->query, &(struct query_instance){
-                                             .agent_connected = state_instance_connected(instance),
-                                             .agent_version = instance->agent_version,
-                                             .ec2_instance_id = instance->ec2_instance_id,
-                                             .registered_at_ms = instance->registered_at_ms,
-                                             .running_tasks = counts.tasks_running,
-                                             .attributes = attributes_of(listing, instance),
-                                             .attribute_count = instance->attributes_count,
-                                             .any_group = any_group,
-                                             .tasks = &groups,
-                                         });
+    return query_matches(
+        listing->query,
+        &(struct query_instance){
+            .agent_connected = state_instance_connected(instance),
+            .agent_version = instance->agent_version,
+            .ec2_instance_id = instance->ec2_instance_id,
+            .registered_at_ms = instance->registered_at_ms,
+            .running_tasks = counts.tasks_running,
+            .attributes = is_about_attributes ? attributes_of(listing, instance) : NULL,
+            .attribute_count = is_about_attributes ? instance->attributes_count : 0,
+            .any_group = any_group,
+            .tasks = &groups,
+        });
 }
 
 static bool is_wanted(struct listing *listing, const struct container_instance *instance)
