@@ -30,6 +30,9 @@ void service_revision_restore(const struct service_revision_target *target,
     const struct ecs_service_revision *shown = &target->shown;
 
     config->launch_type = shown->launch_type;
+    /* A service keeps "LATEST"; where there is no FARGATE there is no platform. */
+    if (!shown->platform_version || !config->platform_version)
+        config->platform_version = shown->platform_version;
     config->capacity_provider_strategy = shown->capacity_provider_strategy;
     config->load_balancers = shown->load_balancers;
     config->service_registries = shown->service_registries;

@@ -173,18 +173,6 @@ static void insert_service_deployment(struct call *call, const struct service *s
 
 /* ---- the deployment of the service ---- */
 
-/* Makes room at the front. Items of a list are plain values: they may be moved. */
-static struct deployment *prepend(struct service *service)
-{
-    struct deployment *last = service_append_deployments(service);
-    struct deployment fresh = *last;
-    struct deployment *first = service->deployments;
-
-    memmove(first + 1, first, (service->deployments_count - 1) * sizeof(*first));
-    *first = fresh;
-    return first;
-}
-
 void service_deploy(struct call *call, struct service *service,
                     const struct ecs_create_service_request *config,
                     const struct task_recipe *recipe, bool force_new)
@@ -198,20 +186,11 @@ void service_deploy(struct call *call, struct service *service,
     insert_revision(call, service, config, recipe, revision);
     service_deploy_stop(call, service, "Superseded by a newer service deployment.");
     insert_service_deployment(call, service, config, service_deployment, revision);
-    for (uint32_t i = 0; i < service->deployments_count; i++) {
-        if (service->deployments[i].status != DEPLOYMENT_PRIMARY)
-            continue;
-        service->deployments[i].status = DEPLOYMENT_ACTIVE;
-        service->deployments[i].updated_at_ms = call->now_ms;
-    }
-    deployment = prepend(service);
+    deployment = service_add_deployment(service, call->now_ms);
     deployment_set_id(deployment, id);
-    deployment->status = DEPLOYMENT_PRIMARY;
     deployment_set_family(deployment, recipe->definition->family);
     deployment->revision = recipe->definition->revision;
     deployment->desired_count = service->desired_count;
-    deployment->created_at_ms = call->now_ms;
-    deployment->updated_at_ms = call->now_ms;
     deployment->rollout_state = ROLLOUT_STATE_IN_PROGRESS;
     deployment_set_rollout_state_reason(
         deployment, arena_printf(call->arena, "ECS deployment %s in progress.", id));

@@ -331,7 +331,8 @@ api_describe_service_deployments(struct call *call,
 
 /* ---- StopServiceDeployment ---- */
 
-static struct error *check_may_stop(const struct service_deployment *deployment, bool is_rollback)
+static struct error *check_may_stop(const struct service *service,
+                                    const struct service_deployment *deployment, bool is_rollback)
 {
     if (deployment->status != SERVICE_DEPLOYMENT_PENDING &&
         deployment->status != SERVICE_DEPLOYMENT_IN_PROGRESS)
@@ -339,10 +340,11 @@ static struct error *check_may_stop(const struct service_deployment *deployment,
                          "The service deployment cannot be stopped: its status is %s, and only "
                          "PENDING and IN_PROGRESS ones can.",
                          service_deployment_status_name(deployment->status));
-    if (is_rollback && deployment->source_revisions_count == 0)
+    if (is_rollback && (!service->completed_revision ||
+                        str_eq(service->completed_revision, deployment->target_revision)))
         return error_new(API_CONFLICT,
-                         "The service deployment cannot be rolled back: there is no service "
-                         "revision before it.");
+                         "The service deployment cannot be rolled back: no service revision before "
+                         "it was deployed successfully.");
     return NULL;
 }
 
@@ -353,6 +355,7 @@ struct error *api_stop_service_deployment(struct call *call,
 {
     bool is_rollback = in->stop_type != ECS_STOP_SERVICE_DEPLOYMENT_STOP_TYPE_ABORT;
     const struct service_deployment *found;
+    const struct service *service;
     struct service_deployment *deployment;
     struct service_part part;
 
@@ -361,7 +364,8 @@ struct error *api_stop_service_deployment(struct call *call,
     found = find(call, &part);
     if (!found)
         return error_new(API_SERVICE_DEPLOYMENT_NOT_FOUND, "Service deployment not found.");
-    TRY(check_may_stop(found, is_rollback));
+    service = state_service(ecs_of(call)->state, call_scope(call), part.cluster, part.service);
+    TRY(check_may_stop(service, found, is_rollback));
 
     deployment = txn_edit_service_deployment(call->txn, found);
     deployment->status =
@@ -369,8 +373,7 @@ struct error *api_stop_service_deployment(struct call *call,
     service_deployment_set_status_reason(deployment, "Service deployment stopped by user.");
     deployment->updated_at_ms = call->now_ms;
     /* The service's reconciler is told by its record. */
-    txn_edit_service(call->txn, state_service(ecs_of(call)->state, call_scope(call), part.cluster,
-                                              part.service));
+    txn_edit_service(call->txn, service);
     out->service_deployment_arn = arn_of(call, deployment);
     return NULL;
 }

@@ -169,8 +169,7 @@ class World:
 
     def deployment(self):
         """A service deployment that is under way."""
-        name = self.new_service(desiredCount=1, taskDefinition=self.define(placementConstraints=[
-            {"type": "memberOf", "expression": "attribute:nowhere exists"}]))
+        name = self.new_service(desiredCount=1, taskDefinition=self.define(containerDefinitions=[container("web", memory=10 ** 9)]))
         return self.call("ListServiceDeployments", cluster=self.cluster, service=name)["serviceDeployments"][0]["serviceDeploymentArn"]
 
     def revision(self):
