@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "scheduler/search.h"
 
-#define PROBES 16 /* hosts tried at random before going through all of a pool */
+#define FETCHED       4 /* counts asked for ahead */
+#define FETCHED_POOLS 8
+#define PROBES        16 /* hosts tried at random before going through all of a pool */
 
 static uint32_t below(struct search *search, uint32_t bound)
 {
@@ -123,6 +125,24 @@ static bool scan_level(struct search *search, struct pool *pool, const struct fl
     return false;
 }
 
+/* One number serves all pools of a decision, so that they can be fetched from afar together. */
+static uint32_t scan_start(const struct search *search, const struct pool *pool)
+{
+    return (uint32_t)((uint64_t)search->lot * pool->active >> 32);
+}
+
+static void fetch_start(const struct search *search, const struct group *leaf)
+{
+    const struct pool *pool = selection_pool(search->selection, leaf);
+    uint32_t start;
+
+    if (!pool || pool->active < FETCHED)
+        return;
+    start = scan_start(search, pool);
+    for (uint32_t i = 0; i < FETCHED && start + i < pool->active; i++)
+        __builtin_prefetch(&search->owner->dense[pool->slots[start + i]]);
+}
+
 /* From a random place on, up to one as low as the floor; if there is none, the floor rises. */
 static struct find pick_fewest(struct search *search, struct pool *pool)
 {
@@ -141,7 +161,7 @@ static struct find pick_fewest(struct search *search, struct pool *pool)
         scan.find = pick_low(search, pool, floor);
     if (scan.find.slot != NO_SLOT || (search->is_distinct && floor_least(floor)))
         return scan.find;
-    start = below(search, pool->active);
+    start = scan_start(search, pool);
     if (scan_level(search, pool, floor, start, UINT32_MAX, &scan) ||
         scan_level(search, pool, floor, 0, start, &scan))
         return scan.find;
@@ -252,16 +272,22 @@ static struct find pick_in_group(struct search *search, struct group *group, siz
     struct group *last_resort = NULL;
     struct view *view;
     size_t runs;
+    bool fetches;
 
     if (depth == search->rule_count || rule->kind != RULE_SPREAD_ATTRIBUTE)
         return pick_in_pool(search, group, depth);
     view = search->owner && group->size ? view_for(search->fleet, search->owner, group) : NULL;
     runs = view ? view->run_count : group->size > 0;
+    fetches = view && search->owner->dense && depth + 1 < search->rule_count &&
+              rule[1].kind == RULE_SPREAD_HOST;
     for (size_t run = 0; run < runs && best.slot == NO_SLOT; run++) {
         uint32_t start = view ? view->runs[run].start : 0;
         uint32_t end = view ? view_run_end(view, run) : group->size;
         uint32_t first = below(search, end - start);
 
+        if (fetches && end - start <= FETCHED_POOLS)
+            for (uint32_t i = start; i < end; i++)
+                fetch_start(search, group->children[view->order[i]]);
         for (uint32_t i = 0; i < end - start; i++) {
             uint32_t at = start + first + i < end ? start + first + i : first + i + 2 * start - end;
             uint32_t number = view ? view->order[at] : at;
@@ -365,5 +391,6 @@ uint32_t search_pick(struct search *search)
         return pick_by_rules(search);
     if (search->selection->moved_count)
         selection_settle_order(search->fleet, search->selection);
+    search->lot = (uint32_t)(rng_next(&search->rng) >> 32);
     return pick_in_group(search, search->selection->key.partition->root, 0).slot;
 }

@@ -20,6 +20,7 @@ struct search {
     struct fleet *fleet;
     const struct demand *demand;
     struct rng rng;
+    uint32_t lot; /* of the decision: where pools are entered */
     struct selection *selection;
     struct bits passing; /* queries whose answers change with claims: asked for each host */
     bool has_passing;
