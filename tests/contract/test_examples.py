@@ -271,9 +271,10 @@ def test_twelve_services_of_a_namespace(api):
     api.define("twelve", memory="64")
     space = api.name("space")
     clusters = [api.cluster(serviceConnectDefaults={"namespace": space}) for _ in range(2)]
-    for i in range(12):
+    for i in range(12):  # by the cluster's default, and by name
+        connect = {"enabled": True, **({"namespace": space} if i % 3 else {})}
         api.raw("CreateService", {"cluster": clusters[i % 2], "serviceName": "s%d" % i, "taskDefinition": "twelve", "desiredCount": 0,
-                                  "serviceConnectConfiguration": {"enabled": True, "namespace": space}})
+                                  "serviceConnectConfiguration": connect})
     first = api.raw("ListServicesByNamespace", {"namespace": space})
     second = api.raw("ListServicesByNamespace", {"namespace": space, "nextToken": first["nextToken"]})
     assert (len(first["serviceArns"]), len(second["serviceArns"])) == (10, 2) and "nextToken" not in second
