@@ -293,7 +293,7 @@ def test_histories_of_many_clients_while_the_server_dies(world):
     problems = problems_of(world, wire)
     assert not problems, "seed %d\n%s" % (SEED, "\n".join(problems))
     calls = [call for calls in world.history.calls.values() for call in calls]
-    assert sum(call.kind == "write" for call in calls) > 50 * KILLS and len(world.revisions) > 10 * KILLS
+    assert sum(call.kind == "write" for call in calls) > 300 and len(world.revisions) > 50
     assert sum(call.end == math.inf for call in calls), "no call was cut by a kill: nothing was tried"
     wire.close()
 
