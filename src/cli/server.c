@@ -10,7 +10,6 @@
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/options.h"
-#include "scheduler/query_value.h"
 #include "server/server.h"
 
 static void on_ready(const char *url)
@@ -49,32 +48,10 @@ static struct error *check(const struct server_options *server, const char *log_
     return NULL;
 }
 
-/* "VERSION,URL,SHA256"; the parts are of `*ret_parts`. */
-static struct error *read_agent_update(const char *text, char **ret_parts,
-                                       struct agent_release *ret)
-{
-    char *rest = str_dup(text);
-
-    *ret_parts = rest;
-    ret->version = strsep(&rest, ",");
-    ret->location = strsep(&rest, ",");
-    ret->sha256 = strsep(&rest, ",");
-    if (!ret->sha256 || rest || !version_is_good(ret->version) ||
-        !(str_starts_with(ret->location, "http://") ||
-          str_starts_with(ret->location, "https://")) ||
-        strlen(ret->sha256) != 64 || strspn(ret->sha256, "0123456789abcdef") != 64)
-        return error_new(API_INVALID_PARAMETER,
-                         "--agent-update is a version, an http(s) URL and 64 lower-case hex digits "
-                         "with commas between, not '%s'",
-                         text);
-    return NULL;
-}
-
 int command_server(int argc, char **argv)
 {
     CLEANUP(str_freep) char *default_dir = data_dir_default();
     CLEANUP(str_freep) char *what = NULL;
-    CLEANUP(str_freep) char *agent_parts = NULL;
     struct server_options server = {
         .listen = "127.0.0.1:4566",
         .data_dir = default_dir,
@@ -140,11 +117,10 @@ int command_server(int argc, char **argv)
         regions.items[regions.count++] = "us-east-1";
     memcpy(server.regions, regions.items, regions.count * sizeof(*regions.items));
     server.region_count = regions.count;
-    quotas_init(&server.quotas);
     for (size_t i = 0; i < quotas.count && !err; i++)
-        err = quotas_set(&server.quotas, quotas.items[i]);
+        err = server_set_quota(&server, quotas.items[i]);
     if (!err && agent_update)
-        err = read_agent_update(agent_update, &agent_parts, &server.agent_release);
+        err = server_set_agent_release(&server, agent_update);
     if (!err)
         err = check(&server, log_level, log_format);
     if (err)

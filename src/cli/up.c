@@ -23,7 +23,7 @@
 #include "cli/data_dir.h"
 #include "cli/endpoint.h"
 #include "cli/options.h"
-#include "core/quotas.h"
+#include "server/server.h"
 
 #define READY_TIMEOUT_MS 120000 /* loading a large store takes its time */
 #define CALL_TIMEOUT_MS  30000
@@ -412,7 +412,7 @@ int command_up(int argc, char **argv)
     };
     enum log_level level = LOG_LEVEL_INFO;
     enum log_format format = LOG_FORMAT_TEXT;
-    struct quotas quotas;
+    struct server_options checked = {0};
     bool wants_help = false;
     int operands = 0;
     struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
@@ -426,9 +426,8 @@ int command_up(int argc, char **argv)
         err =
             error_new(API_INVALID_PARAMETER,
                       "--log-level is debug, info, warning or error; --log-format is text or json");
-    quotas_init(&quotas); /* the server reads them; a wrong one is refused before it starts */
-    for (size_t i = 0; i < up.quotas.count && !err; i++)
-        err = quotas_set(&quotas, up.quotas.items[i]);
+    for (size_t i = 0; i < up.quotas.count && !err; i++) /* refused before the server starts */
+        err = server_set_quota(&checked, up.quotas.items[i]);
     if (!err) {
         log_configure(level, format);
         err = run(&up);

@@ -56,12 +56,6 @@ const struct quota_spec *quota_spec(enum quota_name name)
     return &specs[name];
 }
 
-void quotas_init(struct quotas *quotas)
-{
-    for (size_t i = 0; i < QUOTA_COUNT; i++)
-        quotas->values[i] = specs[i].value;
-}
-
 static const struct quota_spec *find(const char *name, size_t len)
 {
     for (size_t i = 0; i < QUOTA_COUNT; i++)
@@ -95,7 +89,7 @@ struct error *quotas_set(struct quotas *quotas, const char *assignment)
 
 int64_t quota(const struct quotas *quotas, enum quota_name name)
 {
-    return quotas ? quotas->values[name] : specs[name].value;
+    return quotas && quotas->values[name] ? quotas->values[name] : specs[name].value;
 }
 
 struct error *quota_error(const struct quotas *quotas, enum quota_name name, enum api_error code)

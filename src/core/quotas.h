@@ -48,10 +48,9 @@ struct quota_spec {
 const struct quota_spec *quota_spec(enum quota_name name);
 
 struct quotas {
-    int64_t values[QUOTA_COUNT];
+    int64_t values[QUOTA_COUNT]; /* 0: the default; so a zeroed one has all the defaults */
 };
 
-void quotas_init(struct quotas *quotas); /* the defaults */
 /* Overrides one: "name=value". API_INVALID_PARAMETER with a sentence for a name or a value there is
  * not. */
 MUST_USE struct error *quotas_set(struct quotas *quotas, const char *assignment);

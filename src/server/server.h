@@ -13,7 +13,8 @@
 #include "core/agent_update.h"
 #include "core/quotas.h"
 
-#define SERVER_REGIONS_MAX 32
+#define SERVER_REGIONS_MAX       32
+#define SERVER_AGENT_RELEASE_MAX 2048
 
 struct server_options {
     const char *listen; /* ADDR:PORT */
@@ -28,8 +29,14 @@ struct server_options {
     int64_t task_memory_ms; /* of that, so long in memory; then on disk */
     struct quotas quotas;
     struct agent_release agent_release; /* what agents are updated to; version NULL: nothing */
-    void (*on_ready)(const char *url);  /* listening; NULL: nobody cares */
+    char agent_release_text[SERVER_AGENT_RELEASE_MAX]; /* what it points into */
+    void (*on_ready)(const char *url);                 /* listening; NULL: nobody cares */
 };
+
+/* What operators write: "name=value" of a quota (core/quotas.h), "VERSION,URL,SHA256" of an agent.
+ * API_INVALID_PARAMETER with a sentence if it is not that. */
+MUST_USE struct error *server_set_quota(struct server_options *options, const char *text);
+MUST_USE struct error *server_set_agent_release(struct server_options *options, const char *text);
 
 /* Runs until told to end. Fails with a sentence if it cannot start. */
 MUST_USE struct error *server_run(const struct server_options *options);

@@ -37,11 +37,10 @@ static void defaults_are_the_documented_ones(void **state)
         {"API-172", QUOTA_ATTRIBUTES_PER_INSTANCE, 10},
         {"API-212", QUOTA_CONNECT_SERVICES_PER_SERVICE, 30},
     };
-    struct quotas quotas;
+    struct quotas quotas = {0};
 
     (void)state;
     assert_int_equal(ARRAY_LEN(cases), QUOTA_COUNT);
-    quotas_init(&quotas);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (quota(&quotas, cases[i].name) != cases[i].value ||
             quota(NULL, cases[i].name) != cases[i].value)
@@ -85,11 +84,9 @@ static void overrides_are_taken_or_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct quotas quotas;
-        struct error *err;
+        struct quotas quotas = {0};
+        struct error *err = quotas_set(&quotas, cases[i].text);
 
-        quotas_init(&quotas);
-        err = quotas_set(&quotas, cases[i].text);
         if (!err != !cases[i].error || (err && strcmp(err->message, cases[i].error) != 0))
             fail_msg("%s: %s", cases[i].why, err ? err->message : "taken");
         if (quota(&quotas, cases[i].name) != cases[i].value)

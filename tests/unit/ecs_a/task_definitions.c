@@ -297,9 +297,8 @@ static void test_delete(void **state)
 static void test_quotas(void **state)
 {
     struct world *world = *state;
-    struct quotas quotas;
+    struct quotas quotas = {0};
 
-    quotas_init(&quotas);
     assert_null(quotas_set(&quotas, "revisions-per-family=2"));
     assert_null(quotas_set(&quotas, "containers-per-task-definition=1"));
     assert_null(quotas_set(&quotas, "task-definition-bytes=400"));
