@@ -159,6 +159,33 @@ def test_deleted_before_a_kill_is_gone_after_it(own_api):
     assert api.define(family).endswith(":13")
 
 
+@pytest.mark.parametrize("point", ["before_commit", "after_commit"])
+def test_death_at_each_step_of_a_deletion(own_api, point):
+    """At every commit from the deregistration to the deletion, until a run needs no more: what was answered holds, and no
+    revision stays DELETE_IN_PROGRESS with nothing resting on it."""
+    api, died = own_api, True
+    for nth in range(1, 20):
+        family, answered = api.name("dies"), False
+        api.define(family)
+        api.server.kill()
+        try:
+            api.server.start(extra_env={"BERTH_FAIL_POINT": "%s:%d" % (point, nth)})
+            answered = bool(retire(api, family + ":1")["taskDefinitions"])
+            api.until(lambda: not api.server.is_running() or is_gone(api, family + ":1"))  # pylint: disable=cell-var-from-loop
+        except (OSError, AssertionError):  # it died before it was ready, or before it answered
+            api.server.kill()
+        died = not api.server.is_running()
+        api.server.kill()
+        api.server.start()
+        api.until(lambda: not arns(api, family, status="DELETE_IN_PROGRESS"))  # pylint: disable=cell-var-from-loop
+        if answered:
+            assert is_gone(api, family + ":1")
+        assert api.define(family).endswith(":2")
+        if not died:
+            break
+    assert nth > 3 and not died  # deregistered, asked for, deleted: each was died at
+
+
 @pytest.mark.parametrize("sort", ["ASC", "DESC"])
 def test_pages_while_others_come_and_go(api, sort):
     """API-060: what is there from the first page to the last is told once; nothing twice."""
