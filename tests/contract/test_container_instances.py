@@ -4,7 +4,9 @@ import uuid
 
 import pytest
 
+from conftest import Api
 from harness.fake_agent import CAPABILITIES, FakeAgent, resources
+from harness.program import Server
 
 
 @pytest.fixture
@@ -51,6 +53,32 @@ def test_resources(api, cluster):
         assert found["PORTS_UDP"]["stringSetValue"] == ["53"]
         assert {r["type"] for r in found.values()} <= {"INTEGER", "STRINGSET"}
         assert (found["CPU"]["doubleValue"], found["CPU"]["longValue"], found["PORTS"]["integerValue"]) == (0, 0, 0)
+
+
+def test_what_is_left(api, cluster):
+    """CL-260, API-202, MS-077: CPU, memory and ports of both protocols follow tasks; registered ones never change."""
+    agent = api.agent(cluster, totalResources=resources(2048, 4096, ports=(22, 2376), ports_udp=(53,)))
+
+    def left(which="remainingResources"):
+        found = {r["name"]: r for r in described(api, cluster, agent.arn)[0][which]}
+        return (found["CPU"]["integerValue"], found["MEMORY"]["integerValue"],
+                sorted(found["PORTS"]["stringSetValue"], key=int), sorted(found["PORTS_UDP"]["stringSetValue"], key=int))
+    definition = api.define(containerDefinitions=[
+        {"name": "a", "image": "b", "cpu": 256, "memory": 512, "portMappings": [
+            {"containerPort": 80, "hostPort": 8080}, {"containerPort": 53, "hostPort": 8080, "protocol": "udp"}]},
+        {"name": "c", "image": "b", "cpu": 100, "memory": 100, "memoryReservation": 64, "portMappings": [{"containerPort": 90, "hostPort": 9090, "protocol": "udp"}]}])
+    whole = (2048, 4096, ["22", "2376"], ["53"])
+    assert left() == left("registeredResources") == whole
+    task = api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["tasks"][0]["taskArn"]
+    assert left() == (2048 - 356, 4096 - 576, ["22", "2376", "8080"], ["53", "8080", "9090"])
+    assert left("registeredResources") == whole
+    # The ports are taken on this host; nothing of what is refused is held.
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"][0]["reason"] == "RESOURCE:PORTS"
+    assert left() == (2048 - 356, 4096 - 576, ["22", "2376", "8080"], ["53", "8080", "9090"])
+    api.until_task(cluster, task, "RUNNING")
+    api.raw("StopTask", {"cluster": cluster, "task": task})
+    api.until_task(cluster, task, "STOPPED")
+    assert left() == whole
 
 
 def test_gpus(api, cluster):
@@ -465,3 +493,27 @@ def test_discover(api, cluster, fails):
     assert api.raw("DiscoverPollEndpoint")["endpoint"]
     with fails("InvalidParameterException"):
         api.raw("DiscoverPollEndpoint", {"containerInstance": "arn:aws:ecs:us-east-1:999999999999:container-instance/c/" + "0" * 32})
+
+
+def test_the_hour_of_one_that_is_gone(tmp_path):
+    """CL-256: INACTIVE and described for its hour (here two seconds), a kill in between; then MISSING. Its host is another one."""
+    server = Server(tmp_path, args=["--task-retention", "2s"]).start()
+    api = Api(server, server.create_key())
+    try:
+        cluster = api.cluster()
+        body = {"cluster": cluster, "totalResources": resources(), "attributes": [],
+                "instanceIdentityDocument": '{"instanceId": "i-0123456789abcdef0", "availabilityZone": "us-east-1c"}'}
+        arn = api.raw("RegisterContainerInstance", body)["containerInstance"]["containerInstanceArn"]
+        gone = api.raw("DeregisterContainerInstance", {"cluster": cluster, "containerInstance": arn})["containerInstance"]
+        assert gone["status"] == "INACTIVE"
+        server.kill()
+        server.start()
+        assert described(api, cluster, arn)[0]["status"] == "INACTIVE" and listed(api, cluster) == []
+        other = api.raw("RegisterContainerInstance", body)["containerInstance"]["containerInstanceArn"]
+        assert other != arn
+        api.until(lambda: api.raw("DescribeContainerInstances", {"cluster": cluster, "containerInstances": [arn]})["failures"] == [
+            {"arn": arn, "reason": "MISSING"}], "it is forgotten")
+        assert listed(api, cluster) == [other]
+    finally:
+        api.close()
+        server.close()
