@@ -3,6 +3,14 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "scheduler/query.h"
+
+static struct error *check_expression(const char *expression)
+{
+    CLEANUP(query_freep) struct query *query = NULL;
+
+    return query_parse(expression, &query);
+}
 
 static struct error *check_constraint(const struct ecs_placement_constraint *constraint)
 {
@@ -17,7 +25,7 @@ static struct error *check_constraint(const struct ecs_placement_constraint *con
     case ECS_PLACEMENT_CONSTRAINT_TYPE_MEMBER_OF:
         if (str_is_empty(constraint->expression))
             return error_new(API_INVALID_PARAMETER, "memberOf expression should be specified.");
-        return NULL;
+        return check_expression(constraint->expression); /* SC-087 */
     }
     return NULL;
 }

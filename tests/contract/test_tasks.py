@@ -219,17 +219,6 @@ def test_awsvpc_needs_its_network(api, cluster, fails):
             run(api, cluster, awsvpc(api, mode), networkConfiguration=NETWORK)
 
 
-def test_expressions_are_refused_rather_than_ignored(api, cluster, definition):
-    """SC-025: memberOf is not served yet; a task must not land where it may not."""
-    api.agent(cluster, runs=False)
-    try:
-        answer = run(api, cluster, definition, placementConstraints=[{"type": "memberOf", "expression": "attribute:nope == 1"}])
-        assert answer["tasks"] == []
-    except Exception as err:
-        assert err.code in ("UnsupportedFeatureException", "InvalidParameterException"), err
-    assert running(api, cluster) == []
-
-
 # ---- placement ----
 
 def test_no_instances(api, cluster, definition, fails):
