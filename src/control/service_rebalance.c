@@ -137,6 +137,45 @@ static void begin(struct pass *pass, const struct crew *crew, struct zones *zone
         pass_edit_service(pass)->surge = (int32_t)started;
 }
 
+<<<<<<< HEAD
+/* Of the tasks that may go, those in one zone. */
+static struct victim_list victims_in(struct pass *pass, const char *zone)
+{
+    struct victim_list of = {
+        .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1),
+        .zone = zone,
+    };
+
+    for (size_t i = 0; i < pass->fresh.count; i++)
+        if (str_eq(zone_of(pass, &pass->fresh.items[i].host), zone))
+            of.items[of.count++] = pass->fresh.items[i];
+    return of;
+}
+
+/* Stops as many as were started, where there are too many. */
+static void finish(struct pass *pass, struct zones *zones)
+{
+    int64_t left = pass->service->surge;
+
+    pass_edit_service(pass)->surge = 0;
+    for (size_t i = 0; i < zones->count && left > 0; i++) {
+        struct zone_load *zone = &zones->items[i];
+        struct victim_list of = victims_in(pass, zone->name);
+        int64_t surplus = zone->tasks - zone->wanted;
+
+        if (surplus > left)
+            surplus = left;
+        if (surplus > (int64_t)of.count) /* the others are protected */
+            surplus = (int64_t)of.count;
+        if (surplus <= 0)
+            continue;
+        stop_some(pass, &of, (size_t)surplus, stop_reason_scaling(pass, NULL));
+        zone->tasks -= surplus;
+        left -= surplus;
+    }
+    pass->memory->is_rebalance_blocked = left > 0;
+    if (!zone_balance(zones->items, zones->count, pass->service->desired_count))
+=======
 /* Stops what is too much, zone by zone. */
 static void finish(struct pass *pass, struct zones *zones)
 {
@@ -162,6 +201,7 @@ static void finish(struct pass *pass, struct zones *zones)
         zone->tasks -= surplus;
     }
     if (!pass->memory->is_rebalance_blocked)
+>>>>>>> 48981cfa91a79a124b84a4f0797b200671ca0081
         tell_balanced(pass, zones);
 }
 

@@ -1,8 +1,8 @@
 /* tasks.c - how tasks end when their agent does not end them, and how records go after their hour.
  *
- *   settle   a task wanted stopped is STOPPING until its agent says STOPPED; without an agent to
- *            say it (never placed, host deregistered, a stop the agent has but knows no task for)
- *            it is STOPPED here
+ *   settle   a task that has its place is PENDING; one wanted stopped is STOPPING until its agent
+ *            says STOPPED; without an agent to say it (never placed, host deregistered, a stop the
+ *            agent has but knows no task for) it is STOPPED here
  *   lost     a host whose agent is silent for instance_lost_after loses its service tasks
  *            (ARCHITECTURE.md, Lost hosts)
  *   sweep    stopped tasks and gone instances are deleted after task_retention, INACTIVE services
@@ -146,13 +146,20 @@ static bool is_orphaned(const struct task_lives *lives, const struct scope *scop
     return !instance || instance->status == INSTANCE_INACTIVE;
 }
 
+/* SC-095, SC-103: nothing is prepared here but the place; its network is the agent's work. */
+static bool is_provisioned(const struct task *task)
+{
+    return task->last_status == TASK_PROVISIONING && is_placed(task);
+}
+
 /* Cheap: whether settle() would do something, or time will. */
 static bool needs_settling(const struct task_lives *lives, const struct scope *scope,
                            const struct task *task)
 {
     if (task->last_status == TASK_STOPPED)
         return false;
-    return task->desired_status == TASK_STOPPED || is_orphaned(lives, scope, task);
+    return task->desired_status == TASK_STOPPED || is_provisioned(task) ||
+           is_orphaned(lives, scope, task);
 }
 
 /* The first cause keeps its words. */
@@ -186,6 +193,8 @@ static void settle(struct task_lives *lives, struct txn *txn, const struct scope
         return;
     if (is_orphaned(lives, scope, task)) {
         end_task(txn_edit_task(txn, task), STOP_CODE_USER_INITIATED, STOPPED_DEREGISTERED, now_ms);
+    } else if (task->desired_status != TASK_STOPPED) {
+        task_set_status(txn_edit_task(txn, task), TASK_PENDING, now_ms);
     } else if (!is_placed(task)) {
         end_task(txn_edit_task(txn, task), STOP_CODE_NONE, NULL, now_ms);
     } else if (!task_is_ending(task)) {
@@ -669,6 +678,10 @@ static void look_at_all(struct task_lives *lives)
             while ((instance = state_instance_after(state, scope, cluster->name,
                                                     instance ? &instance->id : NULL)))
                 look_at_instance(lives, scope, instance);
+            while ((task = state_task_after(state, scope, cluster->name, TASKS_BY_CLUSTER, NULL,
+                                            false, task ? &task->id : NULL)))
+                if (is_provisioned(task))
+                    look_at(lives, scope, task);
             /* What is wanted stopped is in the list of the stopped; orphans came with their
              * instances. */
             while ((task = state_task_after(state, scope, cluster->name, TASKS_BY_CLUSTER, NULL,

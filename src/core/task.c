@@ -48,8 +48,12 @@ void task_set_status(struct task *task, enum task_status to, int64_t now_ms)
         for (size_t i = 0; i < task->containers_count; i++)
             task->containers[i].last_status = TASK_STOPPED;
         break;
-    case TASK_PROVISIONING:
     case TASK_PENDING:
+        for (size_t i = 0; i < task->containers_count; i++)
+            if (task->containers[i].last_status == TASK_PROVISIONING)
+                task->containers[i].last_status = TASK_PENDING;
+        break;
+    case TASK_PROVISIONING:
     case TASK_ACTIVATING:
     case TASK_COUNT:
         break;

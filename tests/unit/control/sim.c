@@ -85,6 +85,8 @@ static void on_durable(const struct change *change, void *data)
     world->durable[world->durable_count++] = task->id;
 }
 
+static void on_staged(const struct change *change, void *data);
+
 static void server_start(struct world *world)
 {
     struct lent_store *lent = xcalloc(1, sizeof(*lent));
@@ -93,7 +95,8 @@ static void server_start(struct world *world)
     lent->kept = world->kept;
     must(state_open(world->loop, &lent->store, &world->clock, &world->state_rng, &world->state));
     world->scope = state_scope(world->state, "us-east-1", "000000000000");
-    state_observe(world->state, &(struct observer){.durable = on_durable, .data = world});
+    state_observe(world->state,
+                  &(struct observer){.staged = on_staged, .durable = on_durable, .data = world});
     must(control_new(world->loop, world->state, &world->options, &world->control));
 }
 
@@ -166,6 +169,91 @@ static void check_fleet(struct world *world)
         WORLD_CHECK(world, fleet_host_free(fleet, &instance->id, &host_free));
         WORLD_CHECK(world, host_free.cpu == instance->cpu - counts.cpu_held);
     }
+}
+
+/* ---- what every step of a service's way must keep ---- */
+
+struct headcount {
+    int64_t there, healthy; /* not STOPPED; wanted, RUNNING and healthy */
+};
+
+static struct headcount count_service(struct world *world, const struct service *service)
+{
+    struct headcount count = {0};
+
+    for (int stopped = 0; stopped <= 1; stopped++) {
+        const struct task *task = NULL;
+        int64_t ignored;
+
+        while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                        service->name, stopped, task ? &task->id : NULL))) {
+            count.there += task->last_status != TASK_STOPPED;
+            count.healthy += task->desired_status != TASK_STOPPED &&
+                             task_counts_healthy(task, wall_ms(world), &ignored);
+        }
+    }
+    return count;
+}
+
+/* SC-127: never two on an instance, not even while the old one stops. */
+static void check_daemon_start(struct world *world, const struct service *service,
+                               const struct task *fresh)
+{
+    for (int stopped = 0; stopped <= 1; stopped++) {
+        const struct task *task = NULL;
+
+        while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                        service->name, stopped, task ? &task->id : NULL)))
+            WORLD_CHECK(world, task == fresh || task->last_status == TASK_STOPPED ||
+                                   id_cmp(&task->instance, &fresh->instance) != 0);
+    }
+}
+
+/* SC-191: what is started stays within the maximum. */
+static void check_start(struct world *world, const struct service *service)
+{
+    struct service_bounds bounds =
+        service_bounds(service->desired_count, service->minimum_percent, service->maximum_percent);
+
+    WORLD_CHECK(world, count_service(world, service).there <= bounds.upper);
+}
+
+/* SC-192: what is stopped leaves the minimum, unless it serves nobody or its host is not fit for it
+ * any more. */
+static void check_stop(struct world *world, const struct service *service, const struct task *task)
+{
+    struct service_bounds bounds =
+        service_bounds(service->desired_count, service->minimum_percent, service->maximum_percent);
+    const struct container_instance *instance =
+        state_instance(world->state, world->scope, SIM_CLUSTER, &task->instance);
+    bool is_misplaced = service->strategy == STRATEGY_DAEMON &&
+                        (!instance || instance->status != INSTANCE_ACTIVE ||
+                         (service->document && strstr(service->document, "placementConstraints")));
+    int64_t ignored;
+
+    if (task->stop_code != STOP_CODE_SERVICE_SCHEDULER_INITIATED || is_misplaced ||
+        !task_counts_healthy(task, wall_ms(world), &ignored))
+        return;
+    WORLD_CHECK(world, count_service(world, service).healthy >= bounds.lower);
+}
+
+static void on_staged(const struct change *change, void *data)
+{
+    struct world *world = data;
+    const struct task *task = change->record;
+    const struct service *service;
+
+    if (change->kind != CHANGE_TASK || !task->service || change->is_removed)
+        return;
+    service = world_service(world, task->service);
+    if (!service || service->status != SERVICE_ACTIVE || service->controller != CONTROLLER_ECS)
+        return;
+    if (change->is_new && service->strategy == STRATEGY_DAEMON)
+        check_daemon_start(world, service, task);
+    else if (change->is_new)
+        check_start(world, service);
+    else if (change->task_desired_before != TASK_STOPPED && task->desired_status == TASK_STOPPED)
+        check_stop(world, service, task);
 }
 
 static void after_each_step(void *data)

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "sim.h"
 
-#define SEEDS_DEFAULT 1000
+#define SEEDS_DEFAULT 400
 #define STEPS         40
 
 static const char *const names[] = {"alpha", "beta", "gamma"};

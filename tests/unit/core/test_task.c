@@ -66,6 +66,168 @@ static void a_stopped_task_has_its_times(void **state)
     task_free(task);
 }
 
+/* What a record shows at each stage of its life; SC-093 to SC-105 row by row. */
+enum step { END, MOVE, WANT };
+static const struct {
+    const char *why;
+    enum task_status from;
+    struct {
+        enum step kind;
+        enum task_status to;
+    } steps[7];
+    enum task_status last, desired;
+    bool is_pending, is_running, is_ending;
+    bool has_started, has_stopping, has_stopped;
+} lives[] = {
+    {.why = "SC-094: a batch task goes PENDING, RUNNING, STOPPED",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}, {MOVE, TASK_STOPPED}},
+     .last = TASK_STOPPED,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_started = true,
+     .has_stopping = true,
+     .has_stopped = true},
+    {.why = "SC-094: all eight, in order",
+     .from = TASK_PROVISIONING,
+     .steps = {{MOVE, TASK_PENDING},
+               {MOVE, TASK_ACTIVATING},
+               {MOVE, TASK_RUNNING},
+               {MOVE, TASK_DEACTIVATING},
+               {MOVE, TASK_STOPPING},
+               {MOVE, TASK_DEPROVISIONING},
+               {MOVE, TASK_STOPPED}},
+     .last = TASK_STOPPED,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_started = true,
+     .has_stopping = true,
+     .has_stopped = true},
+    {.why = "SC-093: a wish changes what is wanted, not what is",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}, {WANT, TASK_STOPPED}},
+     .last = TASK_RUNNING,
+     .desired = TASK_STOPPED,
+     .is_running = true,
+     .has_started = true,
+     .has_stopping = true},
+    {.why = "SC-095: PROVISIONING counts as pending",
+     .from = TASK_PROVISIONING,
+     .last = TASK_PROVISIONING,
+     .desired = TASK_RUNNING,
+     .is_pending = true},
+    {.why = "SC-096: PENDING waits for the agent",
+     .from = TASK_PROVISIONING,
+     .steps = {{MOVE, TASK_PENDING}},
+     .last = TASK_PENDING,
+     .desired = TASK_RUNNING,
+     .is_pending = true},
+    {.why = "SC-097: ACTIVATING is not RUNNING yet: no startedAt",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_ACTIVATING}},
+     .last = TASK_ACTIVATING,
+     .desired = TASK_RUNNING,
+     .is_pending = true},
+    {.why = "SC-098: startedAt is set on entering RUNNING",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}},
+     .last = TASK_RUNNING,
+     .desired = TASK_RUNNING,
+     .is_running = true,
+     .has_started = true},
+    {.why = "SC-099, SC-104: DEACTIVATING counts as neither",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}, {WANT, TASK_STOPPED}, {MOVE, TASK_DEACTIVATING}},
+     .last = TASK_DEACTIVATING,
+     .desired = TASK_STOPPED,
+     .has_started = true,
+     .has_stopping = true},
+    {.why = "SC-100, SC-104: STOPPING waits for the agent",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}, {WANT, TASK_STOPPED}, {MOVE, TASK_STOPPING}},
+     .last = TASK_STOPPING,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_started = true,
+     .has_stopping = true},
+    {.why = "SC-101, SC-104: DEPROVISIONING follows the stop",
+     .from = TASK_PENDING,
+     .steps = {{WANT, TASK_STOPPED}, {MOVE, TASK_STOPPING}, {MOVE, TASK_DEPROVISIONING}},
+     .last = TASK_DEPROVISIONING,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_stopping = true},
+    {.why = "SC-102: STOPPED is the end, whoever wants what",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_STOPPED}, {WANT, TASK_STOPPED}},
+     .last = TASK_STOPPED,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_stopping = true,
+     .has_stopped = true},
+    {.why = "SC-103: phases with nothing to do are skipped",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_RUNNING}, {MOVE, TASK_STOPPING}, {MOVE, TASK_STOPPED}},
+     .last = TASK_STOPPED,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_started = true,
+     .has_stopping = true,
+     .has_stopped = true},
+    {.why = "SC-105: a stop while PROVISIONING; it never started",
+     .from = TASK_PROVISIONING,
+     .steps = {{WANT, TASK_STOPPED}, {MOVE, TASK_STOPPED}},
+     .last = TASK_STOPPED,
+     .desired = TASK_STOPPED,
+     .is_ending = true,
+     .has_stopping = true,
+     .has_stopped = true},
+    {.why = "SC-105: a stop while ACTIVATING",
+     .from = TASK_PENDING,
+     .steps = {{MOVE, TASK_ACTIVATING}, {WANT, TASK_STOPPED}, {MOVE, TASK_DEACTIVATING}},
+     .last = TASK_DEACTIVATING,
+     .desired = TASK_STOPPED,
+     .has_stopping = true},
+};
+
+static struct task *live(size_t row)
+{
+    struct task *task = task_new();
+    int64_t now_ms = 1000;
+
+    task->last_status = lives[row].from;
+    task->desired_status = TASK_RUNNING;
+    task_resize_containers(task, 1)->last_status = lives[row].from;
+    for (size_t i = 0; i < ARRAY_LEN(lives[row].steps); i++, now_ms += 1000) {
+        if (lives[row].steps[i].kind == MOVE)
+            task_set_status(task, lives[row].steps[i].to, now_ms);
+        else if (lives[row].steps[i].kind == WANT)
+            task_want_stopped(task, STOP_CODE_USER_INITIATED, STOPPED_BY_USER, now_ms);
+    }
+    return task;
+}
+
+static void each_stage_shows_what_it_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+        struct task *task = live(i);
+
+        if (task->last_status != lives[i].last || task->desired_status != lives[i].desired ||
+            task_counts_pending(task) != lives[i].is_pending ||
+            task_counts_running(task) != lives[i].is_running ||
+            task_is_ending(task) != lives[i].is_ending ||
+            (task->started_at_ms != 0) != lives[i].has_started ||
+            (task->rare->stopping_at_ms != 0) != lives[i].has_stopping ||
+            (task->rare->stopped_at_ms != 0) != lives[i].has_stopped)
+            fail_msg("%s: %s, wanted %s", lives[i].why, task_status_name(task->last_status),
+                     task_status_name(task->desired_status));
+        if (task->last_status == TASK_PENDING || task->last_status == TASK_STOPPED)
+            assert_int_equal(task->containers[0].last_status, task->last_status);
+        task_free(task);
+    }
+}
+
 static void health_is_that_of_essential_containers(void **state)
 {
     static const struct {
@@ -141,6 +303,7 @@ int main(void)
         cmocka_unit_test(only_legal_moves_are_allowed),
         cmocka_unit_test(every_path_only_goes_on),
         cmocka_unit_test(a_stopped_task_has_its_times),
+        cmocka_unit_test(each_stage_shows_what_it_is),
         cmocka_unit_test(health_is_that_of_essential_containers),
         cmocka_unit_test(counts_healthy_by_check_or_after_forty_seconds),
     };
