@@ -39,7 +39,7 @@ static struct error *check_free(struct call *call, const char *name, const char 
                                      "the configuration of an existing capacity provider, update "
                                      "the capacity provider.");
     /* CL-060 */
-    if (state_capacity_provider_of_group(state, scope, group))
+    if (provider_of_group(call, group))
         return error_new(API_CLIENT,
                          "The specified Auto Scaling group ARN is already being used by another "
                          "capacity provider. Specify a unique Auto Scaling group ARN and try "

@@ -23,6 +23,10 @@ provider_group_update(struct call *call, const struct capacity_provider *provide
 MUST_USE struct error *provider_group_read(struct call *call,
                                            const struct capacity_provider *provider,
                                            struct ecs_auto_scaling_group_provider *ret);
+/* What a host says at registration about the group it is of: its name or ARN. */
+#define PROVIDER_HOST_GROUP_ATTRIBUTE "berth.host-group"
+/* The provider of a group, by the group's name or ARN; NULL if there is none (CL-060, CL-087). */
+const struct capacity_provider *provider_of_group(struct call *call, const char *group);
 /* Puts them into the record, with what state looks up by. */
 void provider_group_keep(struct capacity_provider *provider,
                          const struct ecs_auto_scaling_group_provider *group);

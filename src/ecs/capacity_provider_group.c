@@ -2,6 +2,7 @@
 
 #include "core/stored_json.h"
 #include "ecs/capacity_provider.h"
+#include "ecs/names.h"
 #include "gen/ecs_shapes.h"
 
 /* CL-055, API-084 */
@@ -12,28 +13,40 @@
 
 #define GROUP_CHARS_MAX 255
 
-/* An ARN arn:P:autoscaling:R:A:autoScalingGroup:ID:autoScalingGroupName/NAME, or the name alone. */
+#define GROUP_NAME_MARK "autoScalingGroupName/"
+
+/* Of arn:P:autoscaling:R:A:autoScalingGroup:ID:autoScalingGroupName/NAME, or the name alone. */
+static const char *group_name(const char *group)
+{
+    const char *mark = arn_looks_like(group) ? strstr(group, GROUP_NAME_MARK) : NULL;
+
+    return mark ? mark + strlen(GROUP_NAME_MARK) : group;
+}
+
 static struct error *check_group(struct call *call, const char *text)
 {
+    const char *name = group_name(text);
     struct arn arn;
-    const char *name = text;
 
-    if (arn_looks_like(text)) {
-        if (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "autoscaling") != 0 ||
-            strcmp(arn.type, "autoScalingGroup") != 0 ||
-            !(name = strstr(arn.rest, "autoScalingGroupName/")))
-            return error_new(API_INVALID_PARAMETER,
-                             "The specified Auto Scaling group ARN is not valid: %.256s. Specify a "
-                             "valid Auto Scaling group ARN and try again.",
-                             text);
-        name += strlen("autoScalingGroupName/");
-    }
+    if (arn_looks_like(text) &&
+        (!arn_parse(call->arena, text, &arn) || strcmp(arn.service, "autoscaling") != 0 ||
+         strcmp(arn.type, "autoScalingGroup") != 0 || name == text))
+        return error_new(API_INVALID_PARAMETER,
+                         "The specified Auto Scaling group ARN is not valid: %.256s. Specify a "
+                         "valid Auto Scaling group ARN and try again.",
+                         text);
     if (!*name || strlen(name) > GROUP_CHARS_MAX)
         return error_new(API_INVALID_PARAMETER,
                          "autoScalingGroupArn must be the ARN or the name (1 to %d characters) of "
                          "an Auto Scaling group.",
                          GROUP_CHARS_MAX);
     return NULL;
+}
+
+const struct capacity_provider *provider_of_group(struct call *call, const char *group)
+{
+    return state_capacity_provider_of_group(ecs_of(call)->state, call_scope(call),
+                                            group_name(group));
 }
 
 static void fill_in(struct call *call, struct ecs_auto_scaling_group_provider *group)
@@ -135,7 +148,7 @@ void provider_group_keep(struct capacity_provider *provider,
 
     shape_encode(&ecs_shapes[ECS_SHAPE_AUTO_SCALING_GROUP_PROVIDER], &text, group);
     capacity_provider_set_document(provider, text.data);
-    capacity_provider_set_group(provider, group->auto_scaling_group_arn);
+    capacity_provider_set_group(provider, group_name(group->auto_scaling_group_arn));
     provider->is_scaling_managed =
         group->managed_scaling->status == ECS_MANAGED_SCALING_STATUS_ENABLED;
 }

@@ -5,6 +5,7 @@
 #include "ecs/account_setting.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
+#include "ecs/capacity_provider.h"
 #include "ecs/container_instance.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
@@ -314,12 +315,24 @@ static void put_tags(struct container_instance *instance, const struct ecs_tags 
     }
 }
 
+/* CL-087, CL-088: what a host belongs to is what its group is when it registers. */
+static void put_provider(struct call *call, struct container_instance *instance)
+{
+    const struct attribute *group = attribute_find(instance, PROVIDER_HOST_GROUP_ATTRIBUTE);
+    const struct capacity_provider *provider = NULL;
+
+    if (group && group->value)
+        provider = provider_of_group(call, group->value);
+    container_instance_set_capacity_provider(instance, provider ? provider->name : NULL);
+}
+
 static void fill(struct call *call, struct container_instance *instance,
                  const struct registration *registration)
 {
     const struct ecs_version_info *info = registration->in->version_info;
 
     put_attributes(call, instance, registration);
+    put_provider(call, instance);
     put_resources(instance, registration);
     put_tags(instance, &registration->in->tags);
     instance->is_external = registration->is_external;

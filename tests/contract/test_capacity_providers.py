@@ -1,6 +1,8 @@
 """Capacity providers: API- section 6.2, CL- section C, and what clusters do with them."""
 import pytest
 
+from harness.fake_agent import CAPABILITIES
+
 GROUP = "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1-2-3:autoScalingGroupName/"
 ARN = "arn:aws:ecs:us-east-1:000000000000:capacity-provider/"
 FULL = {
@@ -193,6 +195,23 @@ def test_what_a_service_uses_stays(api, fails):
     api.ecs.delete_service(cluster=cluster, service="s")
     api.until(lambda: api.service(cluster, "s")["status"] == "INACTIVE")
     put(api, cluster, [])
+
+
+def test_a_host_of_the_group(api):
+    """CL-087, CL-088, CL-107: known by what it says when it registers; tasks of the provider run there and nowhere else."""
+    name = made(api)
+    cluster = api.cluster(capacityProviders=[name])
+    api.agent(cluster)
+    member = api.agent(cluster, attributes=[*CAPABILITIES, {"name": "berth.host-group", "value": name}])
+    shown = {i["containerInstanceArn"]: i.get("capacityProviderName") for i in api.ecs.describe_container_instances(
+        cluster=cluster, containerInstances=[a.arn for a in api.agents[-2:]])["containerInstances"]}
+    assert shown == {api.agents[-2].arn: None, member.arn: name}
+    api.ecs.create_service(cluster=cluster, serviceName="s", taskDefinition=api.define(), desiredCount=3,
+                           capacityProviderStrategy=[{"capacityProvider": name, "weight": 1}])
+    api.until(lambda: api.service(cluster, "s")["runningCount"] == 3)
+    tasks = api.ecs.list_tasks(cluster=cluster, serviceName="s")["taskArns"]
+    assert {(t["containerInstanceArn"], t["capacityProviderName"], t["launchType"]) for t in api.ecs.describe_tasks(
+        cluster=cluster, tasks=tasks)["tasks"]} == {(member.arn, name, "EC2")}  # CL-086
 
 
 def test_strategies_that_are_none(api, fails):
