@@ -137,7 +137,6 @@ static void begin(struct pass *pass, const struct crew *crew, struct zones *zone
         pass_edit_service(pass)->surge = (int32_t)started;
 }
 
-<<<<<<< HEAD
 /* Of the tasks that may go, those in one zone. */
 static struct victim_list victims_in(struct pass *pass, const char *zone)
 {
@@ -175,33 +174,6 @@ static void finish(struct pass *pass, struct zones *zones)
     }
     pass->memory->is_rebalance_blocked = left > 0;
     if (!zone_balance(zones->items, zones->count, pass->service->desired_count))
-=======
-/* Stops what is too much, zone by zone. */
-static void finish(struct pass *pass, struct zones *zones)
-{
-    pass_edit_service(pass)->surge = 0;
-    for (size_t i = 0; i < zones->count; i++) {
-        struct zone_load *zone = &zones->items[i];
-        struct victim_list of = {
-            .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1),
-            .zone = zone->name,
-        };
-        int64_t surplus = zone->tasks - zone->wanted;
-
-        for (size_t j = 0; j < pass->fresh.count; j++)
-            if (str_eq(zone_of(pass, &pass->fresh.items[j].host), zone->name))
-                of.items[of.count++] = pass->fresh.items[j];
-        if (surplus <= 0)
-            continue;
-        if (surplus > (int64_t)of.count) { /* the others are protected */
-            pass->memory->is_rebalance_blocked = true;
-            surplus = (int64_t)of.count;
-        }
-        stop_some(pass, &of, (size_t)surplus, stop_reason_scaling(pass, NULL));
-        zone->tasks -= surplus;
-    }
-    if (!pass->memory->is_rebalance_blocked)
->>>>>>> 48981cfa91a79a124b84a4f0797b200671ca0081
         tell_balanced(pass, zones);
 }
 
