@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDING 1e-9 /* relative: a decimal percent is not exact in binary */
+#define ROUNDING 1e-12 /* relative: a decimal percent is not exact in binary */
 
 int32_t task_set_desired_count(int32_t service_desired, double percent)
 {
