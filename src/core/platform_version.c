@@ -39,6 +39,14 @@ static bool has_volume_of_efs(const struct ecs_task_definition *definition)
     return false;
 }
 
+static bool has_volume_of_launch(const struct ecs_task_definition *definition)
+{
+    for (size_t i = 0; i < definition->volumes.count; i++)
+        if (definition->volumes.items[i].configured_at_launch)
+            return true;
+    return false;
+}
+
 static bool has_ephemeral_storage(const struct ecs_task_definition *definition)
 {
     return definition->ephemeral_storage;
@@ -95,6 +103,7 @@ static const struct {
     bool (*of_container)(const struct ecs_container_definition *container);
 } features[] = {
     {"Amazon EFS volumes", "1.4.0", has_volume_of_efs, NULL},
+    {"volumes configured at launch", "1.4.0", has_volume_of_launch, NULL},
     {"ephemeralStorage", "1.4.0", has_ephemeral_storage, NULL},
     {"added Linux capabilities", "1.4.0", NULL, has_added_capability},
     {"proxyConfiguration", "1.3.0", has_proxy, NULL},

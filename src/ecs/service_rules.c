@@ -2,7 +2,6 @@
 
 #include "base/str.h"
 #include "control/launch.h"
-#include "core/platform_version.h"
 #include "ecs/names.h"
 #include "ecs/task_capacity.h"
 #include "ecs/task_network.h"
@@ -111,16 +110,12 @@ static struct error *check_role(const struct ecs_create_service_request *config,
 static struct error *check_fargate(const struct ecs_create_service_request *config,
                                    const struct task_recipe *recipe)
 {
-    const struct ecs_capacity_provider_strategy *strategy = &config->capacity_provider_strategy;
-    const char *number = NULL;
-    bool is_spot = false;
+    size_t constraints =
+        config->placement_constraints.count + recipe->document->placement_constraints.count;
 
-    for (size_t i = 0; i < strategy->count; i++)
-        is_spot = is_spot || str_eq(strategy->items[i].capacity_provider, "FARGATE_SPOT");
-    TRY(platform_version_resolve(config->platform_version, &number));
-    TRY(task_capacity_check_fargate(recipe->document, NULL, config->placement_constraints.count > 0,
-                                    config->placement_strategy.count > 0));
-    return platform_version_check(number, recipe->document, is_spot);
+    return task_capacity_check_fargate(recipe->document, config->platform_version,
+                                       &config->capacity_provider_strategy, constraints > 0,
+                                       config->placement_strategy.count > 0);
 }
 
 static struct error *check_capacity(const struct ecs_create_service_request *config,

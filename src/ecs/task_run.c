@@ -133,7 +133,7 @@ static struct error *prepare(struct call *call, const struct cluster *cluster,
     if (request.launch_type != ECS_LAUNCH_TYPE_FARGATE)
         return NULL;
     return task_capacity_check_fargate(
-        launch->recipe.document, in->platform_version,
+        launch->recipe.document, in->platform_version, &ret_choice->strategy,
         in->placement_constraints.count + launch->recipe.document->placement_constraints.count > 0,
         in->placement_strategy.count > 0);
 }

@@ -1,5 +1,4 @@
 /* CreateTaskSet (API-159, SC-235 to SC-239, SC-245). */
-#include "core/platform_version.h"
 #include "core/task_set.h"
 #include "ecs/auth.h"
 #include "ecs/capacity_strategy.h"
@@ -40,21 +39,6 @@ static struct error *resolve_capacity(struct call *call, const struct cluster *c
     return task_capacity_check_platform(choice.launch_type, config->platform_version);
 }
 
-static struct error *check_fargate(const struct wish *wish)
-{
-    const struct ecs_capacity_provider_strategy *strategy =
-        &wish->config.capacity_provider_strategy;
-    const char *number = NULL;
-    bool is_spot = false;
-
-    if (wish->runs_on != ECS_LAUNCH_TYPE_FARGATE)
-        return NULL;
-    for (size_t i = 0; i < strategy->count; i++)
-        is_spot = is_spot || str_eq(strategy->items[i].capacity_provider, "FARGATE_SPOT");
-    TRY(platform_version_resolve(wish->config.platform_version, &number));
-    return platform_version_check(number, wish->recipe.document, is_spot);
-}
-
 /* SC-237: one target group, of an Application or Network Load Balancer. */
 static struct error *check_balancers(const struct ecs_load_balancers *balancers,
                                      const struct task_recipe *recipe)
@@ -93,7 +77,9 @@ static struct error *read_wish(struct call *call, const struct service *service,
     TRY(names_find_active_task_definition(call, in->task_definition, &definition));
     TRY(task_recipe_read(call->arena, definition, &ret->recipe));
     TRY(service_rules_check_definition(&ret->recipe, ret->runs_on, in->network_configuration));
-    TRY(check_fargate(ret));
+    if (ret->runs_on == ECS_LAUNCH_TYPE_FARGATE)
+        TRY(task_capacity_check_fargate(ret->recipe.document, in->platform_version,
+                                        &ret->config.capacity_provider_strategy, false, false));
     TRY(check_balancers(&in->load_balancers, &ret->recipe));
     TRY(service_rules_check_registries(&in->service_registries, &ret->recipe));
     if (state_task_set_count(service) >= TASK_SETS_MAX)
