@@ -60,8 +60,7 @@ struct error *api_list_services(struct call *call, const struct ecs_list_service
         }
         if (!is_match(in, service))
             continue;
-        out->service_arns.items[page.count++] =
-            shown_service_arn(call->arena, scope, service);
+        out->service_arns.items[page.count++] = shown_service_arn(call->arena, scope, service);
         out->service_arns.count = page.count;
     }
     return NULL;
