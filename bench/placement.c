@@ -5,8 +5,8 @@
  *
  * Prints a line for each rule, batch and fleet size, and what a decision costs compared with the
  * smallest fleet. Hosts have three zones and 43 attributes and room for 256 tasks; 30% of them are
- * full from the start. Tasks of 200 services come in any order until there are 100 a host; from then
- * on others stop at random as they come. */
+ * full from the start. Tasks of 200 services come in any order until there are 100 a host; from
+ * then on others stop at random as they come. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

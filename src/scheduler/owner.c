@@ -162,6 +162,7 @@ static void dense_count(const struct fleet *fleet, struct owner *owner, uint32_t
 
     if (slot >= owner->dense_size)
         dense_reserve(owner, fleet->slot_capacity);
+    assert(owner->dense);
     count = &owner->dense[slot];
     if (*count == UINT16_MAX && (is_held || owner_holds_sparse(owner, slot))) {
         sparse_count(owner, slot, is_held);

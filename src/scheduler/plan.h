@@ -82,8 +82,8 @@ MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet
                                   const struct demand *demand, size_t wanted, struct rng *rng,
                                   struct plan *ret);
 
-/* One sentence for people, of at most PLAN_TALLIES_MAX parts: "2 of 3 hosts lack 512 MiB of memory; 1
- * host has port 8080/tcp taken." */
+/* One sentence for people, of at most PLAN_TALLIES_MAX parts: "2 of 3 hosts lack 512 MiB of memory;
+ * 1 host has port 8080/tcp taken." */
 char *plan_explain(struct arena *arena, const struct plan *plan);
 
 #endif

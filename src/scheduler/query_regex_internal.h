@@ -1,5 +1,5 @@
-/* query_regex_internal.h - the tree and the program a pattern becomes, for the files that make and run
- * them. */
+/* query_regex_internal.h - the tree and the program a pattern becomes, for the files that make and
+ * run them. */
 #ifndef BERTH_SCHEDULER_QUERY_REGEX_INTERNAL_H
 #define BERTH_SCHEDULER_QUERY_REGEX_INTERNAL_H
 
