@@ -723,6 +723,40 @@ static void what_is_remembered_is_bounded(void **state)
     world_free(world);
 }
 
+/* Counts are small numbers with the rest beside them: none is lost on the way up and down. */
+static void more_tasks_on_a_host_than_a_short_count_holds(void **state)
+{
+    struct world *world = world_new();
+    struct demand demand = {
+        .claim = {.cpu = 0}, .strategies = by_host, .strategy_count = ARRAY_LEN(by_host)};
+    struct id first = host_id(0), second = host_id(1);
+    const int many = 70000;
+    struct plan plan;
+
+    (void)state;
+    demand.claim.owner = name(world, "service:web");
+    for (unsigned n = 0; n < 12; n++)
+        add_host(world, n, 1024, 1024, "a");
+    assert_int_equal(place(world, &demand, 12).placed_count, 12); /* one each */
+    for (int i = 0; i < many; i++) {
+        fleet_hold(world->fleet, &first, &demand.claim);
+        fleet_hold(world->fleet, &second, &demand.claim);
+    }
+    fleet_release(world->fleet, &second, &demand.claim);
+    for (unsigned n = 2; n < 12; n++) {
+        struct id id = host_id(n);
+
+        fleet_remove_host(world->fleet, &id);
+    }
+    assert_null(plan_place(&world->arena, world->fleet, &demand, 1, &world->rng, &plan));
+    assert_int_equal(tasks_on(&plan, 1, 1), 1); /* one less than the first */
+    for (int i = 0; i < many; i++)
+        fleet_release(world->fleet, &first, &demand.claim);
+    plan = place(world, &demand, 10);
+    assert_int_equal(tasks_on(&plan, 0, 0), 10);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -751,6 +785,7 @@ int main(void)
         cmocka_unit_test(interfaces_are_counted),
         cmocka_unit_test(gpus_are_counted),
         cmocka_unit_test(what_is_remembered_is_bounded),
+        cmocka_unit_test(more_tasks_on_a_host_than_a_short_count_holds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
