@@ -89,6 +89,8 @@ int command_server(int argc, char **argv)
          "how much there may be (docs/quotas.md); may be repeated", &quotas},
         {"agent-update", OPTION_TEXT, "VERSION,URL,SHA256",
          "what UpdateContainerAgent has agents become, and its image", &agent_update},
+        {"strict", OPTION_FLAG, NULL, "refuse members of requests that nobody knows, for tests",
+         &server.is_strict},
         {"log-level", OPTION_TEXT, "LEVEL", "debug, info, warning or error (info)", &log_level},
         {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &log_format},
         {"under-up", OPTION_FLAG, NULL, "end with the parent, leave SIGINT to it", &is_under_up},

@@ -72,6 +72,7 @@ static struct dispatch *make_dispatch(struct server *server, const struct operat
         .service = service,
         .clock = &clock_system,
         .rng = &server->rng,
+        .is_strict = server->options->is_strict,
     });
 }
 

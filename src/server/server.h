@@ -23,6 +23,7 @@ struct server_options {
     size_t region_count;
     const char *account; /* of requests with auth off, and of keys made without one */
     bool has_auth;
+    bool is_strict; /* members of requests that nobody knows are refused (API-004) */
     const char *tls_cert_file, *tls_key_file; /* NULL: plain */
     int64_t instance_lost_after_ms;           /* <= 0: never */
     int64_t task_retention_ms;

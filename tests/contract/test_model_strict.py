@@ -1,0 +1,32 @@
+"""`berth server --strict`: what nobody knows is refused instead of passed over, so that a client's tests find a misspelt member
+(API-004)."""
+import pytest
+
+from harness import api_model
+from harness.program import ApiError
+from harness.valid_calls import SERVER_ARGS as VALID_ARGS, UNFINISHED, VALID
+
+SERVER_ARGS = [*VALID_ARGS, "--strict"]
+OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
+
+
+@pytest.mark.parametrize("operation", sorted(name for name in OURS.operations if api_model.built(name)))
+def test_a_member_nobody_knows(world, operation):
+    """In each structure of a request by itself; without one the request is as good as ever."""
+    seen = set()
+    for why in VALID[operation]:
+        try:
+            body = VALID[operation][why](world)
+        except ApiError:
+            assert (operation, why) in UNFINISHED
+            continue
+        for keys in api_model.structures(body, OURS.input(operation)):
+            if api_model.spoken(keys) in seen:
+                continue
+            seen.add(api_model.spoken(keys))
+            wrong = [*keys, "memberOf2031"]
+            answer = world.send(operation, api_model.with_value(body, wrong, {"deep": [1]}))
+            assert (answer.status, answer.code) == (400, "SerializationException"), answer
+            assert answer.message.startswith(api_model.spoken(wrong) + " is not a member of "), answer
+        answer = world.send(operation, body)
+        assert answer.status == 200 or (operation, why) in UNFINISHED, answer
