@@ -244,3 +244,19 @@ def test_an_agents_key(api, cluster, fails):
             agent.call(operation, cluster=cluster, attributes=on(agent.arn, a="b"))
     with fails("AccessDeniedException"):
         agent.call("ListAttributes", cluster=cluster, targetType="container-instance")
+
+
+def test_placement_follows(api, cluster):
+    """SC-067, SC-071: what waits for a host with an attribute starts when one gets it; what it loses, it loses for new tasks."""
+    one, two = api.agent(cluster), api.agent(cluster)
+    rule = [{"type": "memberOf", "expression": "attribute:stack == prod"}]
+    definition = api.define()
+    api.raw("CreateService", {"cluster": cluster, "serviceName": "s", "taskDefinition": definition, "desiredCount": 1, "placementConstraints": rule})
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "placementConstraints": rule})["tasks"] == []
+    put(api, cluster, *on(two.arn, stack="prod"))
+    api.until(lambda: api.service(cluster, "s")["runningCount"] == 1, "the service runs on the host that got it")
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "placementConstraints": rule})["tasks"][0]["containerInstanceArn"] == two.arn
+    api.raw("DeleteAttributes", {"cluster": cluster, "attributes": on(two.arn, stack=None)})
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "placementConstraints": rule})["tasks"] == []
+    put(api, cluster, *on(one.arn, stack="prod"))
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "placementConstraints": rule})["tasks"][0]["containerInstanceArn"] == one.arn
