@@ -29,6 +29,9 @@ static struct share *shares_now(struct pass *pass, const struct crew *crew, int6
         shares[i].base = strategy->items[i].base;
         shares[i].weight = strategy->items[i].weight;
     }
+    /* That a provider without weight gets nothing is said of several (CL-073). */
+    if (strategy->count == 1 && !shares[0].weight)
+        shares[0].weight = 1;
     while (pass_next_task(pass, &walk))
         if (walk.task->desired_status != TASK_STOPPED && str_eq(walk.task->deployment, crew->id))
             shares[share_of_task(crew, walk.task)].held++;

@@ -198,7 +198,7 @@ def test_what_a_service_uses_stays(api, fails):
 
 
 def test_a_host_of_the_group(api):
-    """CL-087, CL-088, CL-107: known by what it says when it registers; tasks of the provider run there and nowhere else."""
+    """CL-073, CL-087, CL-088, CL-107: known by what it says when it registers; tasks of the provider run there and nowhere else."""
     name = made(api)
     cluster = api.cluster(capacityProviders=[name])
     api.agent(cluster)
@@ -207,7 +207,7 @@ def test_a_host_of_the_group(api):
         cluster=cluster, containerInstances=[a.arn for a in api.agents[-2:]])["containerInstances"]}
     assert shown == {api.agents[-2].arn: None, member.arn: name}
     api.ecs.create_service(cluster=cluster, serviceName="s", taskDefinition=api.define(), desiredCount=3,
-                           capacityProviderStrategy=[{"capacityProvider": name, "weight": 1}])
+                           capacityProviderStrategy=[{"capacityProvider": name}])
     api.until(lambda: api.service(cluster, "s")["runningCount"] == 3)
     tasks = api.ecs.list_tasks(cluster=cluster, serviceName="s")["taskArns"]
     assert {(t["containerInstanceArn"], t["capacityProviderName"], t["launchType"]) for t in api.ecs.describe_tasks(
