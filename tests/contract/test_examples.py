@@ -9,30 +9,15 @@ import uuid
 import pytest
 
 from harness import api_model
+from harness.api_model import OURS
 from harness.program import ROOT
 from harness.valid_calls import ASG, PUBLIC, ROLE, SERVER_ARGS, SUBNETS, VALID  # noqa: F401
-
-OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
+from test_task_definitions import holds
 
 
 def needs(*operations):
     left = [name for name in operations if not api_model.built(name)]
     return pytest.mark.skipif(bool(left), reason="%s: not served yet" % ", ".join(left))
-
-
-def holds(got, given, path=""):
-    """Every member of `given` is in `got`, the same."""
-    if isinstance(given, dict):
-        assert isinstance(got, dict), path
-        for name, value in given.items():
-            assert name in got, "%s.%s is not there" % (path, name)
-            holds(got[name], value, "%s.%s" % (path, name))
-    elif isinstance(given, list):
-        assert len(got) == len(given), (path, got)
-        for i, value in enumerate(given):
-            holds(got[i], value, "%s[%d]" % (path, i))
-    else:
-        assert got == given, (path, got, given)
 
 
 # ---- what the CLI's manual prints ----

@@ -2,6 +2,7 @@
 
 Nothing is served here: what the server makes of the model is test_model_calls.py and test_model_refusals.py.
 """
+import copy
 import os
 import subprocess
 import sys
@@ -10,9 +11,9 @@ import boto3
 import pytest
 
 from harness import api_model
+from harness.api_model import THEIRS
 from harness.program import ROOT
 
-THEIRS = api_model.Model(api_model.load(api_model.AWSCLI_DATA))
 OPERATIONS = sorted(THEIRS.operations)
 
 # Where we mean to differ, and why.
@@ -118,7 +119,6 @@ def test_the_exceptions_are_still_ones(ours):
 
 def test_a_lost_member_is_found(ours):
     """The comparison itself: a member, a value and a bound less, a type and a required member changed are all told."""
-    import copy
     for break_it, word in (
             (lambda s: s["Cluster"]["members"].pop("status"), "not in ours"),
             (lambda s: s["LaunchType"]["enum"].remove("EC2"), "enum lost"),

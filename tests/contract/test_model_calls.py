@@ -6,24 +6,23 @@ import botocore.validate
 import pytest
 
 from harness import api_model
+from harness.api_model import OURS, SERVED
 from harness.program import ApiError
 from harness.valid_calls import NEVER_VALID, SERVER_ARGS, UNFINISHED, VALID  # noqa: F401
 
-OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
-SERVED = sorted(name for name in OURS.operations if api_model.built(name))
 CALLS = [(operation, why) for operation in SERVED for why in VALID.get(operation, {})]
 
 # API-014: lists that are there when they are empty, and API-013: numbers and booleans that are there when they are zero.
 ALWAYS = {
     *((shape, name) for shape, names in {
-        "Service": "loadBalancers serviceRegistries events placementConstraints placementStrategy desiredCount runningCount pendingCount "
-                   "enableECSManagedTags enableExecuteCommand",
+        "Service": "loadBalancers serviceRegistries events deployments placementConstraints placementStrategy desiredCount runningCount "
+                   "pendingCount enableECSManagedTags enableExecuteCommand",
         "ContainerDefinition": "environment mountPoints portMappings volumesFrom cpu", "TaskDefinition": "volumes placementConstraints revision",
         "Task": "attachments enableExecuteCommand version", "Container": "networkInterfaces",
         "Cluster": "statistics tags registeredContainerInstancesCount runningTasksCount pendingTasksCount activeServicesCount",
         "Deployment": "desiredCount pendingCount runningCount failedTasks", "Resource": "integerValue longValue doubleValue",
         "ContainerInstance": "agentConnected runningTasksCount pendingTasksCount version",
-        "TaskSet": "computedDesiredCount pendingCount runningCount", "Scale": "value",
+        "TaskSet": "computedDesiredCount pendingCount runningCount loadBalancers serviceRegistries", "Scale": "value", "CapacityProvider": "tags",
         "CapacityProviderStrategyItem": "weight base", "ManagedScaling": "targetCapacity minimumScalingStepSize maximumScalingStepSize"}.items()
       for name in names.split()),
     *(("Describe%sResponse" % what, "failures") for what in (
@@ -47,7 +46,7 @@ def made(world, operation, why):
 
 
 CLIENTS = {which: botocore.model.ServiceModel(service, "ecs") for which, service in (
-    ("awscli", api_model.load(api_model.AWSCLI_DATA)), ("ours", OURS.service))}
+    ("awscli", api_model.THEIRS.service), ("ours", OURS.service))}
 
 
 def known(value, shape):

@@ -7,11 +7,10 @@ import json
 import pytest
 
 from harness import api_model
+from harness.api_model import OURS, SERVED
 from harness.program import ApiError
 from harness.valid_calls import SERVER_ARGS, UNFINISHED, VALID  # noqa: F401
 
-OURS = api_model.Model(api_model.gen_botocore.Writer(api_model.SOURCE).service())
-SERVED = sorted(name for name in OURS.operations if api_model.built(name))
 
 # JSON that a member of a type may not be (API-003, API-006).
 WRONG = {

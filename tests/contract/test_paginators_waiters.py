@@ -1,6 +1,7 @@
 """boto3's and the AWS CLI's paginators and waiters against the server (API-057 to API-060, API-236 to API-238)."""
 import botocore.exceptions
 import pytest
+from botocore import xform_name
 
 from harness import api_model
 
@@ -13,10 +14,6 @@ PAGED = {
     "ListServicesByNamespace": ("serviceArns", {"namespace": "many"}), "ListAccountSettings": ("settings", {"effectiveSettings": True})}
 SERVED = [name for name in PAGED if api_model.built(name)]
 COUNT = 12  # of everything, or more: two pages where the default is 10
-
-
-def snake(name):
-    return "".join("_" + c.lower() if c.isupper() else c for c in name)[1:]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +58,7 @@ def listed(many, operation):
 def test_boto3_pages(many, operation):
     member, body = PAGED[operation]
     whole = listed(many, operation)
-    paginator = many.ecs.get_paginator(snake(operation))
+    paginator = many.ecs.get_paginator(xform_name(operation))
     for config in ({}, {"PageSize": 1}, {"PageSize": 5}):
         assert paginator.paginate(**body, PaginationConfig=config).build_full_result()[member] == whole
     # MaxItems cuts inside of a page; the token that boto3 makes of ours goes on there.
@@ -81,9 +78,9 @@ def test_the_cli_pages(many, awscli, operation):
     """API-059: the second page is asked for with the token and the filters; --max-items wraps the token."""
     member, body = PAGED[operation]
     whole = listed(many, operation)
-    args = [snake(operation).replace("_", "-")]
+    args = [xform_name(operation, "-")]
     for name, value in body.items():
-        args += ["--" + snake(name[0].upper() + name[1:]).replace("_", "-")] + ([] if value is True else [str(value)])
+        args += ["--" + xform_name(name, "-")] + ([] if value is True else [str(value)])
     first = awscli(*args, "--max-items", "7", "--page-size", "2")
     assert first[member] == whole[:7]
     if len(whole) > 7:

@@ -97,6 +97,10 @@ def walk(shape, path=""):
         yield from walk(shape.inner(), here)
 
 
+OURS = Model(gen_botocore.Writer(SOURCE).service())
+THEIRS = Model(load(AWSCLI_DATA))
+SERVED = sorted(name for name in OURS.operations if built(name))
+
 # ---- bodies ----
 
 def steps(path):
