@@ -124,6 +124,8 @@ def test_every_member_has_its_valid_call(world, operation):
 @pytest.mark.parametrize("operation, why", CALLS)
 def test_a_valid_call(world, operation, why):
     problems = taken(world, operation, why, made(world, operation, why))
+    if (operation, why) in UNFINISHED:
+        problems.append("It is finished: take it out of UNFINISHED.")
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

@@ -640,6 +640,6 @@ NEVER_VALID = {
     "CreateTaskSet": ("loadBalancers[].loadBalancerName", "loadBalancers[].advancedConfiguration"),
 }
 
-# ---- what is being built: these fail as yet, the others may not ----
+# ---- what is to come: these are refused as yet, the others may not be ----
 
-UNFINISHED = {("RunTask", "a strategy")}
+UNFINISHED = {("RunTask", "a strategy")}  # services have strategies; a task by itself is not placed by one yet
