@@ -116,9 +116,12 @@ static void with_claim(struct fleets *fleets, const struct scope *scope, const s
 {
     const struct task_definition *definition =
         state_task_definition(fleets->state, scope, task->family, task->revision);
+    int32_t gpu_count = task->rare->gpu_count;
     struct arena arena = {0};
     struct fleet_port *ports = NULL;
 
+    if (!gpu_count && definition) /* a record from before it was kept */
+        gpu_count = definition->gpu_count;
     if (task->ports_count)
         ports = ARENA_ARRAY(&arena, struct fleet_port, task->ports_count);
     for (uint32_t i = 0; i < task->ports_count; i++)
@@ -130,7 +133,7 @@ static void with_claim(struct fleets *fleets, const struct scope *scope, const s
        &(struct claim){
            .cpu = task->cpu,
            .memory = task->memory,
-           .gpu_count = definition ? definition->gpu_count : 0,
+           .gpu_count = gpu_count,
            .eni_count = definition && definition->network_mode == NETWORK_MODE_AWSVPC,
            .ports = ports,
            .port_count = task->ports_count,

@@ -110,6 +110,8 @@ struct task *task_build(const struct task_order *order, const struct id *instanc
     task->version = 1;
     task->cpu = recipe->cpu;
     task->memory = recipe->memory;
+    if (recipe->gpu_count)
+        task_set_gpu_count(task, recipe->gpu_count);
     task_set_task_cpu(task, recipe->task_cpu);
     task_set_task_memory(task, recipe->task_memory);
     task_set_overrides(task, recipe->overrides);

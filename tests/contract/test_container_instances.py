@@ -101,6 +101,23 @@ def test_gpus_are_counted(api, cluster):
     assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"] == [{"arn": agent.arn, "reason": "RESOURCE:GPU"}]
 
 
+def test_gpus_of_an_override(api, cluster):
+    """API-051: the task holds as many as the launch says, and gives back as many."""
+    agent = api.agent(cluster, platformDevices=[{"id": "GPU-%d" % i, "type": "GPU"} for i in range(4)])
+    definition = api.define(containerDefinitions=[
+        {"name": "a", "image": "b", "memory": 8, "resourceRequirements": [{"type": "GPU", "value": "1"}]}])
+
+    def left():
+        return len({r["name"]: r for r in described(api, cluster, agent.arn)[0]["remainingResources"]}["GPU"]["stringSetValue"])
+    task = api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "overrides": {"containerOverrides": [
+        {"name": "a", "resourceRequirements": [{"type": "GPU", "value": "3"}]}]}})["tasks"][0]["taskArn"]
+    assert left() == 1
+    api.until_task(cluster, task, "RUNNING")
+    api.raw("StopTask", {"cluster": cluster, "task": task})
+    api.until_task(cluster, task, "STOPPED")
+    assert left() == 4
+
+
 def test_the_cluster_must_be(api, fails):
     """API-048, AP-108: the agent knows it by code and text."""
     agent = api.agent(api.cluster(), connect=False)
