@@ -3,8 +3,8 @@
  *   load --url http://127.0.0.1:4566 --key ID --secret S --operation ListClusters --connections 64
  *   load ... --agents 10000 --seconds 60   registers instances, holds their command sockets open
  *
- * One thread, one epoll; each connection has one request under way. Reads repeat one signed request
- * (the server checks each signature all the same); writes are made and signed anew each time.
+ * One thread, one epoll; each connection has one request under way. Reads repeat one signed request, with the body
+ * given (the server checks each signature all the same); writes are made and signed anew each time.
  * Prints one line of JSON: requests per second, latency percentiles, refusals. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ struct connection {
 };
 
 static struct {
-    const char *url, *host, *key, *secret, *operation, *definition, *cluster;
+    const char *url, *host, *key, *secret, *operation, *definition, *cluster, *body;
     struct sockaddr_in address;
     int connections, agents;
     double seconds;
@@ -49,7 +49,8 @@ static struct {
              .connections = 64,
              .seconds = 5,
              .definition = "bench",
-             .cluster = "default"};
+             .cluster = "default",
+             .body = "{}"};
 
 static uint32_t *latencies;
 static size_t latency_count, refused;
@@ -126,7 +127,7 @@ static void add_request(struct buf *out)
     if (is_read) {
         if (!repeated.len || now_us() - signed_at_us > 60 * 1000000) {
             buf_clear(&repeated);
-            add_signed(&repeated, "POST", "/", options.operation, "{}");
+            add_signed(&repeated, "POST", "/", options.operation, options.body);
             signed_at_us = now_us();
         }
         buf_add(out, repeated.data, repeated.len);
@@ -450,12 +451,14 @@ int main(int argc, char **argv)
             options.definition = argv[i + 1];
         else if (str_eq(argv[i], "--cluster"))
             options.cluster = argv[i + 1];
+        else if (str_eq(argv[i], "--body"))
+            options.body = argv[i + 1];
     }
     if (!str_starts_with(options.url, "http://127.0.0.1:") || !options.key || !options.secret) {
         fprintf(stderr,
                 "usage: load --url http://127.0.0.1:PORT --key ID --secret S [--operation O]"
                 " [--connections N] [--agents N] [--seconds S] [--cluster C]"
-                " [--definition D]\n");
+                " [--definition D] [--body JSON]\n");
         return 2;
     }
     options.host = options.url + 7;

@@ -91,3 +91,21 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
     va_end(ap);
     return s;
 }
+
+char *arena_join(struct arena *arena, const char *const *parts, size_t count)
+{
+    size_t total = 0;
+    char *text, *at;
+
+    for (size_t i = 0; i < count; i++)
+        total += strlen(parts[i]);
+    text = at = arena_alloc(arena, total + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(parts[i]);
+
+        memcpy(at, parts[i], len);
+        at += len;
+    }
+    *at = '\0';
+    return text;
+}

@@ -25,6 +25,9 @@ MUST_USE void *arena_alloc(struct arena *arena, size_t size);
 MUST_USE char *arena_dup(struct arena *arena, const char *s); /* NULL gives NULL */
 MUST_USE char *arena_dup_n(struct arena *arena, const char *s, size_t len);
 MUST_USE char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The parts one behind the other; several times faster than a format, for what is made in
+ * thousands. */
+MUST_USE char *arena_join(struct arena *arena, const char *const *parts, size_t count);
 
 #define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), (count) * sizeof(type)))

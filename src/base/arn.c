@@ -45,9 +45,31 @@ bool arn_parse(struct arena *arena, const char *text, struct arn *ret)
 #define PREFIX             "arn:aws:ecs:%s:%s:"
 #define PREFIX_ARGS(scope) (scope)->region, (scope)->account
 
+/* What DescribeTasks makes by the hundred. */
+#define PREFIX_PARTS(scope) "arn:aws:ecs:", (scope)->region, ":", (scope)->account, ":"
+#define JOIN(arena, ...)                                                                           \
+    arena_join((arena), (const char *const[]){__VA_ARGS__},                                        \
+               sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+/* 32 digits as a UUID. */
+static void dashed(const char *hex, char ret[UUID_SIZE])
+{
+    static const int lengths[] = {8, 4, 4, 4, 12};
+    char *at = ret;
+
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        if (i)
+            *at++ = '-';
+        memcpy(at, hex, (size_t)lengths[i]);
+        at += lengths[i];
+        hex += lengths[i];
+    }
+    *at = '\0';
+}
+
 char *arn_cluster(struct arena *arena, const struct scope *scope, const char *cluster)
 {
-    return arena_printf(arena, PREFIX "cluster/%s", PREFIX_ARGS(scope), cluster);
+    return JOIN(arena, PREFIX_PARTS(scope), "cluster/", cluster);
 }
 
 char *arn_service(struct arena *arena, const struct scope *scope, const char *cluster,
@@ -62,7 +84,7 @@ static char *arn_of_id(struct arena *arena, const struct scope *scope, const cha
     char hex[ID_HEX_SIZE];
 
     id_format(id, hex);
-    return arena_printf(arena, PREFIX "%s/%s/%s", PREFIX_ARGS(scope), type, cluster, hex);
+    return JOIN(arena, PREFIX_PARTS(scope), type, "/", cluster, "/", hex);
 }
 
 char *arn_task(struct arena *arena, const struct scope *scope, const char *cluster,
@@ -87,12 +109,12 @@ char *arn_container(struct arena *arena, const struct scope *scope, const char *
 {
     char task_hex[ID_HEX_SIZE];
     char hex[ID_HEX_SIZE];
+    char uuid[UUID_SIZE];
 
     id_format(task, task_hex);
     id_format(container, hex);
-    return arena_printf(arena, PREFIX "container/%s/%s/%.8s-%.4s-%.4s-%.4s-%.12s",
-                        PREFIX_ARGS(scope), cluster, task_hex, hex, hex + 8, hex + 12, hex + 16,
-                        hex + 20);
+    dashed(hex, uuid);
+    return JOIN(arena, PREFIX_PARTS(scope), "container/", cluster, "/", task_hex, "/", uuid);
 }
 
 char *arn_old(struct arena *arena, const struct scope *scope, const char *type, const char *name)

@@ -109,9 +109,18 @@ static struct error *describe_overrides(struct arena *arena, const struct task *
 
 /* ---- containers ---- */
 
-static const char *number(struct arena *arena, int64_t value)
+static const char *number(struct arena *arena, int32_t value)
 {
-    return arena_printf(arena, "%lld", (long long)value);
+    char text[12], *at = text + sizeof(text) - 1;
+    uint32_t rest = value < 0 ? -(uint32_t)value : (uint32_t)value;
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    return arena_dup(arena, at);
 }
 
 static void describe_bindings(struct arena *arena, const struct container *container,
