@@ -54,6 +54,7 @@ void json_text_add_string(struct buf *buf, const char *s)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + strlen(s);
 
+    buf_reserve(buf, (size_t)(end - p) + 2);
     buf_add_char(buf, '"');
     while (p < end) {
         const unsigned char *stop = plain_end(p, end);

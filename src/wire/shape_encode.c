@@ -36,6 +36,21 @@ static void encode_map(const struct shape *shape, struct buf *buf, const struct 
     buf_add_char(buf, '}');
 }
 
+/* `before`, the name in quotes, a colon: in one piece, for answers are full of them. */
+static void add_name(struct buf *buf, char before, const char *name)
+{
+    size_t len = strlen(name);
+    char *at;
+
+    buf_reserve(buf, len + 4);
+    at = buf->data + buf->len;
+    *at++ = before;
+    *at++ = '"';
+    memcpy(at, name, len);
+    memcpy(at + len, "\":", 3);
+    buf->len += len + 4;
+}
+
 static void encode_structure(const struct shape *shape, struct buf *buf, const char *base)
 {
     char before = '{';
@@ -52,11 +67,8 @@ static void encode_structure(const struct shape *shape, struct buf *buf, const c
                 member->shape->type == SHAPE_DOCUMENT)
                 continue;
         }
-        buf_add_char(buf, before);
+        add_name(buf, before, member->name);
         before = ',';
-        buf_add_char(buf, '"');
-        buf_add_str(buf, member->name);
-        buf_add(buf, "\":", 2);
         if (member->shape->type == SHAPE_STRUCTURE) {
             memcpy(&inner, at, sizeof(inner));
             encode_structure(member->shape, buf, inner);
