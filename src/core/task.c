@@ -72,6 +72,12 @@ bool task_want_stopped(struct task *task, enum stop_code code, const char *reaso
     return true;
 }
 
+void task_end(struct task *task, enum stop_code code, const char *reason, int64_t now_ms)
+{
+    task_want_stopped(task, code, reason, now_ms);
+    task_set_status(task, TASK_STOPPED, now_ms);
+}
+
 bool task_is_protected(const struct task *task, int64_t now_ms)
 {
     return task->rare->protected_until_ms > now_ms;

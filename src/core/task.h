@@ -36,6 +36,9 @@ void task_set_status(struct task *task, enum task_status to, int64_t now_ms);
  * false, and nothing changes, if it is already wanted stopped or STOPPED. */
 bool task_want_stopped(struct task *task, enum stop_code code, const char *reason, int64_t now_ms);
 
+/* STOPPED, whatever it was, for want of an agent to say so; a cause it has already stays. */
+void task_end(struct task *task, enum stop_code code, const char *reason, int64_t now_ms);
+
 /* API-130: scale-in and deployments pass over it. */
 bool task_is_protected(const struct task *task, int64_t now_ms);
 

@@ -130,3 +130,87 @@ def test_tasks_that_end_by_themselves_do_not(ecs, cluster, agent):
     create(ecs, cluster, 1, definition=shell("exit 1", family="web"))
     eventually(lambda: len(stopped(ecs, cluster)) >= 4, 60)
     assert not any("unable to consistently" in e["message"] for e in service_of(ecs, cluster)["events"])
+
+
+BAD = {"command": ["/there/is/no/such/program"], "linuxParameters": {}}  # with an init it would run, and then end
+
+
+def deployment_of(ecs, service):
+    """The newest service deployment (2024)."""
+    brief = ecs.list_service_deployments(service=service["serviceArn"], cluster=service["clusterArn"])["serviceDeployments"][0]
+    return ecs.describe_service_deployments(serviceDeploymentArns=[brief["serviceDeploymentArn"]])["serviceDeployments"][0]
+
+
+def test_a_bad_revision_is_rolled_back(ecs, cluster, agent):
+    """API-189 to API-191: the breaker trips, what ran before serves on, and the events say so."""
+    breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    service = create(ecs, cluster, 2, deploymentConfiguration=breaker)
+    stable(ecs, cluster)
+    eventually(lambda: service_of(ecs, cluster)["deployments"][0]["rolloutState"] == "COMPLETED", 60)
+    before = {t["taskArn"] for t in running(ecs, cluster)}
+    bad = ecs.register_task_definition(**web(**BAD))["taskDefinition"]["taskDefinitionArn"]
+    updated = ecs.update_service(cluster=cluster, service="web", taskDefinition=bad)["service"]
+    failed = updated["deployments"][0]["id"]
+    eventually(lambda: any("rolling back to deployment" in e["message"] for e in service_of(ecs, cluster)["events"]), 120)
+    eventually(lambda: len(service_of(ecs, cluster)["deployments"]) == 1, 60)
+    after = service_of(ecs, cluster)
+    messages = [e["message"] for e in after["events"]]
+    assert after["taskDefinition"] == service["taskDefinition"]
+    assert "(service web) (deployment %s) deployment failed: tasks failed to start." % failed in messages
+    assert {t["taskArn"] for t in running(ecs, cluster)} == before
+    eventually(lambda: service_of(ecs, cluster)["deployments"][0]["rolloutState"] == "COMPLETED", 60)
+
+
+def test_a_first_deployment_that_fails_stays_failed(ecs, cluster, agent):
+    """API-189: there is nothing to go back to; a FAILED deployment starts nothing more, an update begins anew."""
+    create(ecs, cluster, 1, definition=web(**BAD),
+           deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}})
+    eventually(lambda: service_of(ecs, cluster)["deployments"][0]["rolloutState"] == "FAILED", 120)
+    deployment = service_of(ecs, cluster)["deployments"][0]
+    assert deployment["rolloutStateReason"] == "ECS deployment circuit breaker: tasks failed to start."
+    assert deployment["failedTasks"] == 3
+    ecs.register_task_definition(**web())
+    ecs.update_service(cluster=cluster, service="web", taskDefinition="web")
+    eventually(lambda: running(ecs, cluster), 30)
+
+
+def test_a_daemon_is_on_every_instance(ecs, cluster, agent):
+    """SC-127, SC-129, SC-136: one task on the instance, none while it drains."""
+    definition = ecs.register_task_definition(**web())["taskDefinition"]["taskDefinitionArn"]
+    service = ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=definition, schedulingStrategy="DAEMON")
+    assert "desiredCount" in service["service"]
+    eventually(lambda: len(running(ecs, cluster)) == 1, 60)
+    assert service_of(ecs, cluster)["desiredCount"] == 1
+    instances = ecs.list_container_instances(cluster=cluster)["containerInstanceArns"]
+    ecs.update_container_instances_state(cluster=cluster, containerInstances=instances, status="DRAINING")
+    eventually(lambda: not running(ecs, cluster) and service_of(ecs, cluster)["desiredCount"] == 0, 60)
+    ecs.update_container_instances_state(cluster=cluster, containerInstances=instances, status="ACTIVE")
+    eventually(lambda: len(running(ecs, cluster)) == 1, 60)
+    ecs.delete_service(cluster=cluster, service="web")
+    eventually(lambda: not running(ecs, cluster), 60)
+
+
+def test_task_sets_run_their_share(ecs, cluster, agent):
+    """API-159 to API-162, API-194: two sets, traffic moved from one to the other, the first deleted."""
+    ecs.register_task_definition(**web())
+    ecs.create_service(cluster=cluster, serviceName="web", desiredCount=2, deploymentController={"type": "EXTERNAL"})
+
+    def add(percent):
+        return ecs.create_task_set(cluster=cluster, service="web", taskDefinition="web", launchType="EC2",
+                                   scale={"value": percent, "unit": "PERCENT"})["taskSet"]["id"]
+
+    def sets():
+        return {s["id"]: s for s in ecs.describe_task_sets(cluster=cluster, service="web")["taskSets"]}
+
+    first = add(100)
+    eventually(lambda: sets()[first]["runningCount"] == 2, 60)
+    second = add(50)
+    eventually(lambda: sets()[second]["runningCount"] == 1, 60)
+    ecs.update_service_primary_task_set(cluster=cluster, service="web", primaryTaskSet=second)
+    ecs.update_task_set(cluster=cluster, service="web", taskSet=first, scale={"value": 0, "unit": "PERCENT"})
+    eventually(lambda: sets()[first]["runningCount"] == 0, 60)
+    ecs.delete_task_set(cluster=cluster, service="web", taskSet=first)
+    eventually(lambda: list(sets()) == [second], 60)
+    eventually(lambda: sets()[second]["stabilityStatus"] == "STEADY_STATE", 90)
+    ecs.delete_service(cluster=cluster, service="web", force=True)
+    eventually(lambda: service_of(ecs, cluster)["status"] == "INACTIVE", 60)

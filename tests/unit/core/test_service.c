@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 
+#include "base/attributes.h"
 #include "core/service.h"
 #include "core/service_events.h"
 #include "core/task.h"
@@ -136,6 +137,18 @@ static void a_step_does_what_the_moment_allows(void **state)
          {.desired = 1, .bounds = {1, 1}, .old = {.staying = 1, .running = 1, .healthy = 1}},
          {.is_stuck = true}},
         {"done", {.desired = 0, .bounds = {0, 0}}, {.is_done = true}},
+        {"API-189: a FAILED deployment starts nothing, and what serves stays",
+         {.desired = 4,
+          .bounds = {2, 8},
+          .is_halted = true,
+          .old = {.staying = 4, .running = 4, .healthy = 4}},
+         {.start = 0}},
+        {"API-189: what is of no use to anybody still goes",
+         {.desired = 2,
+          .bounds = {2, 4},
+          .is_halted = true,
+          .old = {.staying = 3, .running = 2, .healthy = 2, .starting = 1}},
+         {.stop_old = 1}},
         {"wound down while the last stop",
          {.desired = 0, .old = {.stopping = 3}},
          {.is_done = true}},
@@ -153,6 +166,85 @@ static void a_step_does_what_the_moment_allows(void **state)
                      cases[i].why, step.start, step.stop_old, step.stop_surplus,
                      step.is_done ? ", done" : "", step.is_stuck ? ", stuck" : "");
     }
+}
+
+/* The vectors of SC- 13.1: the first step of an update of healthy tasks. */
+static void the_first_step_is_that_of_the_table(void **state)
+{
+    static const struct {
+        const char *why;
+        int64_t desired;
+        int32_t minimum, maximum;
+        struct rollout_step step;
+    } cases[] = {
+        {"start 4, wait healthy, stop 4", 4, 100, 200, {.start = 4}},
+        {"stop 2, start 2, repeat", 4, 50, 100, {.stop_old = 2}},
+        {"both at once", 4, 50, 200, {.start = 4, .stop_old = 2}},
+        {"start 1, then stop 1", 1, 100, 200, {.start = 1}},
+        {"no progress possible", 1, 50, 100, {.is_stuck = true}},
+        {"the same: floor(1.5) = ceil(0.5)", 1, 50, 150, {.is_stuck = true}},
+        {"stop 1, then start 1", 1, 0, 100, {.stop_old = 1}},
+        {"start 1, stop 1", 3, 50, 150, {.start = 1, .stop_old = 1}},
+        {"5 of 33% to 133%", 5, 33, 133, {.start = 1, .stop_old = 3}},
+        {"0 completes at once", 0, 100, 200, {.is_done = true}},
+        {"DAEMON: all at once", 10, 0, 100, {.stop_old = 10}},
+        {"DAEMON: five at a time", 10, 50, 100, {.stop_old = 5}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rollout rollout = {
+            .desired = cases[i].desired,
+            .bounds = service_bounds(cases[i].desired, cases[i].minimum, cases[i].maximum),
+            .old = {.running = cases[i].desired,
+                    .staying = cases[i].desired,
+                    .healthy = cases[i].desired},
+        };
+        struct rollout_step step = rollout_next(&rollout);
+        const struct rollout_step *want = &cases[i].step;
+
+        if (step.start != want->start || step.stop_old != want->stop_old ||
+            step.is_done != want->is_done || step.is_stuck != want->is_stuck)
+            fail_msg("%s: start %" PRId64 ", stop %" PRId64 "%s%s", cases[i].why, step.start,
+                     step.stop_old, step.is_done ? ", done" : "", step.is_stuck ? ", stuck" : "");
+    }
+}
+
+/* max(3, min(200, ceil(desired / 2))) */
+static void the_breaker_opens_at_half_the_count(void **state)
+{
+    static const struct {
+        int32_t desired, threshold;
+    } cases[] = {{0, 3},   {1, 3},     {5, 3},     {6, 3},      {7, 4},          {25, 13},
+                 {50, 25}, {400, 200}, {401, 200}, {1000, 200}, {INT32_MAX, 200}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (service_failure_threshold(cases[i].desired) != cases[i].threshold)
+            fail_msg("of %" PRId32 ": %" PRId32, cases[i].desired,
+                     service_failure_threshold(cases[i].desired));
+}
+
+static void deployments_change_places(void **state)
+{
+    struct service *service = service_new();
+    struct deployment *deployment;
+
+    (void)state;
+    deployment_set_id(service_add_deployment(service, 1000), "ecs-svc/1");
+    deployment_set_service_revision(&service->deployments[0], "11");
+    deployment = service_add_deployment(service, 2000);
+    deployment_set_id(deployment, "ecs-svc/2");
+    deployment_set_service_revision(deployment, "12");
+    assert_int_equal(service->deployments_count, 2);
+    assert_string_equal(service_primary(service)->id, "ecs-svc/2");
+    assert_int_equal(service->deployments[1].status, DEPLOYMENT_ACTIVE);
+    assert_null(service_promote_deployment(service, "13", 3000));
+    assert_string_equal(service_promote_deployment(service, "11", 3000)->id, "ecs-svc/1");
+    assert_string_equal(service->deployments[1].id, "ecs-svc/2");
+    assert_int_equal(service->deployments[1].status, DEPLOYMENT_ACTIVE);
+    assert_int_equal(service->deployments[0].created_at_ms, 1000);
+    service_free(service);
 }
 
 static void counts_tell_staying_from_stopping(void **state)
@@ -192,6 +284,25 @@ static void backoff_grows_to_fifteen_minutes(void **state)
     assert_int_equal(service_backoff_ms(INT32_MAX), SERVICE_BACKOFF_MAX_MS);
 }
 
+static const struct {
+    char *(*said)(struct arena *, const char *, const char *);
+    const char *text;
+} texts[] = {
+    {event_deployment_completed, "(service web) (deployment ecs-svc/7) deployment completed."},
+    {event_deployment_failed,
+     "(service web) (deployment ecs-svc/7) deployment failed: tasks failed to start."},
+    {event_rolling_back, "(service web) rolling back to deployment ecs-svc/7."},
+    {event_scale_in_protected,
+     "(service web) was unable to reach steady state because (taskSet ecs-svc/7) was unable to "
+     "scale "
+     "in. Reason: The number of protected tasks are more than the desired count of tasks."},
+    {event_unplaceable_in_zone, "(service web) is unable to place a task in ecs-svc/7 because no "
+                                "container instance met all of its requirements."},
+    {event_unbalanced,
+     "(service web) is not AZ balanced with ecs-svc/7. AZ Rebalancing in progress."},
+    {event_balanced, "(service web) is AZ balanced with ecs-svc/7."},
+};
+
 static void events_say_it_in_ecs_words(void **state)
 {
     struct arena arena = {0};
@@ -220,6 +331,18 @@ static void events_say_it_in_ecs_words(void **state)
         "requirements. The closest matching (container-instance 33000000000000000000000000000000) "
         "encountered error \"AGENT\". For more information, see the Troubleshooting section of the "
         "Amazon ECS Developer Guide.");
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_string_equal(texts[i].said(&arena, "web", "ecs-svc/7"), texts[i].text);
+    assert_string_equal(event_started_in_zone(&arena, "web", "zone-a", ids, 1),
+                        "(service web) has started 1 tasks in zone-a to AZ Rebalance: (task "
+                        "11000000000000000000000000000022).");
+    assert_string_equal(event_stopped_in_zone(&arena, "web", "zone-a", ids, 1),
+                        "(service web) has stopped 1 running tasks in zone-a due to AZ "
+                        "rebalancing: (task 11000000000000000000000000000022).");
+    assert_string_equal(
+        event_unplaceable_because(&arena, "web", EVENT_NO_FARGATE_CAPACITY),
+        "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. "
+        "Please try again later or in a different availability zone");
     arena_done(&arena);
 }
 
@@ -229,6 +352,9 @@ int main(void)
         cmocka_unit_test(bounds_are_those_of_the_table),
         cmocka_unit_test(rolling_updates_stay_in_bounds_and_end),
         cmocka_unit_test(a_step_does_what_the_moment_allows),
+        cmocka_unit_test(the_first_step_is_that_of_the_table),
+        cmocka_unit_test(the_breaker_opens_at_half_the_count),
+        cmocka_unit_test(deployments_change_places),
         cmocka_unit_test(counts_tell_staying_from_stopping),
         cmocka_unit_test(backoff_grows_to_fifteen_minutes),
         cmocka_unit_test(events_say_it_in_ecs_words),
