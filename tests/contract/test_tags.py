@@ -133,3 +133,23 @@ def test_the_command_line(api, things, awscli):
     assert {"key": "cli", "value": "yes"} in awscli("list-tags-for-resource", "--resource-arn", things["service"])["tags"]
     awscli("untag-resource", "--resource-arn", things["service"], "--tag-keys", "cli")
     assert {"key": "cli", "value": "yes"} not in awscli("list-tags-for-resource", "--resource-arn", things["service"])["tags"]
+
+
+def test_capacity_providers_and_task_sets(api, fails):
+    """API-174, SC-348: the two kinds with names of their own form; the Fargate providers have no tags."""
+    cluster, name = api.cluster(), api.name("provider")
+    group = "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:%s:autoScalingGroupName/%s" % ("1" * 8, name)
+    provider = api.raw("CreateCapacityProvider", {
+        "name": name, "autoScalingGroupProvider": {"autoScalingGroupArn": group}, "tags": [A]})["capacityProvider"]["capacityProviderArn"]
+    api.raw("CreateService", {"cluster": cluster, "serviceName": "s", "desiredCount": 0, "deploymentController": {"type": "EXTERNAL"}})
+    task_set = api.raw("CreateTaskSet", {"cluster": cluster, "service": "s", "taskDefinition": api.define(), "tags": [A]})["taskSet"]["taskSetArn"]
+    for arn in (provider, task_set):
+        assert tag_list(api, arn) == [A]
+        api.raw("TagResource", {"resourceArn": arn, "tags": [B]})
+        api.raw("UntagResource", {"resourceArn": arn, "tagKeys": ["a"]})
+        assert tag_list(api, arn) == [B]
+        with fails("ResourceNotFoundException"):
+            api.raw("TagResource", {"resourceArn": arn + "0", "tags": [A]})
+    with fails("ResourceNotFoundException"):
+        api.raw("TagResource", {"resourceArn": provider.rsplit("/", 1)[0] + "/FARGATE", "tags": [A]})
+    assert tag_list(api, provider) == [B]
