@@ -172,7 +172,8 @@ static void accepts(void **state)
 static void refuses(void **state)
 {
     struct world *world = *state;
-#define INVALID "InvalidParameterException"
+#define INVALID    "InvalidParameterException"
+#define LETTERS_64 "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
     static const struct {
         const char *why, *request, *code, *message;
     } rows[] = {
@@ -262,6 +263,9 @@ static void refuses(void **state)
          NULL},
         {"SC-092: another family's group", "{'taskDefinition':'web','group':'family:db'}", INVALID,
          NULL},
+        {"SC-089: a group of 256 characters",
+         "{'taskDefinition':'web','group':'" LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 "'}",
+         INVALID, "group must have at most 255 characters, but has 256."},
         {"API-119: a long startedBy",
          "{'taskDefinition':'web','startedBy':'0123456789012345678901234567890123456'}", INVALID,
          NULL},
