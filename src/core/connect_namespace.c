@@ -1,9 +1,6 @@
 #include "core/connect_namespace.h"
 
 #include <stdint.h>
-#include <string.h>
-
-#include "base/str.h"
 
 #define ID_CHARS 16
 
@@ -33,13 +30,4 @@ const char *connect_namespace_arn(struct arena *arena, const struct scope *scope
         id[i] = digits[halves[i % 2] >> (5 * (i / 2)) & 31];
     return arena_printf(arena, "arn:aws:servicediscovery:%s:%s:namespace/ns-%s", scope->region,
                         scope->account, id);
-}
-
-bool connect_namespace_is_own(struct arena *arena, const struct scope *scope, const char *text)
-{
-    struct arn arn;
-
-    return arn_parse(arena, text, &arn) && strcmp(arn.service, "servicediscovery") == 0 &&
-           strcmp(arn.region, scope->region) == 0 && strcmp(arn.account, scope->account) == 0 &&
-           strcmp(arn.type, "namespace") == 0 && str_starts_with(arn.rest, "ns-");
 }

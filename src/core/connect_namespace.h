@@ -6,14 +6,9 @@
 #ifndef BERTH_CORE_CONNECT_NAMESPACE_H
 #define BERTH_CORE_CONNECT_NAMESPACE_H
 
-#include <stdbool.h>
-
 #include "base/arn.h"
 
 /* Its ARN, from the arena; an ARN as it is. */
 const char *connect_namespace_arn(struct arena *arena, const struct scope *scope, const char *text);
-
-/* Whether an ARN is that of a namespace of this account and region. */
-bool connect_namespace_is_own(struct arena *arena, const struct scope *scope, const char *text);
 
 #endif

@@ -12,7 +12,8 @@
 
 /* What a new cluster will have, checked. */
 struct wish {
-    const char *name, *settings, *configuration, *connect;
+    const char *name, *settings, *configuration;
+    struct cluster_connect connect;
     struct cluster_capacity capacity;
     const struct ecs_tags *tags;
 };
@@ -64,7 +65,8 @@ struct error *api_create_cluster(struct call *call, const struct ecs_create_clus
     TAGS_SET(cluster, cluster, wish.tags);
     cluster_set_settings(cluster, wish.settings);
     cluster_set_configuration(cluster, wish.configuration);
-    cluster_set_service_connect_defaults(cluster, wish.connect);
+    cluster_set_service_connect_defaults(cluster, NULL);
+    cluster_keep_connect(call, cluster, &wish.connect);
     cluster_keep_capacity(call, cluster, &wish.capacity);
     cluster_begin(cluster);
     if (!found)
@@ -155,7 +157,7 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
     const char *configuration;
     const struct cluster *found;
     struct cluster *cluster;
-    const char *connect;
+    struct cluster_connect connect;
 
     TRY(names_find_cluster(call, in->cluster, &found));
     TRY(call_authorize(call, "ecs:UpdateCluster",
@@ -170,8 +172,7 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
         cluster_set_settings(cluster, settings);
     if (configuration)
         cluster_set_configuration(cluster, configuration);
-    if (connect)
-        cluster_set_service_connect_defaults(cluster, *connect ? connect : NULL);
+    cluster_keep_connect(call, cluster, &connect);
     out->cluster = ARENA_NEW(call->arena, struct ecs_cluster);
     return cluster_describe(call, cluster, CLUSTER_AS_CHANGED, out->cluster);
 }

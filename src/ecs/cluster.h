@@ -36,12 +36,19 @@ MUST_USE struct error *cluster_check_settings(struct call *call,
 MUST_USE struct error *cluster_check_configuration(struct call *call, const char *stored,
                                                    const struct ecs_cluster_configuration *in,
                                                    const char **ret_json /* NULL: none */);
-/* The namespace as its ARN (API-184); NULL: none, or "" to take it away (API-075). An ARN that is
- * none of this account's is API_NAMESPACE_NOT_FOUND. */
+/* The default namespace of Service Connect. */
+struct cluster_connect {
+    bool is_given;
+    const char *name, *arn; /* NULL: is to be taken away (API-075); name NULL: given as an ARN */
+};
+/* An ARN that nothing is known of is API_NAMESPACE_NOT_FOUND (API-214). */
 MUST_USE struct error *
 cluster_check_connect(struct call *call,
                       const struct ecs_cluster_service_connect_defaults_request *in,
-                      const char **ret_json);
+                      struct cluster_connect *ret);
+/* Puts it into a record open for editing; a new name makes its namespace. */
+void cluster_keep_connect(struct call *call, struct cluster *cluster,
+                          const struct cluster_connect *connect);
 
 /* ---- cluster_capacity.c ---- */
 

@@ -88,16 +88,10 @@ struct error *cluster_check_configuration(struct call *call, const char *stored,
 
 struct error *cluster_check_connect(struct call *call,
                                     const struct ecs_cluster_service_connect_defaults_request *in,
-                                    const char **ret_json)
+                                    struct cluster_connect *ret)
 {
-    CLEANUP(buf_done) struct buf json = {0};
-    struct ecs_cluster_service_connect_defaults defaults = {0};
-
-    *ret_json = NULL;
-    if (!in)
-        return NULL;
-    *ret_json = "";
-    if (str_is_empty(in->namespace))
+    *ret = (struct cluster_connect){.is_given = in};
+    if (!in || str_is_empty(in->namespace))
         return NULL;
     if (strlen(in->namespace) > NAMESPACE_CHARS_MAX)
         return error_new(API_INVALID_PARAMETER, "namespace can have at most %d characters.",
@@ -106,12 +100,42 @@ struct error *cluster_check_connect(struct call *call,
         return error_new(API_INVALID_PARAMETER,
                          "The namespace %.256s is invalid: a name cannot contain ~, >, < or /.",
                          in->namespace);
-    if (arn_looks_like(in->namespace) &&
-        !connect_namespace_is_own(call->arena, call_scope(call), in->namespace))
+    ret->arn = connect_namespace_arn(call->arena, call_scope(call), in->namespace);
+    if (!arn_looks_like(in->namespace))
+        ret->name = in->namespace;
+    else if (!state_connect_namespace(ecs_of(call)->state, call_scope(call), ret->arn))
         return error_new(API_NAMESPACE_NOT_FOUND, "The namespace %.256s was not found.",
                          in->namespace);
-    defaults.namespace = connect_namespace_arn(call->arena, call_scope(call), in->namespace);
-    ecs_encode_cluster_service_connect_defaults(&json, &defaults);
-    *ret_json = arena_dup(call->arena, json.data);
     return NULL;
+}
+
+static void make_namespace(struct call *call, const struct cluster_connect *connect)
+{
+    struct connect_namespace *made;
+
+    if (!connect->name ||
+        state_connect_namespace(ecs_of(call)->state, call_scope(call), connect->arn))
+        return;
+    made = connect_namespace_new();
+    connect_namespace_set_arn(made, connect->arn);
+    connect_namespace_set_name(made, connect->name);
+    made->created_at_ms = call->now_ms;
+    txn_insert_connect_namespace(call->txn, made);
+}
+
+void cluster_keep_connect(struct call *call, struct cluster *cluster,
+                          const struct cluster_connect *connect)
+{
+    struct ecs_cluster_service_connect_defaults defaults = {.namespace = connect->arn};
+    CLEANUP(buf_done) struct buf json = {0};
+
+    if (!connect->is_given)
+        return;
+    if (!connect->arn) {
+        cluster_set_service_connect_defaults(cluster, NULL);
+        return;
+    }
+    ecs_encode_cluster_service_connect_defaults(&json, &defaults);
+    cluster_set_service_connect_defaults(cluster, json.data);
+    make_namespace(call, connect);
 }

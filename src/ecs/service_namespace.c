@@ -29,15 +29,6 @@ static struct error *after_page(struct call *call, const struct page *page,
     return NULL;
 }
 
-/* Namespaces are known by the services that are in them: nothing else makes them here. */
-static struct error *check_known(struct call *call, const char *namespace)
-{
-    if (state_service_in_namespace_after(ecs_of(call)->state, call_scope(call), namespace, NULL,
-                                         NULL))
-        return NULL;
-    return error_new(API_NAMESPACE_NOT_FOUND, "Namespace not found.");
-}
-
 struct error *
 api_list_services_by_namespace(struct call *call,
                                const struct ecs_list_services_by_namespace_request *in,
@@ -56,8 +47,8 @@ api_list_services_by_namespace(struct call *call,
     TRY(page_open(call, "ListServicesByNamespace", namespace, PAGE_ASKED(in),
                   LIST_BY_NAMESPACE_SIZE, LIST_BY_NAMESPACE_SIZE_MAX, &page));
     TRY(after_page(call, &page, &cluster, &name));
-    if (!page.after)
-        TRY(check_known(call, namespace));
+    if (!state_connect_namespace(state, scope, namespace))
+        return error_new(API_NAMESPACE_NOT_FOUND, "Namespace not found.");
     SET_LIST(call->arena, &out->service_arns, page.limit);
     out->service_arns.count = 0;
     for (;; cluster = service->cluster, name = service->name) {

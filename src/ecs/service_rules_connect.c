@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/connect_namespace.h"
 #include "core/stored_json.h"
+#include "ecs/names.h"
 #include "ecs/service_rules.h"
 
 #define DISCOVERY_NAME_CHARS_MAX 64
@@ -120,6 +122,11 @@ struct error *service_rules_check_connect(struct call *call,
         return error_new(API_INVALID_PARAMETER,
                          "A namespace must be specified for Service Connect when the cluster has "
                          "no default namespace.");
+    if (!state_connect_namespace(
+            ecs_of(call)->state, call_scope(call),
+            connect_namespace_arn(call->arena, call_scope(call), connect->namespace)))
+        return error_new(API_NAMESPACE_NOT_FOUND, "The namespace %.256s was not found.",
+                         connect->namespace);
     if (!recipe->task_memory)
         return error_new(API_INVALID_PARAMETER,
                          "Service Connect requires that 'memory' be defined at the task level.");

@@ -22,6 +22,7 @@ static const struct table *const tables[RECORD_COUNT] = {
     [RECORD_TASK_SET] = &task_set_table,
     [RECORD_CLIENT_TOKEN] = &client_token_table,
     [RECORD_ACCOUNT_SETTING] = &account_setting_table,
+    [RECORD_CONNECT_NAMESPACE] = &connect_namespace_table,
     [RECORD_ACCESS_KEY] = &access_key_table,
 };
 
@@ -105,6 +106,7 @@ void state_drop(struct state *state)
         families_drop(scope);
         client_tokens_drop(scope);
         account_settings_drop(scope);
+        connect_namespaces_drop(scope);
     }
     access_keys_drop(state);
     definition_unused_drop(state);

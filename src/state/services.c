@@ -86,7 +86,7 @@ static int namespace_cmp(const void *key, const struct treap_node *node)
 
 static void list_in_namespace(struct service_home *home, const char *namespace)
 {
-    struct treap *list = &home->cluster->scope->namespaces;
+    struct treap *list = &home->cluster->scope->in_namespaces;
     struct namespace_key key = {home->namespace, home->cluster->name, home->name};
 
     if (home->namespace == namespace)
@@ -111,7 +111,7 @@ const struct service *state_service_in_namespace_after(struct state *state,
     struct namespace_key key = {namespace, after_cluster ? after_cluster : "",
                                 after_name ? after_name : ""};
     struct service_home *home =
-        home_in_namespace(treap_after(&scope_home_of(scope)->namespaces, &key, namespace_cmp));
+        home_in_namespace(treap_after(&scope_home_of(scope)->in_namespaces, &key, namespace_cmp));
 
     (void)state;
     return home && strcmp(home->namespace, namespace) == 0 ? home->service : NULL;

@@ -336,6 +336,11 @@ const struct account_setting *state_account_setting(struct state *state, const s
                                                     const char *principal, const char *name);
 void txn_put_account_setting(struct txn *txn, struct account_setting *setting);
 void txn_delete_account_setting(struct txn *txn, const struct account_setting *setting);
+/* Of Service Connect (API-214): only made, never deleted. */
+const struct connect_namespace *state_connect_namespace(struct state *state,
+                                                        const struct scope *scope, const char *arn);
+struct connect_namespace *txn_insert_connect_namespace(struct txn *txn,
+                                                       struct connect_namespace *record);
 const struct access_key *state_access_key(struct state *state, const char *access_key_id);
 const struct access_key *state_access_key_after(struct state *state, const char *after);
 void txn_put_access_key(struct txn *txn, struct access_key *key);

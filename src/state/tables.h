@@ -41,7 +41,8 @@ struct scope_home {
     struct treap tokens;       /* client_token by operation and token */
     struct treap token_expiry; /* the same by expires_at_ms */
     struct treap settings;     /* account_setting by principal and name */
-    struct treap namespaces;   /* service_home by namespace, cluster, name */
+    struct treap namespaces;   /* connect_namespace by ARN */
+    struct treap in_namespaces; /* service_home by namespace, cluster, name */
 };
 
 struct cluster_home {
@@ -154,7 +155,7 @@ extern const struct table capacity_provider_table;
 extern const struct table cluster_table, instance_table, task_table, task_family_table,
     task_definition_table, service_table, service_event_table,
     service_revision_table, service_deployment_table, task_set_table, client_token_table,
-    account_setting_table, access_key_table;
+    account_setting_table, connect_namespace_table, access_key_table;
 
 STAILQ_HEAD(unused_definitions, unused_definition);
 
@@ -233,9 +234,9 @@ void capacity_providers_drop(struct scope_home *scope); /* after its clusters */
 void families_drop(struct scope_home *scope);
 void client_tokens_drop(struct scope_home *scope);
 void account_settings_drop(struct scope_home *scope);
+void connect_namespaces_drop(struct scope_home *scope);
 void access_keys_drop(struct state *state);
 
-/* ---- loading (load.c) ---- */
 /* ---- what rests on task definitions (definition_uses.c) ---- */
 
 /* Whether the task rested on its definition, and whether it does. */
@@ -251,6 +252,7 @@ bool definition_is_leaving(const struct family_home *home, int32_t revision);
 void definition_unused_add(const struct family_home *home, int32_t revision);
 void definition_unused_drop(struct state *state);
 
+/* ---- loading (load.c) ---- */
 
 MUST_USE struct error *state_load(struct state *state);
 void state_drop(struct state *state); /* all records; scopes stay */
