@@ -24,8 +24,9 @@ struct service_memory {
     char deployment[ECS_SVC_ID_SIZE]; /* the PRIMARY at the last pass; "": none */
     bool is_of_task_sets;             /* there is no PRIMARY: the tasks of all its sets */
     bool waits_for_room;
-    bool follows_hosts; /* DAEMON: every change of a host matters */
-    bool follows_zones; /* the same for its balance over zones */
+    bool follows_hosts;        /* DAEMON: every change of a host matters */
+    bool follows_zones;        /* the same for its balance over zones */
+    bool is_balanced;          /* over zones: until a host changes, or a task comes or goes */
     bool is_rebalance_blocked; /* until a host changes */
 };
 void service_memory_failed(struct service_memory *memory, const struct task *task, int64_t now_ms);

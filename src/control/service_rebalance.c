@@ -197,7 +197,7 @@ void rebalance(struct pass *pass, const struct crew *crew)
     struct zones zones;
 
     if (!is_wanted(pass) || !is_calm(pass) ||
-        (!surge && (room <= 0 || pass->memory->is_rebalance_blocked)))
+        (!surge && (room <= 0 || pass->memory->is_balanced || pass->memory->is_rebalance_blocked)))
         return;
     pass->memory->follows_zones = true;
     list_zones(pass, &zones);
@@ -206,5 +206,7 @@ void rebalance(struct pass *pass, const struct crew *crew)
         finish(pass, &zones);
     } else if (zone_balance(zones.items, zones.count, pass->service->desired_count) > 0) {
         begin(pass, crew, &zones, room);
+    } else {
+        pass->memory->is_balanced = true;
     }
 }

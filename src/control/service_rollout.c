@@ -235,14 +235,26 @@ static void show_breaker(struct pass *pass, bool is_tripped)
 
 /* ---- back to what completed last ---- */
 
+/* NULL: none did, or none is known to have. */
+static const char *last_completed(const struct service *service)
+{
+    if (service->completed_revision)
+        return service->completed_revision;
+    /* A record of a version that did not note it; what it replaces may still be there. */
+    for (uint32_t i = 0; i < service->deployments_count; i++)
+        if (service->deployments[i].rollout_state == ROLLOUT_STATE_COMPLETED)
+            return service->deployments[i].service_revision;
+    return NULL;
+}
+
 static const struct service_revision *completed_revision(const struct pass *pass)
 {
     const struct service *service = pass->service;
+    const char *id = last_completed(service);
 
-    if (!service->completed_revision)
-        return NULL;
-    return state_service_revision(pass->state, pass->scope, service->cluster, service->name,
-                                  service->completed_revision);
+    return id ? state_service_revision(pass->state, pass->scope, service->cluster, service->name,
+                                       id)
+              : NULL;
 }
 
 /* The configuration of the service is that of the revision again. */

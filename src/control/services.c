@@ -192,6 +192,8 @@ static void on_task(struct services *services, const struct change *change)
     if (task->service) {
         one = find(services, change->scope, task->cluster, task->service);
         if (one) {
+            if (task->last_status != change->task_last_before || change->is_new)
+                one->memory.is_balanced = false;
             if (!change->is_removed)
                 remember(one, task, change);
             look_at(one);
@@ -259,7 +261,7 @@ static void look_at_those(struct services *services, const struct scope *scope, 
          one = RB_NEXT(service_watch_tree, &services->watches, one))
         if (one->memory.waits_for_room ||
             (hosts_changed && (one->memory.follows_hosts || one->memory.follows_zones))) {
-            one->memory.is_rebalance_blocked = false;
+            one->memory.is_balanced = one->memory.is_rebalance_blocked = false;
             look_at(one);
         }
 }

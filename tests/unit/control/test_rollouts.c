@@ -117,6 +117,27 @@ static void what_is_gone_is_made_again(void **state)
     world_free(world);
 }
 
+/* A store of a version that did not note what completed: what is still there tells. */
+static void an_older_record_is_rolled_back_too(void **state)
+{
+    struct world *world = with_bad_revision(false);
+    struct txn *txn;
+
+    (void)state;
+    watch_with_breaker(world, true, true);
+    world_create_service(world, "alpha", "web", 1, 2, 100, 200);
+    world_pass(world, 2 * MINUTES);
+    txn = txn_begin(world->state, world->scope);
+    service_set_completed_revision(txn_edit_service(txn, world_service(world, "alpha")), NULL);
+    txn_commit(txn);
+    world_update_service(world, "alpha", 2);
+    world_pass(world, 10 * MINUTES);
+    assert_int_equal(deployment(world, 0)->revision, 1);
+    assert_int_equal(deployment(world, 0)->rollout_state, ROLLOUT_STATE_COMPLETED);
+    world_assert_settled(world);
+    world_free(world);
+}
+
 /* Without rollback, and with nothing to go back to, it stays FAILED and starts nothing more. */
 static void what_failed_stays_failed(void **state)
 {
@@ -327,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bad_revision_is_rolled_back),
         cmocka_unit_test(what_is_gone_is_made_again),
+        cmocka_unit_test(an_older_record_is_rolled_back_too),
         cmocka_unit_test(what_failed_stays_failed),
         cmocka_unit_test(without_a_breaker_it_goes_on),
         cmocka_unit_test(one_good_task_ends_the_watch),

@@ -343,6 +343,62 @@ static void a_draining_host_is_emptied_of_service_tasks(void **state)
     world_free(world);
 }
 
+/* CL-282 to CL-290, W30: how many of four leave a host that drains, and when. */
+static void draining_keeps_the_percents(void **state)
+{
+    static const struct {
+        const char *why;
+        int32_t minimum, maximum;
+        int least, most; /* tasks running, tasks there */
+        bool is_stuck;
+    } cases[] = {
+        {"CL-284, W30: two stop, then two start, and again", 50, 100, 2, 4, false},
+        {"CL-286, W30: four start, then the old ones stop", 100, 200, 4, 8, false},
+        {"W30: no way", 100, 100, 4, 4, true},
+        {"one more at a time", 100, 125, 4, 5, false},
+        {"all may go at once", 0, 100, 0, 4, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world *world = with_web(2);
+        int all, running, least = 4, most = 4;
+
+        world_set_instance(world, 1, INSTANCE_DRAINING);
+        world_create_service(world, "alpha", "web", 1, 4, cases[i].minimum, cases[i].maximum);
+        world_pass(world, 2 * MINUTES);
+        world_set_instance(world, 1, INSTANCE_ACTIVE);
+        world_set_instance(world, 0, INSTANCE_DRAINING);
+        for (int second = 0; second < 400; second++) {
+            world_pass(world, SECONDS);
+            count(world, "alpha", &all, &running);
+            least = running < least ? running : least;
+            most = all > most ? all : most;
+        }
+        if (least < cases[i].least || most > cases[i].most ||
+            (agent_running(&world->agents[0]) > 0) != cases[i].is_stuck ||
+            world_events(world, "alpha", "was unable to stop or start tasks") != cases[i].is_stuck)
+            fail_msg("%s: %d to %d, %d stay", cases[i].why, least, most,
+                     agent_running(&world->agents[0]));
+        world_free(world);
+    }
+}
+
+/* CL-290: without room elsewhere the old tasks stay, and an event says why. */
+static void draining_without_room_leaves_the_tasks(void **state)
+{
+    struct world *world = with_web(1);
+
+    (void)state;
+    world_create_service(world, "alpha", "web", 1, 4, 100, 200);
+    world_pass(world, 2 * MINUTES);
+    world_set_instance(world, 0, INSTANCE_DRAINING);
+    world_pass(world, HOURS);
+    assert_int_equal(world_running(world, "alpha"), 4);
+    assert_int_equal(world_events(world, "alpha", "was unable to place a task"), 1);
+    world_free(world);
+}
+
 /* CL-300 to CL-304. */
 static void a_deregistered_host_orphans_its_tasks(void **state)
 {
@@ -517,6 +573,33 @@ static void an_unhealthy_service_task_is_replaced(void **state)
     world_free(world);
 }
 
+/* SC-377: within the grace period failing checks do not count; then they do. */
+static void the_grace_period_is_waited_for(void **state)
+{
+    struct world *world = world_new(9, 2);
+    struct txn *txn;
+    struct id sick;
+
+    (void)state;
+    world_define(world, "web", 64, true);
+    world_pass(world, SECONDS);
+    world_create_service(world, "alpha", "web", 1, 1, 100, 200);
+    txn = txn_begin(world->state, world->scope);
+    service_set_health_grace_s(txn_edit_service(txn, world_service(world, "alpha")), 300);
+    txn_commit(txn);
+    world_pass(world, 30 * SECONDS);
+    sick = first_task(world, "alpha", false)->id;
+    world_set_health(world, &sick, HEALTH_UNHEALTHY);
+    world_pass(world, 4 * MINUTES);
+    assert_int_equal(world_task(world, &sick)->desired_status, TASK_RUNNING);
+    assert_false(world_service(world, "alpha")->is_steady); /* it is not healthy either */
+    world_pass(world, MINUTES);
+    assert_int_equal(world_task(world, &sick)->last_status, TASK_STOPPED);
+    assert_string_equal(world_task(world, &sick)->rare->stopped_reason,
+                        STOPPED_FAILED_HEALTH_CHECKS);
+    world_free(world);
+}
+
 /* AP-222: a stop the agent has nothing to say about. */
 static void a_stop_nobody_confirms_ends_all_the_same(void **state)
 {
@@ -558,6 +641,9 @@ int main(void)
         cmocka_unit_test(a_full_cluster_is_told_and_waited_for),
         cmocka_unit_test(a_constraint_nobody_meets_is_told),
         cmocka_unit_test(a_draining_host_is_emptied_of_service_tasks),
+        cmocka_unit_test(draining_keeps_the_percents),
+        cmocka_unit_test(draining_without_room_leaves_the_tasks),
+        cmocka_unit_test(the_grace_period_is_waited_for),
         cmocka_unit_test(a_deregistered_host_orphans_its_tasks),
         cmocka_unit_test(a_lost_host_loses_its_service_tasks_only),
         cmocka_unit_test(many_silent_hosts_are_not_believed),
