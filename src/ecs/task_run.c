@@ -11,6 +11,7 @@
 #include "ecs/task_placement.h"
 #include "gen/ecs_handlers.h"
 #include "gen/ecs_shapes.h"
+#include "scheduler/apportion.h"
 
 #define CLIENT_TOKEN_CHARS_MAX 64
 #define TOKEN_CONFLICT                                                                             \
@@ -138,20 +139,50 @@ static struct error *prepare(struct call *call, const struct cluster *cluster,
         in->placement_strategy.count > 0);
 }
 
-/* What passed every check and still cannot be placed, whatever room there is. */
-static struct error *check_capacity(const struct capacity_choice *choice)
+/* ---- where ---- */
+
+/* What one provider gets of a call; without a strategy there is one part, of no provider. */
+struct part {
+    const char *provider; /* NULL: any host */
+    size_t wanted;
+    struct plan plan;
+};
+struct parts {
+    struct part *items;
+    size_t count;
+};
+
+/* CL-100, CL-101: the base, then by weight. That a provider without weight gets nothing is said of
+ * several (CL-073). */
+static void divide(struct call *call, const struct ecs_capacity_provider_strategy *strategy,
+                   size_t wanted, struct parts *ret)
 {
-    if (choice->launch_type == ECS_LAUNCH_TYPE_FARGATE)
-        return task_capacity_refuse_fargate();
-    if (choice->strategy.count > 0)
-        return error_new(API_UNSUPPORTED_FEATURE,
-                         "Tasks cannot be placed by capacity providers yet; specify the launch "
-                         "type EC2 or EXTERNAL.");
-    return NULL;
+    struct share *shares = ARENA_ARRAY(call->arena, struct share, strategy->count + 1);
+
+    ret->count = strategy->count ? strategy->count : 1;
+    ret->items = ARENA_ARRAY(call->arena, struct part, ret->count);
+    if (!strategy->count) {
+        ret->items[0].wanted = wanted;
+        return;
+    }
+    for (size_t i = 0; i < strategy->count; i++) {
+        ret->items[i].provider = strategy->items[i].capacity_provider;
+        shares[i].base = strategy->items[i].base;
+        shares[i].weight = strategy->items[i].weight;
+    }
+    if (strategy->count == 1 && !shares[0].weight)
+        shares[0].weight = 1;
+    for (size_t next; wanted > 0; wanted--) {
+        next = apportion_next(shares, strategy->count);
+        if (next == strategy->count)
+            return;
+        shares[next].held++;
+        ret->items[next].wanted++;
+    }
 }
 
 static struct error *find_places(struct task_launch *launch, const struct ecs_run_task_request *in,
-                                 struct plan *ret)
+                                 const struct capacity_choice *choice, struct parts *ret)
 {
     struct call *call = launch->call;
     const struct fleet *fleet =
@@ -164,30 +195,58 @@ static struct error *find_places(struct task_launch *launch, const struct ecs_ru
     CLEANUP(launch_demand_done) struct demand demand = {0};
     struct cluster_counts counts;
 
+    if (choice->launch_type == ECS_LAUNCH_TYPE_FARGATE)
+        return task_capacity_refuse_fargate();
     state_cluster_counts(launch->cluster, &counts);
     if (counts.instances_active == 0)
         return error_new(API_INVALID_PARAMETER,
                          "No Container Instances were found in your cluster.");
     launch_demand(call->arena, &launch->recipe, launch->group, &rules, &demand);
-    return plan_place(call->arena, fleet, &demand, in->has_count ? (size_t)in->count : 1, call->rng,
-                      ret);
+    divide(call, &choice->strategy, in->has_count ? (size_t)in->count : 1, ret);
+    for (size_t i = 0; i < ret->count; i++) {
+        demand.capacity_provider = ret->items[i].provider;
+        TRY(plan_place(call->arena, fleet, &demand, ret->items[i].wanted, call->rng,
+                       &ret->items[i].plan));
+    }
+    return NULL;
 }
 
 /* API-051: one failure for each host that was looked at and passed over; the detail names an
- * attribute that is missing there. */
-static void answer_failures(const struct task_launch *launch, const struct plan *plan,
+ * attribute that is missing there. A provider without a host fails as a whole (CL-105). */
+static void answer_failures(const struct task_launch *launch, const struct parts *parts,
                             struct ecs_failures *ret)
 {
     struct call *call = launch->call;
+    size_t count = 0;
 
-    SET_LIST(call->arena, ret, plan->refusal_count);
-    for (size_t i = 0; i < plan->refusal_count; i++) {
-        ret->items[i] =
-            failure_of(arn_container_instance(call->arena, call_scope(call), launch->cluster->name,
-                                              &plan->refusals[i].host),
-                       plan->refusals[i].reason);
-        ret->items[i].detail = plan->refusals[i].detail;
+    for (size_t i = 0; i < parts->count; i++)
+        count += parts->items[i].plan.refusal_count + 1;
+    SET_LIST(call->arena, ret, count);
+    ret->count = 0;
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct part *part = &parts->items[i];
+
+        for (size_t j = 0; j < part->plan.refusal_count; j++) {
+            ret->items[ret->count] = failure_of(
+                arn_container_instance(call->arena, call_scope(call), launch->cluster->name,
+                                       &part->plan.refusals[j].host),
+                part->plan.refusals[j].reason);
+            ret->items[ret->count++].detail = part->plan.refusals[j].detail;
+        }
+        if (part->provider && part->plan.placed_count < part->wanted && !part->plan.refusal_count)
+            ret->items[ret->count++] = failure_of(
+                arn_capacity_provider(call->arena, call_scope(call), part->provider), "RESOURCE:*");
     }
+}
+
+static struct error *launch_part(struct task_launch *launch, const struct part *part,
+                                 struct id *ids, struct ecs_tasks *tasks)
+{
+    launch->order.capacity_provider = part->provider;
+    for (size_t i = 0; i < part->plan.placed_count; i++, tasks->count++)
+        TRY(task_launch_insert(launch, &part->plan.hosts[i], &ids[tasks->count],
+                               &tasks->items[tasks->count]));
+    return NULL;
 }
 
 struct error *api_run_task(struct call *call, const struct ecs_run_task_request *in,
@@ -197,7 +256,8 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     struct capacity_choice choice;
     struct task_launch launch;
     struct client_token_use token;
-    struct plan plan = {0};
+    struct parts parts;
+    size_t placed_count = 0;
     struct id *ids;
 
     if (in->has_count && in->count > call_quota(call, QUOTA_TASKS_PER_RUN_TASK)) /* MS-238 */
@@ -208,16 +268,18 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     if (token.result)
         return answer_again(call, cluster->name, token.result, out);
     TRY(prepare(call, cluster, in, &launch, &choice));
-    TRY(check_capacity(&choice));
-    TRY(find_places(&launch, in, &plan));
+    TRY(find_places(&launch, in, &choice, &parts));
 
-    ids = ARENA_ARRAY(call->arena, struct id, plan.placed_count);
-    SET_LIST(call->arena, &out->tasks, plan.placed_count);
-    for (size_t i = 0; i < plan.placed_count; i++)
-        TRY(task_launch_insert(&launch, &plan.hosts[i], &ids[i], &out->tasks.items[i]));
-    answer_failures(&launch, &plan, &out->failures);
+    for (size_t i = 0; i < parts.count; i++)
+        placed_count += parts.items[i].plan.placed_count;
+    ids = ARENA_ARRAY(call->arena, struct id, placed_count + 1);
+    SET_LIST(call->arena, &out->tasks, placed_count);
+    out->tasks.count = 0;
+    for (size_t i = 0; i < parts.count; i++)
+        TRY(launch_part(&launch, &parts.items[i], ids, &out->tasks));
+    answer_failures(&launch, &parts, &out->failures);
     /* A call that placed nothing made nothing to come back to: repeated, it tries again. */
-    if (plan.placed_count > 0)
-        client_token_remember(call, &token, ids_text(call->arena, ids, plan.placed_count));
+    if (placed_count > 0)
+        client_token_remember(call, &token, ids_text(call->arena, ids, placed_count));
     return NULL;
 }

@@ -214,6 +214,35 @@ def test_a_host_of_the_group(api):
         cluster=cluster, tasks=tasks)["tasks"]} == {(member.arn, name, "EC2")}  # CL-086
 
 
+def test_tasks_of_a_call_are_divided(api):
+    """CL-100, CL-101, CL-105: the base, then by weight; what has no room on its provider's hosts fails."""
+    first, second, empty = made(api), made(api), made(api)
+    cluster = api.cluster(capacityProviders=[first, second, empty])
+    hosts = {name: api.agent(cluster, attributes=[*CAPABILITIES, {"name": "berth.host-group", "value": name}]).arn
+             for name in (first, second)}
+    definition = api.define()
+
+    def run(count, *strategy):
+        answer = api.ecs.run_task(cluster=cluster, taskDefinition=definition, count=count, capacityProviderStrategy=[
+            dict(zip(("capacityProvider", "weight", "base"), one)) for one in strategy])
+        for task in answer["tasks"]:
+            assert task["containerInstanceArn"] == hosts[task["capacityProviderName"]] and task["launchType"] == "EC2"
+        placed = [t["capacityProviderName"] for t in answer["tasks"]]
+        return [placed.count(name) for name in (first, second)], answer["failures"]
+
+    assert run(5, (first, 1, 0), (second, 1, 0)) == ([3, 2], [])
+    assert run(5, (first, 1, 0), (second, 4, 0)) == ([1, 4], [])
+    assert run(6, (first, 0, 2), (second, 1, 0)) == ([2, 4], [])
+    assert run(2, (second, 0, 0)) == ([0, 2], [])
+    placed, failures = run(4, (first, 1, 0), (empty, 1, 0))
+    assert placed == [2, 0] and [f["reason"] for f in failures] == ["RESOURCE:*"]
+    assert failures[0]["arn"].endswith(":capacity-provider/" + empty)
+    api.ecs.put_cluster_capacity_providers(cluster=cluster, capacityProviders=[first, second], defaultCapacityProviderStrategy=[
+        {"capacityProvider": second, "weight": 1}])
+    tasks = api.ecs.run_task(cluster=cluster, taskDefinition=definition)["tasks"]  # neither asked for: the cluster's default
+    assert [t["capacityProviderName"] for t in tasks] == [second]
+
+
 def test_strategies_that_are_none(api, fails):
     """API-069, CL-070 to CL-075, in every operation that takes one."""
     one = made(api)

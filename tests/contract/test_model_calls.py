@@ -7,8 +7,7 @@ import pytest
 
 from harness import api_model
 from harness.api_model import OURS, SERVED
-from harness.program import ApiError
-from harness.valid_calls import NEVER_VALID, SERVER_ARGS, UNFINISHED, VALID  # noqa: F401
+from harness.valid_calls import NEVER_VALID, SERVER_ARGS, VALID  # noqa: F401
 
 CALLS = [(operation, why) for operation in SERVED for why in VALID.get(operation, {})]
 
@@ -31,18 +30,9 @@ ALWAYS = {
                                                    "UpdateTaskProtection", "DeleteTaskDefinitions"))}
 
 
-def unfinished(operation, why, code, message):
-    if (operation, why) in UNFINISHED and (code == "UnsupportedFeatureException" or "not supported yet" in message):
-        pytest.xfail("%s, %s: %s" % (operation, why, message))
-
-
 def made(world, operation, why):
     """A request, right and new."""
-    try:
-        return VALID[operation][why](world)
-    except ApiError as err:
-        unfinished(operation, why, err.code, err.message)
-        raise
+    return VALID[operation][why](world)
 
 
 CLIENTS = {which: botocore.model.ServiceModel(service, "ecs") for which, service in (
@@ -64,22 +54,16 @@ def test_a_client_would_send_it_and_reads_the_answer(world, operation, client):
     """botocore's own validation of the request and its reading of the answer, by the model inside awscli and by ours."""
     described = CLIENTS[client].operation_model(operation)
     for why in VALID[operation]:
-        try:
-            body = VALID[operation][why](world)
-        except ApiError:
-            assert (operation, why) in UNFINISHED
-            continue
+        body = made(world, operation, why)
         report = botocore.validate.ParamValidator().validate(known(body, described.input_shape), described.input_shape)
         assert not report.has_errors(), report.generate_report()
         answer = world.send(operation, body)
         parsed = botocore.parsers.create_parser("json").parse(
             {"status_code": answer.status, "headers": answer.headers, "body": answer.text}, described.output_shape)
         assert parsed["ResponseMetadata"]["RequestId"] == answer.headers["x-amzn-requestid"]
-        if answer.status == 200:
-            if client == "ours":  # nothing of it is lost
-                assert count_of(parsed) - count_of(parsed["ResponseMetadata"]) - 1 == count_of(answer.body)
-        else:
-            assert (operation, why) in UNFINISHED and parsed["Error"]["Code"] == answer.code
+        assert answer.status == 200, answer
+        if client == "ours":  # nothing of it is lost
+            assert count_of(parsed) - count_of(parsed["ResponseMetadata"]) - 1 == count_of(answer.body)
 
 
 def count_of(value):
@@ -92,7 +76,6 @@ def taken(world, operation, why, body):
     """Sends what is right; what is wrong with the answer, as sentences."""
     answer = world.send(operation, body)
     if answer.status != 200:
-        unfinished(operation, why, answer.code, answer.message)
         return ["%s of %s" % (answer, body)]
     problems = api_model.wrong_in(answer.body, OURS.output(operation), "", ALWAYS)
     if answer.headers.get("content-type") != "application/x-amz-json-1.1" or "x-amzn-requestid" not in answer.headers:
@@ -124,8 +107,6 @@ def test_every_member_has_its_valid_call(world, operation):
 @pytest.mark.parametrize("operation, why", CALLS)
 def test_a_valid_call(world, operation, why):
     problems = taken(world, operation, why, made(world, operation, why))
-    if (operation, why) in UNFINISHED:
-        problems.append("It is finished: take it out of UNFINISHED.")
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 
@@ -147,11 +128,7 @@ def test_null_is_absent(world, operation):
     """API-004: each member that a valid request has, null instead and left out instead: it ends in the same way."""
     problems, done = [], set()
     for why in VALID[operation]:
-        try:
-            body = VALID[operation][why](world)
-        except ApiError:
-            assert (operation, why) in UNFINISHED
-            continue
+        body = made(world, operation, why)
         for path, _, required in OURS.places(operation):
             keys = api_model.find(body, path)
             if required or path in done or keys is None or isinstance(keys[-1], int):

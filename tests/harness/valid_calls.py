@@ -639,7 +639,3 @@ NEVER_VALID = {
     # A task set is routed to by one target group of an Application or Network Load Balancer; two colours are the ECS controller's.
     "CreateTaskSet": ("loadBalancers[].loadBalancerName", "loadBalancers[].advancedConfiguration"),
 }
-
-# ---- what is to come: these are refused as yet, the others may not be ----
-
-UNFINISHED = {("RunTask", "a strategy")}  # services have strategies; a task by itself is not placed by one yet
