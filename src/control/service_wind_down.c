@@ -50,4 +50,5 @@ void wind_down(struct pass *pass)
     service->status = SERVICE_INACTIVE;
     service->deleted_at_ms = pass->now_ms;
     service_resize_deployments(service, 0);
+    service_resize_tags(service, 0); /* SC-170 */
 }

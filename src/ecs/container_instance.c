@@ -127,6 +127,7 @@ api_deregister_container_instance(struct call *call,
         edited->status = INSTANCE_INACTIVE;
         edited->deregistered_at_ms = call->now_ms;
         edited->version++;
+        container_instance_resize_tags(edited, 0); /* API-041 */
         instance = edited;
     }
     out->container_instance = ARENA_NEW(call->arena, struct ecs_container_instance);

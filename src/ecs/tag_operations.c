@@ -129,7 +129,18 @@ static struct error *find_instance(struct call *call, const char *text, const ch
 
     TRY(names_instance_id(call, cluster, text, &id));
     found = state_instance(ecs_of(call)->state, call_scope(call), cluster, &id);
-    return found ? KEEP(ret, instance, found) : not_found(missing);
+    return found && found->status != INSTANCE_INACTIVE ? KEEP(ret, instance, found)
+                                                       : not_found(missing);
+}
+
+static bool is_in_cluster(const char *type)
+{
+    static const char *const types[] = {"service", "task", "task-set", "container-instance"};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
 }
 
 static struct error *find_in_cluster(struct call *call, const char *text, const struct arn *arn,
@@ -137,6 +148,8 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
 {
     const char *cluster = NULL;
 
+    if (!is_in_cluster(arn->type))
+        return refuse_arn();
     TRY(cluster_of(call, arn, &cluster));
     if (strcmp(arn->type, "service") == 0)
         return find_service(call, text, cluster, missing, ret);
@@ -144,9 +157,7 @@ static struct error *find_in_cluster(struct call *call, const char *text, const 
         return find_task(call, text, cluster, missing, ret);
     if (strcmp(arn->type, "task-set") == 0)
         return find_task_set(call, arn, cluster, missing, ret);
-    if (strcmp(arn->type, "container-instance") == 0)
-        return find_instance(call, text, cluster, missing, ret);
-    return refuse_arn();
+    return find_instance(call, text, cluster, missing, ret);
 }
 
 static struct error *find_tagged(struct call *call, const char *text, enum api_error missing,

@@ -355,7 +355,7 @@ def test_an_inactive_revision_still_scales(api, cluster, definition):
 # ---- the end of a service ----
 
 def test_delete(api, cluster, definition, fails):
-    """API-155, SC-185 to SC-188, API-156, API-157; SC- example T40."""
+    """API-155, SC-170, SC-185 to SC-188, API-156, API-157; SC- example T40."""
     agent = api.agent(cluster)
     agent.runs = True
     create(api, cluster, definition, desiredCount=1, tags=[{"key": "a", "value": "b"}])
@@ -368,6 +368,7 @@ def test_delete(api, cluster, definition, fails):
     assert api.raw("ListServices", {"cluster": cluster})["serviceArns"] == []
     assert described(api, cluster)["status"] in ("DRAINING", "INACTIVE")
     api.until(lambda: described(api, cluster)["status"] == "INACTIVE", "all its tasks are stopping, so it is over (SC-186)")
+    assert described(api, cluster, include=["TAGS"])["tags"] == []  # SC-170
     with fails("ServiceNotActiveException", "Service was not ACTIVE."):
         update(api, cluster, desiredCount=1)
     with fails("ServiceNotFoundException", "Service not found."):

@@ -60,6 +60,8 @@ def test_what_is_not_there(api, things, fails):
     for wrong in ("", "x", "arn:aws:s3:::bucket", None):
         with fails("InvalidParameterException"):
             api.raw("TagResource", {"resourceArn": wrong, "tags": [A]})
+    with fails("InvalidParameterException", "Invalid resource ARN."):
+        api.raw("TagResource", {"resourceArn": "arn:aws:ecs:us-east-1:000000000000:fleet/x", "tags": [A]})
     with fails("ClusterNotFoundException"):
         api.raw("TagResource", {"resourceArn": things["cluster"] + "x", "tags": [A]})
 
@@ -75,6 +77,18 @@ def test_tags_of_a_stopped_task_go(api, fails):
     with fails("InvalidParameterException", "The specified task is stopped. Specify a running task and try again."):
         api.raw("TagResource", {"resourceArn": arn, "tags": [A]})
     api.raw("UntagResource", {"resourceArn": arn, "tagKeys": ["a"]})
+
+
+def test_tags_of_a_gone_instance_go(api, fails):
+    """API-041: with what was deregistered, which cannot be tagged any more."""
+    cluster = api.cluster()
+    arn = api.agent(cluster, tags=[A]).arn
+    assert tag_list(api, arn) == [A]
+    gone = api.raw("DeregisterContainerInstance", {"cluster": cluster, "containerInstance": arn})["containerInstance"]
+    assert (gone["status"], gone["tags"]) == ("INACTIVE", [])
+    for operation, more in (("TagResource", {"tags": [A]}), ("UntagResource", {"tagKeys": ["a"]})):
+        with fails("ResourceNotFoundException", "The specified resource was not found."):
+            api.raw(operation, dict(more, resourceArn=arn))
 
 
 def test_propagation_to_tasks(api):
