@@ -6,7 +6,8 @@
  *   service_start.c      tasks that are missing find their places
  *   service_shares.c     which capacity providers they are of
  *   service_stop.c       tasks that are too many, or ail, are asked to stop
- *   service_rollout.c    deployments: begun, completed, failed, rolled back
+ *   service_rollout.c    deployments: what happened to them, how they complete
+ *   service_failure.c    the circuit breaker, rollback
  *   service_replica.c    so many tasks, wherever there is room
  *   service_daemon.c     one task on each host that is fit for it
  *   service_task_sets.c  another controller's deployments: so many percent of the count in each
@@ -159,12 +160,24 @@ const char *stop_reason_scaling(struct pass *pass, const char *deployment);
 void rollout_take_in(struct pass *pass);
 /* A task of the PRIMARY ended without having served. */
 void rollout_count_failed(struct pass *pass, int32_t tasks);
+/* A task of the PRIMARY serves: failures are not counted any more (API-190). */
+void rollout_served(struct pass *pass);
+bool rollout_is_open(const struct pass *pass); /* the PRIMARY is IN_PROGRESS */
+/* The service deployment of the PRIMARY; NULL if it has none. */
+const struct service_deployment *rollout_record(const struct pass *pass);
+struct service_deployment *rollout_edit_record(struct pass *pass,
+                                               const struct service_deployment *record);
+/* Ends it, if it has not ended; `reason` NULL: nothing to explain. */
+void rollout_end_record(struct pass *pass, enum service_deployment_status status,
+                        const char *reason);
+/* Records follow: old deployments go, the PRIMARY completes, the service is steady. */
+void rollout_follow(struct pass *pass, const struct rollout_step *step);
+
+/* ---- service_failure.c ---- */
 /* The breaker, and what StopServiceDeployment asked for; after counting, before anything is done.
  * True if another deployment is PRIMARY now: the counts are void. */
 MUST_USE bool rollout_judge(struct pass *pass);
-bool rollout_is_halted(const struct pass *pass);
-/* Records follow: old deployments go, the PRIMARY completes, the service is steady. */
-void rollout_follow(struct pass *pass, const struct rollout_step *step);
+bool rollout_is_halted(const struct pass *pass); /* FAILED: nothing more is started */
 
 /* ---- service_rebalance.c ---- */
 /* Tasks over the desired count that are there to balance zones; 0 if that has become pointless. */
