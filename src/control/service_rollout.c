@@ -64,7 +64,6 @@ static void note_failures(struct pass *pass)
 {
     int64_t wait_ms;
 
-    rollout_count_failed(pass, pass->memory->failed);
     if (pass->memory->failed_waves) {
         struct service *service = pass_edit_service(pass);
 
@@ -104,6 +103,7 @@ void rollout_take_in(struct pass *pass)
     const char *id = primary ? primary->id : "";
 
     if (str_eq(id, memory->deployment)) {
+        rollout_count_failed(pass, memory->failed);
         if (memory->has_started)
             note_start(pass);
         else if (memory->failed)
