@@ -135,6 +135,8 @@ char *arn_old_of_id(struct arena *arena, const struct scope *scope, const char *
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision)
 {
+    if (revision == 0)
+        return arena_printf(arena, PREFIX "task-definition/%s", PREFIX_ARGS(scope), family);
     return arena_printf(arena, PREFIX "task-definition/%s:%d", PREFIX_ARGS(scope), family,
                         revision);
 }

@@ -46,6 +46,7 @@ char *arn_container(struct arena *arena, const struct scope *scope, const char *
 char *arn_old(struct arena *arena, const struct scope *scope, const char *type, const char *name);
 char *arn_old_of_id(struct arena *arena, const struct scope *scope, const char *type,
                     const struct id *id);
+/* Revision 0: the family's, without a revision. */
 char *arn_task_definition(struct arena *arena, const struct scope *scope, const char *family,
                           int revision);
 /* `id` is ecs-svc/N. */

@@ -136,15 +136,14 @@ static bool sweep_advance(struct sweep *sweep)
 {
     struct place *place = &sweep->place;
     struct state *state = sweep->control->state;
-    const struct cluster *cluster = NULL;
+    const struct cluster *cluster;
 
     rewind_place(place);
     if (place->cluster && ++place->phase < SWEEP_PHASES)
         return true;
     place->phase = SWEEP_TASKS;
-    while (!cluster) {
-        if (place->scope)
-            cluster = state_cluster_after(state, place->scope, place->cluster);
+    for (;;) {
+        cluster = place->scope ? state_cluster_after(state, place->scope, place->cluster) : NULL;
         if (cluster)
             break;
         free(place->cluster);

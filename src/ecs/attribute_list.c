@@ -7,7 +7,7 @@
 #include "core/shown_arn.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/paging.h"
 #include "gen/ecs_handlers.h"
 

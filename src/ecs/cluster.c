@@ -4,7 +4,7 @@
 
 #include "core/capacity.h"
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
 
@@ -110,9 +110,7 @@ struct error *api_delete_cluster(struct call *call, const struct ecs_delete_clus
     const struct cluster *found;
     struct cluster *cluster;
 
-    TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:DeleteCluster",
-                       arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(names_enter_cluster(call, "ecs:DeleteCluster", in->cluster, &found));
     TRY(check_empty(call, found));
 
     cluster = txn_edit_cluster(call->txn, found);
@@ -135,9 +133,7 @@ struct error *api_update_cluster_settings(struct call *call,
     struct cluster *cluster;
     const char *settings;
 
-    TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:UpdateClusterSettings",
-                       arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(names_enter_cluster(call, "ecs:UpdateClusterSettings", in->cluster, &found));
     if (in->settings.count == 0)
         return error_new(API_INVALID_PARAMETER, "Settings cannot be empty.");
     TRY(cluster_check_settings(call, &in->settings, &settings));
@@ -159,9 +155,7 @@ struct error *api_update_cluster(struct call *call, const struct ecs_update_clus
     struct cluster *cluster;
     struct cluster_connect connect;
 
-    TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:UpdateCluster",
-                       arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(names_enter_cluster(call, "ecs:UpdateCluster", in->cluster, &found));
     if (in->settings.count > 0)
         TRY(cluster_check_settings(call, &in->settings, &settings));
     TRY(cluster_check_configuration(call, found->configuration, in->configuration, &configuration));

@@ -2,10 +2,9 @@
 #include <string.h>
 
 #include "core/capacity.h"
-#include "ecs/auth.h"
 #include "ecs/capacity_strategy.h"
 #include "ecs/cluster.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "gen/ecs_handlers.h"
 #include "gen/ecs_shapes.h"
 
@@ -99,9 +98,7 @@ api_put_cluster_capacity_providers(struct call *call,
     struct cluster *cluster;
     bool is_change;
 
-    TRY(names_find_cluster(call, in->cluster, &found));
-    TRY(call_authorize(call, "ecs:PutClusterCapacityProviders",
-                       arn_cluster(call->arena, call_scope(call), found->name)));
+    TRY(names_enter_cluster(call, "ecs:PutClusterCapacityProviders", in->cluster, &found));
     if (found->status != CLUSTER_ACTIVE)
         return error_new(API_CLIENT, "Cluster was not ACTIVE.");
     if (cluster_is_changing(found))

@@ -1,25 +1,10 @@
 #include "ecs/container_instance.h"
 
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "gen/ecs_handlers.h"
 
 #define INSTANCES_UPDATED_MAX 10 /* API-063, CL-280 */
-
-struct error *container_instance_enter(struct call *call, const char *action, const char *cluster,
-                                       const char *text, const struct container_instance **ret)
-{
-    const struct cluster *found;
-    const char *name = NULL;
-    struct id id;
-
-    TRY(names_cluster_name(call, cluster, &name));
-    TRY(names_instance_id(call, name, text, &id));
-    TRY(call_authorize(call, action,
-                       arn_container_instance(call->arena, call_scope(call), name, &id)));
-    TRY(names_find_cluster(call, cluster, &found));
-    return names_find_instance(call, found->name, text, ret);
-}
 
 /* ---- UpdateContainerInstancesState ---- */
 
@@ -114,8 +99,8 @@ api_deregister_container_instance(struct call *call,
     const struct container_instance *instance;
     struct instance_counts counts;
 
-    TRY(container_instance_enter(call, "ecs:DeregisterContainerInstance", in->cluster,
-                                 in->container_instance, &instance));
+    TRY(names_enter_instance(call, "ecs:DeregisterContainerInstance", in->cluster,
+                             in->container_instance, &instance));
     state_instance_counts(instance, &counts);
     if (instance->status != INSTANCE_INACTIVE && !in->force &&
         counts.tasks_running + counts.tasks_pending > 0)

@@ -17,10 +17,4 @@ enum {
 void container_instance_describe(struct call *call, const struct container_instance *instance,
                                  unsigned with, struct ecs_container_instance *ret);
 
-/* The instance an operation is about, of an ACTIVE cluster; the call is authorized before anything is
- * looked up. */
-MUST_USE struct error *container_instance_enter(struct call *call, const char *action,
-                                                const char *cluster, const char *text,
-                                                const struct container_instance **ret);
-
 #endif

@@ -2,6 +2,7 @@
  * itself by the operator's release (API-170, AG-024, AG-025; control/agent_updates.c does it). */
 #include "core/agent_update.h"
 #include "ecs/container_instance.h"
+#include "ecs/names_enter.h"
 #include "gen/ecs_handlers.h"
 #include "scheduler/query_value.h"
 
@@ -36,8 +37,8 @@ struct error *api_update_container_agent(struct call *call,
     const struct container_instance *instance;
     struct container_instance *edited;
 
-    TRY(container_instance_enter(call, "ecs:UpdateContainerAgent", in->cluster,
-                                 in->container_instance, &instance));
+    TRY(names_enter_instance(call, "ecs:UpdateContainerAgent", in->cluster, in->container_instance,
+                             &instance));
     TRY(check(call, instance));
     edited = txn_edit_instance(call->txn, instance);
     if (agent_update_is_under_way(edited->agent_update))

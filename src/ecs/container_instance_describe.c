@@ -4,7 +4,7 @@
 
 #include "core/shown_arn.h"
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
 

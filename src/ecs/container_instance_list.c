@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "core/shown_arn.h"
 #include "ecs/container_instance.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/paging.h"
 #include "gen/ecs_handlers.h"
 #include "scheduler/query.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/capacity.h"
-#include "ecs/auth.h"
 
 /* What a kind of resource is called in ARNs and in ECS's refusals. */
 struct kind {
@@ -119,28 +118,6 @@ struct error *names_find_cluster(struct call *call, const char *text,
                                  const struct cluster **ret_cluster)
 {
     return find_cluster(call, text, false, ret_cluster);
-}
-
-static struct error *authorize_cluster(struct call *call, const char *action, const char *text)
-{
-    const char *name = NULL;
-
-    TRY(names_cluster_name(call, text, &name));
-    return call_authorize(call, action, arn_cluster(call->arena, call_scope(call), name));
-}
-
-struct error *names_enter_cluster(struct call *call, const char *action, const char *text,
-                                  const struct cluster **ret_cluster)
-{
-    TRY(authorize_cluster(call, action, text));
-    return find_cluster(call, text, false, ret_cluster);
-}
-
-struct error *names_look_cluster(struct call *call, const char *action, const char *text,
-                                 const struct cluster **ret_cluster)
-{
-    TRY(authorize_cluster(call, action, text));
-    return find_cluster(call, text, true, ret_cluster);
 }
 
 /* ---- container instances and tasks ---- */

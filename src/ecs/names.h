@@ -33,13 +33,6 @@ MUST_USE struct error *names_find_cluster(struct call *call, const char *text,
 MUST_USE struct error *names_find_any_cluster(struct call *call, const char *text,
                                               const struct cluster **ret_cluster);
 
-/* The same for operations whose action is allowed on the cluster: the call is authorized first, so
- * that who may not ask does not learn what exists. */
-MUST_USE struct error *names_enter_cluster(struct call *call, const char *action, const char *text,
-                                           const struct cluster **ret_cluster);
-MUST_USE struct error *names_look_cluster(struct call *call, const char *action, const char *text,
-                                          const struct cluster **ret_cluster);
-
 /* ---- container instances, tasks: ids of 32 hex digits or UUIDs (API-037) ---- */
 
 MUST_USE struct error *names_instance_id(struct call *call, const char *cluster, const char *text,

@@ -1,6 +1,6 @@
 /* DeleteService and DescribeServices (API-155, API-156, SC-185 to SC-187). */
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/service_deploy.h"
 #include "ecs/service_describe.h"
 #include "ecs/task_describe.h"
@@ -56,10 +56,8 @@ struct error *api_delete_service(struct call *call, const struct ecs_delete_serv
     const struct cluster *cluster;
     const struct service *service;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(names_find_service(call, cluster->name, in->service, &service));
-    TRY(call_authorize(call, "ecs:DeleteService",
-                       arn_service(call->arena, call_scope(call), cluster->name, service->name)));
+    TRY(names_enter_service(call, "ecs:DeleteService", in->cluster, in->service, &cluster,
+                            &service));
     if (service->status == SERVICE_INACTIVE)
         return error_new(API_SERVICE_NOT_FOUND, "Service not found.");
     if (service->status == SERVICE_ACTIVE) {
@@ -87,13 +85,15 @@ struct error *api_describe_services(struct call *call,
     const struct scope *scope = call_scope(call);
     const char **names = ARENA_ARRAY(call->arena, const char *, in->services.count);
     const struct cluster *cluster;
+    const char *cluster_name = NULL;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
+    TRY(names_cluster_name(call, in->cluster, &cluster_name));
     for (size_t i = 0; i < in->services.count; i++) {
-        TRY(names_service_name(call, cluster->name, in->services.items[i], &names[i]));
+        TRY(names_service_name(call, cluster_name, in->services.items[i], &names[i]));
         TRY(call_authorize(call, "ecs:DescribeServices",
-                           arn_service(call->arena, scope, cluster->name, names[i])));
+                           arn_service(call->arena, scope, cluster_name, names[i])));
     }
+    TRY(names_find_cluster(call, cluster_name, &cluster));
     SET_LIST(call->arena, &out->services, in->services.count);
     SET_LIST(call->arena, &out->failures, in->services.count);
     out->services.count = 0;

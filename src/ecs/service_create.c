@@ -205,11 +205,13 @@ struct error *api_create_service(struct call *call, const struct ecs_create_serv
     const struct cluster *cluster;
     const struct service *found;
     struct client_token_use token;
+    const char *cluster_name = NULL;
     struct wish wish;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
+    TRY(names_cluster_name(call, in->cluster, &cluster_name));
     TRY(call_authorize(call, "ecs:CreateService",
-                       arn_service(call->arena, scope, cluster->name, in->service_name)));
+                       arn_service(call->arena, scope, cluster_name, in->service_name)));
+    TRY(names_find_cluster(call, cluster_name, &cluster));
     found = state_service(state, scope, cluster->name, in->service_name);
     without_token.client_token = NULL;
     TRY(client_token_look_up(call, "CreateService", in->client_token, CLIENT_TOKEN_CHARS_MAX,

@@ -1,7 +1,7 @@
 /* ListServiceDeployments, DescribeServiceDeployments, StopServiceDeployment (spec section 11). */
 #include "core/stored_json.h"
 #include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/paging.h"
 #include "ecs/task_describe.h"
 #include "gen/ecs_handlers.h"
@@ -122,10 +122,8 @@ struct error *api_list_service_deployments(struct call *call,
     const char *before;
     struct page page;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(names_find_service(call, cluster->name, in->service, &service));
-    TRY(call_authorize(call, "ecs:ListServiceDeployments",
-                       arn_service(call->arena, scope, cluster->name, service->name)));
+    TRY(names_enter_service(call, "ecs:ListServiceDeployments", in->cluster, in->service, &cluster,
+                            &service));
     TRY(page_open(call, "ListServiceDeployments", filters_of(call, service, in), PAGE_ASKED(in),
                   LIST_DEPLOYMENTS_SIZE, LIST_DEPLOYMENTS_SIZE_MAX, &page));
     SET_LIST(call->arena, &out->service_deployments, page.limit);

@@ -41,8 +41,8 @@ struct error *api_list_services(struct call *call, const struct ecs_list_service
     size_t looked_at = 0;
     struct page page;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(call_authorize(call, "ecs:ListServices", "*"));
+    TRY(names_find_cluster(call, in->cluster, &cluster));
     TRY(page_open(call, "ListServices",
                   arena_printf(call->arena, "%s\n%d\n%d\n%d", cluster->name, (int)in->launch_type,
                                (int)in->scheduling_strategy, (int)in->resource_management_type),

@@ -1,9 +1,8 @@
 /* UpdateService (API-147 to API-154, SC-175 to SC-188, SC-240). */
 #include "core/service.h"
 #include "core/task_set.h"
-#include "ecs/auth.h"
 #include "ecs/capacity_strategy.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/service_deploy.h"
 #include "ecs/service_describe.h"
 #include "ecs/service_rules.h"
@@ -302,11 +301,8 @@ static struct error *read_change(struct call *call, const struct ecs_update_serv
                                  struct update *ret)
 {
     *ret = (struct update){0};
-    TRY(names_find_cluster(call, in->cluster, &ret->cluster));
-    TRY(names_find_active_service(call, ret->cluster->name, in->service, &ret->service));
-    TRY(call_authorize(
-        call, "ecs:UpdateService",
-        arn_service(call->arena, call_scope(call), ret->cluster->name, ret->service->name)));
+    TRY(names_enter_active_service(call, "ecs:UpdateService", in->cluster, in->service,
+                                   &ret->cluster, &ret->service));
     ret->takes_over = takes_over(ret->service, in);
     TRY(check_new_controller(ret->service, in));
     if (!ret->takes_over)

@@ -2,8 +2,7 @@
 #include "core/task.h"
 
 #include "base/mem.h"
-#include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/task_describe.h"
 #include "gen/ecs_handlers.h"
 #include "state/archive.h"
@@ -14,13 +13,9 @@ struct error *api_stop_task(struct call *call, const struct ecs_stop_task_reques
 {
     struct task_describer describer = task_describer_for(call);
     const char *reason = in->reason ? in->reason : STOPPED_BY_USER;
-    const struct cluster *cluster;
     const struct task *task;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
-    TRY(names_find_task(call, cluster->name, in->task, &task));
-    TRY(call_authorize(call, "ecs:StopTask",
-                       arn_task(call->arena, call_scope(call), cluster->name, &task->id)));
+    TRY(names_enter_task(call, "ecs:StopTask", in->cluster, in->task, &task));
 
     /* Stopping what is stopped, or about to be, succeeds and changes nothing. */
     if (task->desired_status != TASK_STOPPED && task->last_status != TASK_STOPPED) {
@@ -139,15 +134,9 @@ struct error *api_describe_tasks(struct call *call, const struct ecs_describe_ta
         .out = out, .count = in->tasks.count, .with_tags = includes_tags(&in->include)};
     struct describe *flow;
 
-    TRY(names_find_cluster(call, in->cluster, &cluster));
+    TRY(names_enter_tasks(call, "ecs:DescribeTasks", in->cluster, &in->tasks, &cluster,
+                          &describe.ids));
     describe.cluster = arena_dup(call->arena, cluster->name);
-    describe.ids = ARENA_ARRAY(call->arena, struct id, in->tasks.count);
-    for (size_t i = 0; i < in->tasks.count; i++) {
-        TRY(names_task_id(call, cluster->name, in->tasks.items[i], &describe.ids[i]));
-        TRY(call_authorize(
-            call, "ecs:DescribeTasks",
-            arn_task(call->arena, call_scope(call), cluster->name, &describe.ids[i])));
-    }
     if (state_archive(ecs_of(call)->state))
         find_missing(&describe, call);
     if (!describe.missing_count)

@@ -99,6 +99,16 @@ static struct error *check_options(const struct task_launch_request *request,
     return NULL;
 }
 
+struct error *task_launch_authorize(struct call *call, const char *action, const char *text)
+{
+    const char *family = NULL;
+    int revision = 0;
+
+    TRY(names_family_revision(call, text, &family, &revision));
+    return call_authorize(call, action,
+                          arn_task_definition(call->arena, call_scope(call), family, revision));
+}
+
 struct error *task_launch_prepare(struct call *call, const struct task_launch_request *request,
                                   struct task_launch *ret)
 {
@@ -106,9 +116,6 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
 
     TRY(names_find_cluster(call, request->cluster, &ret->cluster));
     TRY(names_find_active_task_definition(call, request->task_definition, &definition));
-    TRY(call_authorize(call, request->action,
-                       arn_task_definition(call->arena, call_scope(call), definition->family,
-                                           definition->revision)));
     TRY(task_recipe_read(call->arena, definition, &ret->recipe));
     TRY(check_launch_type(&ret->recipe, request->launch_type));
     TRY(task_recipe_override(call->arena, &ret->recipe, request->overrides));

@@ -13,7 +13,6 @@
 
 /* The members the two requests share; lent. */
 struct task_launch_request {
-    const char *action; /* "ecs:RunTask" */
     const char *cluster, *task_definition;
     const char *group, *started_by, *reference_id;
     enum ecs_launch_type launch_type; /* never UNSET */
@@ -35,6 +34,11 @@ struct task_launch {
     const struct ecs_task_volume_configurations *volumes;
     struct task_describer describer;
 };
+
+/* On the task definition that `text` names, of a family alone if it names no revision; before
+ * anything is looked up. */
+MUST_USE struct error *task_launch_authorize(struct call *call, const char *action,
+                                             const char *text);
 
 MUST_USE struct error *task_launch_prepare(struct call *call,
                                            const struct task_launch_request *request,

@@ -346,6 +346,21 @@ static struct flow *list_start(struct call *call, const struct filter *filter,
 
 /* ---- the operation ---- */
 
+/* On the container instance that is asked about, if one is. */
+static struct error *authorize(struct call *call, const struct ecs_list_tasks_request *in)
+{
+    const char *resource = "*";
+    const char *cluster = NULL;
+    struct id id;
+
+    if (in->container_instance) {
+        TRY(names_cluster_name(call, in->cluster, &cluster));
+        TRY(names_instance_id(call, cluster, in->container_instance, &id));
+        resource = arn_container_instance(call->arena, call_scope(call), cluster, &id);
+    }
+    return call_authorize(call, "ecs:ListTasks", resource);
+}
+
 struct error *api_list_tasks(struct call *call, const struct ecs_list_tasks_request *in,
                              struct ecs_list_tasks_response *out, struct flow **ret_flow)
 {
@@ -356,11 +371,8 @@ struct error *api_list_tasks(struct call *call, const struct ecs_list_tasks_requ
     struct id start;
     const struct id *from;
 
+    TRY(authorize(call, in));
     TRY(resolve(call, in, &filter));
-    TRY(call_authorize(call, "ecs:ListTasks",
-                       filter.instance ? arn_container_instance(call->arena, call_scope(call),
-                                                                filter.cluster, filter.instance)
-                                       : "*"));
     TRY(page_open(call, "ListTasks", filter_text(call, &filter), PAGE_ASKED(in), LIST_TASKS_SIZE,
                   LIST_TASKS_SIZE, &page));
     TRY(page_after_id(&page, &start, &from));

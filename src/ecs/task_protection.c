@@ -9,8 +9,7 @@
 #include "core/shown_arn.h"
 #include "core/task.h"
 
-#include "ecs/auth.h"
-#include "ecs/names.h"
+#include "ecs/names_enter.h"
 #include "ecs/task_describe.h"
 #include "gen/ecs_handlers.h"
 
@@ -27,16 +26,8 @@ struct named {
 static struct error *resolve(struct call *call, const char *action, const char *cluster,
                              const struct ecs_string_list *tasks, struct named *ret)
 {
-    TRY(names_find_cluster(call, cluster, &ret->cluster));
     ret->count = tasks->count;
-    ret->ids = ARENA_ARRAY(call->arena, struct id, tasks->count + 1);
-    for (size_t i = 0; i < tasks->count; i++) {
-        TRY(names_task_id(call, ret->cluster->name, tasks->items[i], &ret->ids[i]));
-        TRY(call_authorize(
-            call, action,
-            arn_task(call->arena, call_scope(call), ret->cluster->name, &ret->ids[i])));
-    }
-    return NULL;
+    return names_enter_tasks(call, action, cluster, tasks, &ret->cluster, &ret->ids);
 }
 
 static const struct task *find(struct call *call, const struct named *named, size_t index)

@@ -107,7 +107,6 @@ static struct error *prepare(struct call *call, const struct cluster *cluster,
                              struct capacity_choice *ret_choice)
 {
     struct task_launch_request request = {
-        .action = "ecs:RunTask",
         .cluster = in->cluster,
         .task_definition = in->task_definition,
         .group = in->group,
@@ -260,6 +259,7 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     size_t placed_count = 0;
     struct id *ids;
 
+    TRY(task_launch_authorize(call, "ecs:RunTask", in->task_definition));
     if (in->has_count && in->count > call_quota(call, QUOTA_TASKS_PER_RUN_TASK)) /* MS-238 */
         return quota_error(ecs_of(call)->quotas, QUOTA_TASKS_PER_RUN_TASK, API_INVALID_PARAMETER);
     /* The token first: what it made stays its answer, whatever became of the definition since. */

@@ -13,14 +13,14 @@
 
 /* ---- finding ---- */
 
-struct error *task_set_find_service(struct call *call, const char *cluster_text,
-                                    const char *service_text, const struct service **ret)
+static struct error *find_service(struct call *call, const char *cluster_name,
+                                  const char *service_name, const struct service **ret)
 {
     const struct cluster *cluster;
     const struct service *service;
 
-    TRY(names_find_cluster(call, cluster_text, &cluster));
-    TRY(names_find_active_service(call, cluster->name, service_text, &service));
+    TRY(names_find_cluster(call, cluster_name, &cluster));
+    TRY(names_find_active_service(call, cluster->name, service_name, &service));
     if (service->controller == CONTROLLER_ECS)
         return error_new(API_INVALID_PARAMETER,
                          "Task sets are only supported for services with the EXTERNAL or "
@@ -31,8 +31,25 @@ struct error *task_set_find_service(struct call *call, const char *cluster_text,
     return NULL;
 }
 
-struct error *task_set_parse_id(struct call *call, const struct service *service, const char *text,
-                                const char **ret_id)
+struct error *task_set_enter_service(struct call *call, const char *action, const char *cluster,
+                                     const char *service, const char *set,
+                                     const struct service **ret)
+{
+    const char *cluster_name = NULL;
+    const char *service_name = NULL;
+    const char *id = "*";
+
+    TRY(names_cluster_name(call, cluster, &cluster_name));
+    TRY(names_service_name(call, cluster_name, service, &service_name));
+    if (set)
+        TRY(task_set_parse_id(call, cluster_name, service_name, set, &id));
+    TRY(call_authorize(
+        call, action, arn_task_set(call->arena, call_scope(call), cluster_name, service_name, id)));
+    return find_service(call, cluster_name, service_name, ret);
+}
+
+struct error *task_set_parse_id(struct call *call, const char *cluster, const char *service,
+                                const char *text, const char **ret_id)
 {
     const char *prefix;
 
@@ -41,7 +58,7 @@ struct error *task_set_parse_id(struct call *call, const struct service *service
     *ret_id = text;
     if (!arn_looks_like(text))
         return NULL;
-    prefix = arn_task_set(call->arena, call_scope(call), service->cluster, service->name, "");
+    prefix = arn_task_set(call->arena, call_scope(call), cluster, service, "");
     if (!str_starts_with(text, prefix) || !text[strlen(prefix)])
         return error_new(API_INVALID_PARAMETER, "Task Set Identifier is invalid");
     *ret_id = text + strlen(prefix);
@@ -54,7 +71,7 @@ struct error *task_set_find(struct call *call, const struct service *service, co
     const struct task_set *set;
     const char *id = NULL;
 
-    TRY(task_set_parse_id(call, service, text, &id));
+    TRY(task_set_parse_id(call, service->cluster, service->name, text, &id));
     set = state_task_set(service, id);
     if (!set)
         return error_new(API_TASK_SET_NOT_FOUND, "The referenced task set was not found.");
@@ -227,9 +244,8 @@ struct error *api_describe_task_sets(struct call *call,
     bool with_tags = includes_tags(&in->include);
     const struct service *service;
 
-    TRY(task_set_find_service(call, in->cluster, in->service, &service));
-    TRY(call_authorize(call, "ecs:DescribeTaskSets",
-                       arn_service(call->arena, scope, service->cluster, service->name)));
+    TRY(task_set_enter_service(call, "ecs:DescribeTaskSets", in->cluster, in->service, NULL,
+                               &service));
     SET_LIST(call->arena, &out->failures, in->task_sets.count);
     out->failures.count = 0;
     if (in->task_sets.count == 0)
@@ -240,7 +256,7 @@ struct error *api_describe_task_sets(struct call *call,
         const struct task_set *set;
         const char *id = NULL;
 
-        TRY(task_set_parse_id(call, service, in->task_sets.items[i], &id));
+        TRY(task_set_parse_id(call, service->cluster, service->name, in->task_sets.items[i], &id));
         set = state_task_set(service, id);
         if (set)
             TRY(task_set_describe(call, service, set, with_tags,

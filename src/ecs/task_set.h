@@ -31,12 +31,16 @@ void task_set_of_service(struct call *call, const struct service *service,
                          const struct ecs_create_service_request *config,
                          const struct task_recipe *recipe);
 
-/* The ACTIVE service of a request, with a controller that has task sets (API-164). */
-MUST_USE struct error *task_set_find_service(struct call *call, const char *cluster,
-                                             const char *service, const struct service **ret);
-/* The id that a text names, ecs-svc/N: the id itself or an ARN. */
-MUST_USE struct error *task_set_parse_id(struct call *call, const struct service *service,
-                                         const char *text, const char **ret_id);
+/* The ACTIVE service of a request, with a controller that has task sets (API-164). The call is
+ * authorized first: on the task set that `set` names, an id or ARN, or on all of them if it is NULL.
+ */
+MUST_USE struct error *task_set_enter_service(struct call *call, const char *action,
+                                              const char *cluster, const char *service,
+                                              const char *set, const struct service **ret);
+/* The id that a text names, ecs-svc/N: the id itself or an ARN of that service's. */
+MUST_USE struct error *task_set_parse_id(struct call *call, const char *cluster,
+                                         const char *service, const char *text,
+                                         const char **ret_id);
 /* API_TASK_SET_NOT_FOUND if there is none. */
 MUST_USE struct error *task_set_find(struct call *call, const struct service *service,
                                      const char *text, const struct task_set **ret);

@@ -1,6 +1,5 @@
 /* CreateTaskSet (API-159, SC-235 to SC-239, SC-245). */
 #include "core/task_set.h"
-#include "ecs/auth.h"
 #include "ecs/capacity_strategy.h"
 #include "ecs/client_token.h"
 #include "ecs/names.h"
@@ -176,10 +175,8 @@ struct error *api_create_task_set(struct call *call, const struct ecs_create_tas
     struct client_token_use token;
     struct wish wish;
 
-    TRY(task_set_find_service(call, in->cluster, in->service, &service));
-    TRY(call_authorize(
-        call, "ecs:CreateTaskSet",
-        arn_task_set(call->arena, call_scope(call), service->cluster, service->name, "*")));
+    TRY(task_set_enter_service(call, "ecs:CreateTaskSet", in->cluster, in->service, NULL,
+                               &service));
     without_token.client_token = NULL;
     TRY(client_token_look_up(call, "CreateTaskSet", in->client_token, CLIENT_TOKEN_CHARS_MAX,
                              &ecs_shapes[ECS_SHAPE_CREATE_TASK_SET_REQUEST], &without_token,

@@ -1,27 +1,17 @@
 /* UpdateTaskSet, UpdateServicePrimaryTaskSet, DeleteTaskSet (API-160 to API-162, SC-241 to SC-243).
  */
 #include "core/task_set.h"
-#include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/task_set.h"
 #include "gen/ecs_handlers.h"
 
-/* What the three have in common: the service, the set, the right to. */
+/* What the three have in common: the right to, the service, the set. */
 static struct error *find(struct call *call, const char *action, const char *cluster,
-                          const char *service_text, const char *text,
-                          const struct service **ret_service, const struct task_set **ret_set)
+                          const char *service, const char *set, const struct service **ret_service,
+                          const struct task_set **ret_set)
 {
-    const struct service *service;
-    const struct task_set *set;
-
-    TRY(task_set_find_service(call, cluster, service_text, &service));
-    TRY(task_set_find(call, service, text, &set));
-    TRY(call_authorize(
-        call, action,
-        arn_task_set(call->arena, call_scope(call), set->cluster, set->service, set->id)));
-    *ret_service = service;
-    *ret_set = set;
-    return NULL;
+    TRY(task_set_enter_service(call, action, cluster, service, set, ret_service));
+    return task_set_find(call, *ret_service, set, ret_set);
 }
 
 static struct error *refuse_draining(const struct task_set *set)

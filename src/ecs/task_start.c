@@ -57,7 +57,6 @@ static struct error *prepare(struct call *call, const struct ecs_start_task_requ
                              struct task_launch *launch)
 {
     const struct task_launch_request request = {
-        .action = "ecs:StartTask",
         .cluster = in->cluster,
         .task_definition = in->task_definition,
         .group = in->group,
@@ -85,6 +84,7 @@ struct error *api_start_task(struct call *call, const struct ecs_start_task_requ
     struct task_launch launch;
     struct id task_id;
 
+    TRY(task_launch_authorize(call, "ecs:StartTask", in->task_definition));
     if ((int64_t)count > call_quota(call, QUOTA_INSTANCES_PER_START_TASK)) /* MS-239 */
         return quota_error(ecs_of(call)->quotas, QUOTA_INSTANCES_PER_START_TASK,
                            API_INVALID_PARAMETER);

@@ -308,6 +308,65 @@ static void test_what_an_agent_may_not(void **state)
     world_ok(world, "CreateCluster", "{'clusterName': 'default'}"); /* AP-108 */
 }
 
+/* Who may not ask does not learn what exists: nothing these name is there (API-023). */
+static void test_what_an_agent_does_not_learn(void **state)
+{
+#define ID "0123456789abcdef0123456789abcdef"
+    static const struct {
+        const char *operation, *json, *resource;
+    } rows[] = {
+        {"DeleteCluster", "{'cluster': 'none'}", ARN("cluster/none")},
+        {"UpdateCluster", "{'cluster': 'none'}", ARN("cluster/none")},
+        {"UpdateClusterSettings", "{'cluster': 'none', 'settings': []}", ARN("cluster/none")},
+        {"PutClusterCapacityProviders",
+         "{'cluster': 'none', 'capacityProviders': [], 'defaultCapacityProviderStrategy': []}",
+         ARN("cluster/none")},
+        {"DeregisterContainerInstance", "{'cluster': 'none', 'containerInstance': '" ID "'}",
+         ARN("container-instance/none/" ID)},
+        {"RunTask", "{'cluster': 'none', 'taskDefinition': 'f'}", ARN("task-definition/f")},
+        {"RunTask", "{'cluster': 'none', 'taskDefinition': 'f:7'}", ARN("task-definition/f:7")},
+        {"StartTask",
+         "{'cluster': 'none', 'taskDefinition': 'f', 'containerInstances': ['" ID "']}",
+         ARN("task-definition/f")},
+        {"StopTask", "{'cluster': 'none', 'task': '" ID "'}", ARN("task/none/" ID)},
+        {"DescribeTasks", "{'cluster': 'none', 'tasks': ['" ID "']}", ARN("task/none/" ID)},
+        {"ListTasks", "{'cluster': 'none', 'serviceName': 's'}", "*"},
+        {"ListTasks", "{'cluster': 'none', 'containerInstance': '" ID "'}",
+         ARN("container-instance/none/" ID)},
+        {"GetTaskProtection", "{'cluster': 'none', 'tasks': ['" ID "']}", ARN("task/none/" ID)},
+        {"UpdateTaskProtection",
+         "{'cluster': 'none', 'tasks': ['" ID "'], 'protectionEnabled': true}",
+         ARN("task/none/" ID)},
+        {"CreateService", "{'cluster': 'none', 'serviceName': 's', 'taskDefinition': 'f'}",
+         ARN("service/none/s")},
+        {"UpdateService", "{'cluster': 'none', 'service': 's'}", ARN("service/none/s")},
+        {"DeleteService", "{'cluster': 'none', 'service': 's'}", ARN("service/none/s")},
+        {"DescribeServices", "{'cluster': 'none', 'services': ['s']}", ARN("service/none/s")},
+        {"ListServices", "{'cluster': 'none'}", "*"},
+        {"ListServiceDeployments", "{'cluster': 'none', 'service': 's'}", ARN("service/none/s")},
+        {"CreateTaskSet", "{'cluster': 'none', 'service': 's', 'taskDefinition': 'f'}",
+         ARN("task-set/none/s/*")},
+        {"DescribeTaskSets", "{'cluster': 'none', 'service': 's'}", ARN("task-set/none/s/*")},
+        {"UpdateTaskSet",
+         "{'cluster': 'none', 'service': 's', 'taskSet': 'ecs-svc/1', 'scale': {'value': 1}}",
+         ARN("task-set/none/s/ecs-svc/1")},
+        {"UpdateServicePrimaryTaskSet",
+         "{'cluster': 'none', 'service': 's', 'primaryTaskSet': 'ecs-svc/1'}",
+         ARN("task-set/none/s/ecs-svc/1")},
+        {"DeleteTaskSet", "{'cluster': 'none', 'service': 's', 'taskSet': 'ecs-svc/1'}",
+         ARN("task-set/none/s/ecs-svc/1")},
+    };
+#undef ID
+    struct world *world = *state;
+
+    world_make_cluster(world, "default");
+    world_become_agent(world, "AKIAAGENT", "default");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        world_refused(world, rows[i].operation, rows[i].json, API_ACCESS_DENIED,
+                      arena_printf(&world->arena, "perform: ecs:%s on resource: %s",
+                                   rows[i].operation, rows[i].resource));
+}
+
 /* ---- looking ---- */
 
 /* API-049, API-050, API-037, CL-234, API-032 */
@@ -504,6 +563,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_register_refusals, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_agent_key, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_what_an_agent_may_not, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_what_an_agent_does_not_learn, world_setup,
+                                        world_teardown),
         cmocka_unit_test_setup_teardown(test_describe, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_remaining, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_list, world_setup, world_teardown),
