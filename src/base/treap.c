@@ -32,12 +32,45 @@ static void split(struct treap_node *from, const void *key, treap_cmp_fn *cmp,
     *before = *behind = NULL;
 }
 
+static struct treap_node *outermost(const struct treap *treap, int side)
+{
+    struct treap_node *node = treap->root;
+
+    while (node && node->child[side])
+        node = node->child[side];
+    return node;
+}
+
+bool treap_is_behind(const struct treap *treap, const void *key, treap_cmp_fn *cmp)
+{
+    const struct treap_node *last = outermost(treap, 1);
+
+    return !last || cmp(key, last) > 0;
+}
+
+/* Nothing has to be compared or split: what is as new as ids that grow with time goes here. */
+static void append(struct treap *treap, struct treap_node *node)
+{
+    uint64_t own = priority(node);
+    struct treap_node **at = &treap->root;
+
+    while (*at && priority(*at) >= own)
+        at = &(*at)->child[1];
+    node->child[0] = *at;
+    node->child[1] = NULL;
+    *at = node;
+}
+
 bool treap_insert(struct treap *treap, const void *key, struct treap_node *node, treap_cmp_fn *cmp)
 {
     uint64_t own = priority(node);
     struct treap_node **at = &treap->root;
     struct treap_node *below;
 
+    if (treap_is_behind(treap, key, cmp)) {
+        append(treap, node);
+        return true;
+    }
     while (*at && priority(*at) >= own) {
         int order = cmp(key, *at);
         if (order == 0)
@@ -131,15 +164,6 @@ struct treap_node *treap_before(const struct treap *treap, const void *key, trea
         }
     }
     return best;
-}
-
-static struct treap_node *outermost(const struct treap *treap, int side)
-{
-    struct treap_node *node = treap->root;
-
-    while (node && node->child[side])
-        node = node->child[side];
-    return node;
 }
 
 struct treap_node *treap_first(const struct treap *treap)

@@ -33,6 +33,8 @@ struct treap_node *treap_find(const struct treap *treap, const void *key, treap_
 /* The first node behind `key`, or the last before it, whether or not the key itself is there. */
 struct treap_node *treap_after(const struct treap *treap, const void *key, treap_cmp_fn *cmp);
 struct treap_node *treap_before(const struct treap *treap, const void *key, treap_cmp_fn *cmp);
+/* Whether `key` comes behind every node. Costs one comparison. */
+bool treap_is_behind(const struct treap *treap, const void *key, treap_cmp_fn *cmp);
 struct treap_node *treap_first(const struct treap *treap);
 struct treap_node *treap_last(const struct treap *treap);
 

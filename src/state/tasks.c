@@ -217,7 +217,8 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
 
     (void)state;
     for (int is_stopped = 0; is_stopped < 2; is_stopped++)
-        if (treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order))
+        if (!treap_is_behind(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order) &&
+            treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order))
             return false;
     task->home = home;
     if (task->last_status == TASK_STOPPED) /* read from the store: as state_compact_task() left it */
