@@ -12,7 +12,8 @@
  * Errors     API_INVALID_PARAMETER with the position (the first character is 1) and what is wrong;
  *            who answers RegisterTaskDefinition turns the code into API_CLIENT (SC-087).
  * Costs      Nothing is allocated by asking, and the time is bounded by the lengths of the query
- *            and of the values. A query has scratch memory: one thread at a time.
+ *            and of the values. A regular expression that takes too many steps on a value neither
+ *            matches it nor does not (query_regex.h): `=~` and `!~` are both false.
  */
 #ifndef BERTH_SCHEDULER_QUERY_H
 #define BERTH_SCHEDULER_QUERY_H

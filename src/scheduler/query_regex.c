@@ -1,161 +1,103 @@
-/* The tree of a pattern, written out as a program. Reading it is query_regex_read.c, running it
- * query_regex_run.c. */
 #include "scheduler/query_regex.h"
 
-#include <stdlib.h>
-#include <string.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdalign.h>
+#include <stdint.h>
 
-#include "base/mem.h"
-#include "scheduler/query_regex_internal.h"
+#include "scheduler/query_regex_java.h"
 
-struct writer {
-    struct instruction code[REGEX_STATES_MAX];
-    uint32_t count;
-    bool is_full;
+struct regex {
+    pcre2_code *code;
+    pcre2_match_context *limits;
 };
 
-static uint32_t emit(struct writer *out, struct instruction instruction)
+/* ---- compiling ---- */
+
+static void *arena_take(PCRE2_SIZE size, void *data)
 {
-    if (out->count == REGEX_STATES_MAX) {
-        out->is_full = true;
-        return 0;
-    }
-    out->code[out->count] = instruction;
-    return out->count++;
+    return arena_alloc(data, size);
 }
 
-static void write_node(struct writer *out, const struct regex_node *node);
-
-/* Each but the last alternative: split to the next one; itself; jump to the end. */
-static void write_either(struct writer *out, const struct regex_node *either)
+static void arena_keep(void *memory, void *data) /* it goes with the arena */
 {
-    uint32_t jumps = UINT32_MAX; /* a chain through their targets */
-
-    for (const struct regex_node *list = either->first; list && !out->is_full; list = list->next) {
-        uint32_t split = 0;
-
-        if (list->next)
-            split = emit(out, (struct instruction){.kind = CODE_SPLIT});
-        write_node(out, list);
-        if (list->next) {
-            jumps = emit(out, (struct instruction){.kind = CODE_JUMP, .to = jumps});
-            out->code[split].to = out->count;
-        }
-    }
-    while (jumps != UINT32_MAX && !out->is_full) {
-        uint32_t next = out->code[jumps].to;
-
-        out->code[jumps].to = out->count;
-        jumps = next;
-    }
+    (void)memory;
+    (void)data;
 }
 
-static void write_repeat(struct writer *out, const struct regex_node *repeat)
+static const char *why_text(struct arena *arena, int error)
 {
-    uint32_t before = out->count;
-    uint32_t splits = UINT32_MAX;
+    PCRE2_UCHAR text[128];
 
-    for (int i = 0; i < repeat->least && !out->is_full; i++) {
-        write_node(out, repeat->first);
-        if (out->count == before)
-            break; /* nothing, however often */
-    }
-    if (repeat->most < 0) {
-        uint32_t split = emit(out, (struct instruction){.kind = CODE_SPLIT});
-
-        write_node(out, repeat->first);
-        emit(out, (struct instruction){.kind = CODE_JUMP, .to = split});
-        out->code[split].to = out->count;
-        return;
-    }
-    for (int i = repeat->least; i < repeat->most && !out->is_full; i++) {
-        splits = emit(out, (struct instruction){.kind = CODE_SPLIT, .to = splits});
-        write_node(out, repeat->first);
-    }
-    while (splits != UINT32_MAX && !out->is_full) {
-        uint32_t next = out->code[splits].to;
-
-        out->code[splits].to = out->count;
-        splits = next;
-    }
-}
-
-static void write_look(struct writer *out, const struct regex_node *node)
-{
-    uint32_t look = emit(out, (struct instruction){.kind = CODE_LOOK,
-                                                   .is_negative = node->is_negative,
-                                                   .is_behind = node->is_behind});
-
-    write_node(out, node->first);
-    emit(out, (struct instruction){.kind = CODE_MATCH});
-    out->code[look].to = out->count;
-}
-
-static void write_node(struct writer *out, const struct regex_node *node)
-{
-    if (out->is_full)
-        return;
-    switch (node->kind) {
-    case NODE_LIST:
-        for (const struct regex_node *child = node->first; child; child = child->next)
-            write_node(out, child);
-        break;
-    case NODE_EITHER:
-        write_either(out, node);
-        break;
-    case NODE_SET:
-        emit(out, (struct instruction){.kind = CODE_SET, .set = node->set});
-        break;
-    case NODE_REPEAT:
-        write_repeat(out, node);
-        break;
-    case NODE_ASSERT:
-        emit(out, (struct instruction){.kind = CODE_ASSERT, .assertion = node->assertion});
-        break;
-    case NODE_LOOK:
-        write_look(out, node);
-        break;
-    }
-}
-
-static struct scratch *scratch_new(struct arena *arena, unsigned levels, uint32_t states)
-{
-    struct scratch *scratch = ARENA_ARRAY(arena, struct scratch, levels);
-
-    for (unsigned i = 0; i < levels; i++)
-        scratch[i] = (struct scratch){
-            .now = ARENA_ARRAY(arena, uint32_t, states),
-            .next = ARENA_ARRAY(arena, uint32_t, states),
-            .marks = ARENA_ARRAY(arena, uint32_t, states),
-            .stack = ARENA_ARRAY(arena, uint32_t, states),
-        };
-    return scratch;
+    pcre2_get_error_message(error, text, sizeof(text));
+    return arena_dup(arena, (const char *)text);
 }
 
 struct regex *regex_compile(struct arena *arena, const char *pattern, const char **ret_why,
                             size_t *ret_at)
 {
-    unsigned looks;
-    struct regex_node *root = regex_read(arena, pattern, &looks, ret_why, ret_at);
-    struct writer *out;
-    struct regex *regex;
+    pcre2_general_context *memory = pcre2_general_context_create(arena_take, arena_keep, arena);
+    pcre2_compile_context *context = pcre2_compile_context_create(memory);
+    struct regex *regex = ARENA_NEW(arena, struct regex);
+    struct pcre_text text;
+    PCRE2_SIZE at;
+    int error;
 
-    if (!root)
+    if (!regex_from_java(arena, pattern, &text, ret_why, ret_at))
         return NULL;
-    out = xcalloc(1, sizeof(*out));
-    write_node(out, root);
-    emit(out, (struct instruction){.kind = CODE_MATCH});
-    if (out->is_full) {
-        *ret_why = "the pattern is too large, with its counts written out";
-        *ret_at = 0;
-        free(out);
+    pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
+    regex->code =
+        pcre2_compile((PCRE2_SPTR)text.pattern, text.len,
+                      PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED, &error, &at, context);
+    if (!regex->code) {
+        *ret_why = why_text(arena, error);
+        *ret_at = text.places[at < text.len ? at : text.len];
         return NULL;
     }
-    regex = ARENA_NEW(arena, struct regex);
-    regex->code = ARENA_ARRAY(arena, struct instruction, out->count);
-    memcpy(regex->code, out->code, out->count * sizeof(*regex->code));
-    regex->count = out->count;
-    regex->scratch = scratch_new(arena, looks + 1, out->count);
-    free(out);
+    regex->limits = pcre2_match_context_create(memory);
+    pcre2_set_match_limit(regex->limits, REGEX_STEPS_MAX);
     return regex;
+}
+
+/* ---- asking ---- */
+
+/* What PCRE2 remembers to try again: it starts with 20 KiB and copies them to twice as much when
+ * they are full, which is four sizes. That is enough for a group that is repeated for each of the
+ * 262 characters of the longest value, the name of a task group. */
+struct space {
+    size_t used;
+    alignas(max_align_t) char bytes[320 * 1024];
+};
+
+static void *space_take(PCRE2_SIZE size, void *data)
+{
+    struct space *space = data;
+    char *memory = space->bytes + space->used;
+
+    if (size > sizeof(space->bytes) - space->used)
+        return NULL;
+    size += -size % alignof(max_align_t);
+    space->used += size;
+    return memory;
+}
+
+static void space_keep(void *memory, void *data) /* it goes with the call */
+{
+    (void)memory;
+    (void)data;
+}
+
+enum regex_answer regex_matches(const struct regex *regex, const char *text)
+{
+    struct space space; /* not cleared: most of it is not touched */
+    pcre2_match_data *data;
+    int found;
+
+    space.used = 0;
+    data = pcre2_match_data_create(1, pcre2_general_context_create(space_take, space_keep, &space));
+    found = pcre2_match(regex->code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, data,
+                        regex->limits);
+    if (found == PCRE2_ERROR_NOMATCH)
+        return REGEX_NO;
+    return found >= 0 ? REGEX_YES : REGEX_UNDECIDED;
 }

@@ -1,22 +1,23 @@
 /* query_regex.h - regular expressions in Java's syntax (SC-078), matched against whole values.
  *
- * A pattern becomes a program for a nondeterministic automaton that is run on all its states at
- * once, so the time is bounded by states times characters whatever the pattern. What only a
- * backtracking engine can do (back references, possessive quantifiers, atomic groups) is refused
- * with a sentence. Letters and character classes are ASCII's unless written out, as in Java without
- * its Unicode flag.
+ * PCRE2 does the work; query_regex_java.h is where Java writes things otherwise, and what is
+ * refused. Letters and character classes are ASCII's unless written out, as in Java without its
+ * Unicode flag; (?i) is for all letters.
  *
- * Ownership  A regex lives in the arena it was made in, and has scratch memory of its own.
+ * Ownership  A regex lives in the arena it was made in, PCRE2's part of it too: there is nothing
+ *            to free.
+ * Costs      Asking allocates nothing, and changes nothing: its memory is on the stack. Its steps
+ *            are counted, and a pattern that takes too many on a value has no answer for it.
  */
 #ifndef BERTH_SCHEDULER_QUERY_REGEX_H
 #define BERTH_SCHEDULER_QUERY_REGEX_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/arena.h"
 
-#define REGEX_STATES_MAX 1000 /* of a program, counted repetitions written out */
-#define REGEX_DEPTH_MAX  32   /* groups and nested classes */
+#define REGEX_LENGTH_MAX 8000  /* bytes of a pattern: what fits into a query, however written */
+#define REGEX_STEPS_MAX  20000 /* of one match: a quarter of a millisecond */
 
 struct regex;
 
@@ -27,7 +28,7 @@ struct regex *regex_compile(struct arena *arena, const char *pattern, const char
 enum regex_answer {
     REGEX_NO,
     REGEX_YES,
-    REGEX_UNDECIDED, /* looks inside looks took too many steps on a long text */
+    REGEX_UNDECIDED, /* it took too many steps or too much memory; or the text is not UTF-8 */
 };
 enum regex_answer regex_matches(const struct regex *regex, const char *text);
 

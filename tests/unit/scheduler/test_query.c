@@ -148,7 +148,9 @@ static const struct {
      "(attribute:ecs.instance-type =~ t2.(small|micro)) and agentVersion < 1.10", "b"},
     {"SC-078 && after", "attribute:ecs.instance-type =~ t2.*&&attribute:rack == 9", "a"},
     {"SC-078 || after", "attribute:ecs.instance-type =~ g2.*||attribute:rack == 9", "ac"},
-    {"SC-078 classes", "attribute:ecs.availability-zone =~ us-[a-z]+-1[ab&&[^b]]", "a"},
+    {"SC-078 classes", "attribute:ecs.availability-zone =~ us-[a-z]+-1[ab&]", "ab"},
+    {"SC-078 classes", "attribute:stack =~ \\p{Lower}+", "ab"},
+    {"SC-078 back references", "attribute:stack =~ '(.).*(?<!\\1)d'", "a"},
     {"SC-078 quoted", "attribute:ecs.instance-type =~ '\\w\\d\\.\\w+'", "abc"},
 
     /* subjects */
@@ -285,10 +287,12 @@ static const struct {
     {"SC-085", "runningTasksCount =~ 1", "runningTasksCount does not have the operator =~"},
     {"SC-086", "task:group > a", "task:group does not have the operator >"},
     {"SC-086", "task:group exists", "task:group does not have the operator exists"},
-    {"SC-078", "attribute:stack =~ '(a'", "a group lacks its )"},
+    {"SC-078", "attribute:stack =~ '(a'", "after 2 characters: missing closing parenthesis"},
     {"SC-078", "attribute:stack =~ *a",
      "position 20: the regular expression *a is not valid after "
-     "0 characters: there is nothing to repeat"},
+     "0 characters: quantifier does not follow a repeatable item"},
+    {"SC-078", "attribute:stack =~ [a-z&&[^x]]",
+     "after 4 characters: intersections of classes, like [a-z&&[^x]], are not supported"},
     {"SC-078", "attribute:stack =~", "a regular expression is expected"},
     {"the position is in characters", "attribute:stack == \xc3\xa4\xc3\xb6 \xc3\xbc",
      "position 23: and, or or the end is expected"},
