@@ -87,6 +87,20 @@ struct error *account_setting_arn_format(struct call *call, enum ecs_setting_nam
     return NULL;
 }
 
+struct error *account_setting_check_tagging(bool has_old_arn, enum ecs_propagate_tags propagates,
+                                            bool wants_managed_tags)
+{
+    bool is_propagating =
+        propagates != ECS_PROPAGATE_TAGS_UNSET && propagates != ECS_PROPAGATE_TAGS_NONE;
+
+    if (has_old_arn && (is_propagating || wants_managed_tags))
+        return error_new(API_INVALID_PARAMETER,
+                         "The new ARN and resource ID format must be enabled to %s. Opt in to the "
+                         "new format and try again.",
+                         is_propagating ? "propagate tags" : "work with ECS managed tags");
+    return NULL;
+}
+
 /* ---- what requests say ---- */
 
 /* CL-227: a user, a role or the root of the account; who calls if none is named. */

@@ -185,15 +185,18 @@ static const struct service *put_record(struct call *call, const struct wish *wi
     return txn_insert_service(call->txn, service);
 }
 
-/* CL-229, CL-231 */
+/* CL-229, CL-231, SC-363 */
 static struct error *resolve_arns(struct call *call, struct wish *wish)
 {
     const struct ecs_tags none = {0};
 
     TRY(account_setting_arn_format(call, ECS_SETTING_NAME_SERVICE_LONG_ARN_FORMAT, "service",
                                    &wish->config.tags, &wish->has_old_arn));
-    return account_setting_arn_format(call, ECS_SETTING_NAME_TASK_LONG_ARN_FORMAT, "task", &none,
-                                      &wish->tasks_have_old_arn);
+    TRY(account_setting_arn_format(call, ECS_SETTING_NAME_TASK_LONG_ARN_FORMAT, "task", &none,
+                                   &wish->tasks_have_old_arn));
+    return account_setting_check_tagging(wish->has_old_arn || wish->tasks_have_old_arn,
+                                         wish->config.propagate_tags,
+                                         wish->config.enable_ecs_managed_tags);
 }
 
 struct error *api_create_service(struct call *call, const struct ecs_create_service_request *in,

@@ -1,6 +1,7 @@
 /* UpdateService (API-147 to API-154, SC-175 to SC-188, SC-240). */
 #include "core/service.h"
 #include "core/task_set.h"
+#include "ecs/account_setting.h"
 #include "ecs/capacity_strategy.h"
 #include "ecs/names_enter.h"
 #include "ecs/service_deploy.h"
@@ -304,6 +305,8 @@ static struct error *read_change(struct call *call, const struct ecs_update_serv
     TRY(names_enter_active_service(call, "ecs:UpdateService", in->cluster, in->service,
                                    &ret->cluster, &ret->service));
     ret->takes_over = takes_over(ret->service, in);
+    TRY(account_setting_check_tagging(ret->service->has_old_arn || ret->service->tasks_have_old_arn,
+                                      in->propagate_tags, in->enable_ecs_managed_tags));
     TRY(check_new_controller(ret->service, in));
     if (!ret->takes_over)
         TRY(check_controller(ret->service, in));

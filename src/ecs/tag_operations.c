@@ -33,15 +33,19 @@ static struct error *not_found(enum api_error code)
     return error_new(code, "The specified resource was not found.");
 }
 
-/* "service/CLUSTER/NAME": the cluster's part of the resource. Old ARNs without one cannot be tagged
- * (API-040). */
+/* API-040 */
+static struct error *refuse_old_arn(void)
+{
+    return error_new(API_INVALID_PARAMETER, "Long arn format must be used for tagging operations");
+}
+
+/* "service/CLUSTER/NAME": the cluster's part of the resource; old ARNs have none. */
 static struct error *cluster_of(struct call *call, const struct arn *arn, const char **ret_cluster)
 {
     const char *slash = strchr(arn->rest, '/');
 
     if (!slash)
-        return error_new(API_INVALID_PARAMETER,
-                         "Long arn format must be used for tagging operations");
+        return refuse_old_arn();
     *ret_cluster = arena_dup_n(call->arena, arn->rest, (size_t)(slash - arn->rest));
     return NULL;
 }
@@ -229,9 +233,14 @@ static struct ecs_tag *find_tag(struct ecs_tags *list, const char *key)
     return NULL;
 }
 
-/* A stopped task lost its tags and gets no new ones (API-041). */
+/* A stopped task lost its tags and gets no new ones (API-041). What was made with an old ARN cannot
+ * be tagged by the new one either (API-040). */
 static struct error *check_taggable(const struct tagged *tagged)
 {
+    if ((tagged->service && tagged->service->has_old_arn) ||
+        (tagged->task && tagged->task->has_old_arn) ||
+        (tagged->instance && tagged->instance->has_old_arn))
+        return refuse_old_arn();
     if (tagged->task && tagged->task->desired_status == TASK_STOPPED)
         return error_new(API_INVALID_PARAMETER,
                          "The specified task is stopped. Specify a running task and try again.");

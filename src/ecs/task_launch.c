@@ -136,6 +136,8 @@ struct error *task_launch_prepare(struct call *call, const struct task_launch_re
     };
     TRY(account_setting_arn_format(call, ECS_SETTING_NAME_TASK_LONG_ARN_FORMAT, "task",
                                    request->tags, &ret->order.has_old_arn));
+    TRY(account_setting_check_tagging(ret->order.has_old_arn, request->propagate_tags,
+                                      request->enable_ecs_managed_tags));
     launch_type_parse(ecs_launch_type_name(request->launch_type), &ret->order.launch_type);
     TRY(task_network_check_size(ecs_of(call)->quotas, request->network_configuration));
     TRY(task_network_check(definition, ret->order.launch_type, request->network_configuration));

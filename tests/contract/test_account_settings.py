@@ -94,7 +94,7 @@ def test_insights_of_new_clusters(api):
 
 
 def test_old_arns(api, fails, disabled):
-    """CL-229 to CL-235, API-032, example W23: the form of the moment something is made is kept, and both name it."""
+    """CL-229 to CL-235, API-032, API-040, SC-363, example W23: the form of the moment something is made is kept, and both name it."""
     cluster = api.cluster()
     definition = api.define()
     disabled("serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat")
@@ -110,13 +110,24 @@ def test_old_arns(api, fails, disabled):
     assert agent.arn == task["containerInstanceArn"]
     with fails("InvalidParameterException", "~new ARN and resource ID format must be enabled"):
         api.ecs.run_task(cluster=cluster, taskDefinition=definition, tags=[{"key": "k", "value": "v"}])
-    with fails("InvalidParameterException", "Long arn format must be used for tagging operations"):
-        api.ecs.tag_resource(resourceArn=task["taskArn"], tags=[{"key": "k", "value": "v"}])
+    identifier = task["taskArn"].rsplit("/", 1)[1].replace("-", "")
+    for arn in (task["taskArn"], prefix + "task/%s/%s" % (cluster, identifier), prefix + "service/%s/old" % cluster,
+                prefix + "container-instance/%s/%s" % (cluster, agent.arn.rsplit("/", 1)[1].replace("-", ""))):
+        with fails("InvalidParameterException", "Long arn format must be used for tagging operations"):
+            api.ecs.tag_resource(resourceArn=arn, tags=[{"key": "k", "value": "v"}])
+    for what, more in (("propagate tags", {"propagateTags": "TASK_DEFINITION"}),
+                       ("work with ECS managed tags", {"enableECSManagedTags": True})):
+        text = "The new ARN and resource ID format must be enabled to %s. Opt in to the new format and try again." % what
+        with fails("InvalidParameterException", text):
+            api.ecs.run_task(cluster=cluster, taskDefinition=definition, **more)
+        with fails("InvalidParameterException", text):
+            api.ecs.create_service(cluster=cluster, serviceName="older", taskDefinition=definition, desiredCount=0, **more)
+        with fails("InvalidParameterException", text):
+            api.ecs.update_service(cluster=cluster, service="old", **more)
 
     for name in ("serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat"):
         api.ecs.put_account_setting_default(name=name, value="enabled")
     assert api.task(cluster, task["taskArn"])["taskArn"] == task["taskArn"]
-    identifier = task["taskArn"].rsplit("/", 1)[1].replace("-", "")
     assert api.task(cluster, prefix + "task/%s/%s" % (cluster, identifier))["taskArn"] == task["taskArn"]
     assert api.service(cluster, prefix + "service/%s/old" % cluster)["serviceArn"] == service["serviceArn"]
     # The agent runs both kinds and reports them by the name it was told.
