@@ -545,6 +545,9 @@ static void refuses(void **state)
          INVALID, NULL},
         {"API-213: no namespace", WEB ",'serviceConnectConfiguration':{'enabled':true}", INVALID,
          NULL},
+        {"API-214: a namespace nobody made",
+         WEB ",'serviceConnectConfiguration':{'enabled':true,'namespace':'other'}",
+         "NamespaceNotFoundException", "The namespace other was not found."},
         {"API-221: Service Connect on the host's network",
          "'taskDefinition':'host','desiredCount':1,'serviceConnectConfiguration':"
          "{'enabled':true,'namespace':'n'}",

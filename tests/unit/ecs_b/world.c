@@ -119,6 +119,11 @@ struct world *world_new(void)
         .control = &world->control,
     };
     world_do(world, "CreateCluster", "{}");
+    /* The namespace n is there, and nobody's default (API-214, API-215). */
+    world_do(world, "UpdateCluster",
+             "{'cluster':'default','serviceConnectDefaults':{'namespace':'n'}}");
+    world_do(world, "UpdateCluster",
+             "{'cluster':'default','serviceConnectDefaults':{'namespace':''}}");
     return world;
 }
 
