@@ -3,9 +3,10 @@
  *   load --url http://127.0.0.1:4566 --key ID --secret S --operation ListClusters --connections 64
  *   load ... --agents 10000 --seconds 60   registers instances, holds their command sockets open
  *
- * One thread, one epoll; each connection has one request under way. Reads repeat one signed request, with the body
- * given (the server checks each signature all the same); writes are made and signed anew each time.
- * Prints one line of JSON: requests per second, latency percentiles, refusals. */
+ * One thread, one epoll; each connection has one request under way. Reads repeat one signed
+ * request, with the body given (the server checks each signature all the same); writes are made and
+ * signed anew each time. Prints one line of JSON: requests per second, latency percentiles,
+ * refusals. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

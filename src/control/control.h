@@ -16,11 +16,11 @@ struct control;
 
 struct control_options {
     int64_t instance_lost_after_ms; /* ARCHITECTURE.md, Lost hosts; <= 0: never */
-    int64_t task_retention_ms; /* stopped tasks and gone instances stay describable so long; 0: one
-                                  hour */
+    /* Stopped tasks and gone instances stay describable so long; 0: one hour. */
+    int64_t task_retention_ms;
+    /* Stopped tasks that are kept longer are in the state's archive after so long; 0: one hour. */
+    int64_t task_memory_ms;
     struct agent_release agent_release; /* what agents are updated to */
-    int64_t task_memory_ms; /* stopped tasks that are kept longer are in the state's archive after so
-                               long; 0: one hour */
 };
 
 MUST_USE struct error *control_new(struct loop *loop, struct state *state,

@@ -11,8 +11,8 @@
 
 struct fleets;
 
-/* An attribute a host may have: how many tasks in awsvpc mode it takes (CL-319). Without it, or with
- * a value that is no such number: as many as come. */
+/* An attribute a host may have: how many tasks in awsvpc mode it takes (CL-319). Without it, or
+ * with a value that is no such number: as many as come. */
 #define FLEET_ENI_SLOTS_ATTRIBUTE "berth.eni-slots"
 #define FLEET_ENI_SLOTS_MAX       100000
 

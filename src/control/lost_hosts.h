@@ -1,9 +1,9 @@
 /* lost_hosts.h - which hosts are silent, and the end of the tasks of those that are lost
  * (ARCHITECTURE.md, Lost hosts).
  *
- * Disconnected is not lost: only after instance_lost_after, counted from the later of the disconnect
- * and two minutes after this server began to lead, and never while more than a third of the
- * cluster's hosts are silent. Part of task_lives (tasks.c), which tells it of every instance.
+ * Disconnected is not lost: only after instance_lost_after, counted from the later of the
+ * disconnect and two minutes after this server began to lead, and never while more than a third of
+ * the cluster's hosts are silent. Part of task_lives (tasks.c), which tells it of every instance.
  */
 #ifndef BERTH_CONTROL_LOST_HOSTS_H
 #define BERTH_CONTROL_LOST_HOSTS_H

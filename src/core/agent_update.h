@@ -1,12 +1,11 @@
 /* agent_update.h - the update of an agent that people asked for (API-170, AG-025, AP-262).
  *
- *   NONE --asked--> PENDING --told to stage--> STAGING --staged--> STAGED --told, and it goes--> UPDATING
- *                      ^                          |                  |                              |
- *                      |                          +------------------+--- refused, late, old -------+--> FAILED
- *                      '---------------------------- asked again ------------------------------------------'
+ *   NONE --asked--> PENDING --told--> STAGING --staged--> STAGED --told--> UPDATING
  *
- * An agent that comes back with the version that was asked for has been UPDATED, however far this
- * came. The agent does the work; the control plane asks one step after the other.
+ * Each of the four may end at once. An agent that comes back with the version that was asked for
+ * has been UPDATED, however far this came; what is refused, late or too old has FAILED. From
+ * either, asking again leads to PENDING. The agent does the work; the control plane asks one step
+ * after the other.
  */
 #ifndef BERTH_CORE_AGENT_UPDATE_H
 #define BERTH_CORE_AGENT_UPDATE_H

@@ -5,9 +5,9 @@
  *             '---------------------'  '----+--------------------------'
  *
  * A cluster has an attachment for each of its providers with managed scaling (CL-024, CL-036,
- * API-183): PRECREATED when it is wanted, CREATED when it is there, DELETING until it is gone. While
- * one of them is on its way the cluster says UPDATE_IN_PROGRESS. A request leaves what it wants; a
- * reconciler settles it, so a crash between the two only delays it.
+ * API-183): PRECREATED when it is wanted, CREATED when it is there, DELETING until it is gone.
+ * While one of them is on its way the cluster says UPDATE_IN_PROGRESS. A request leaves what it
+ * wants; a reconciler settles it, so a crash between the two only delays it.
  *
  * Everything here changes records that the caller has opened for editing, and nothing else.
  */

@@ -19,7 +19,8 @@ MUST_USE struct error *account_setting_arn_format(struct call *call, enum ecs_se
                                                   const char *what, const struct ecs_tags *tags,
                                                   bool *ret_is_short);
 
-/* Refuses what tags the tasks of something with an old ARN: propagation and managed tags (SC-363). */
+/* Refuses what tags the tasks of something with an old ARN: propagation and managed tags (SC-363).
+ * */
 MUST_USE struct error *account_setting_check_tagging(bool has_old_arn,
                                                      enum ecs_propagate_tags propagates,
                                                      bool wants_managed_tags);

@@ -1,251 +1,15 @@
-#include <jansson.h>
 #include <string.h>
 
 #include "core/capacity.h"
-#include "ecs/account_setting.h"
 #include "ecs/attribute.h"
 #include "ecs/auth.h"
 #include "ecs/capacity_provider.h"
 #include "ecs/container_instance.h"
+#include "ecs/host_registration.h"
 #include "ecs/names.h"
-#include "ecs/tags.h"
 #include "gen/ecs_handlers.h"
 
-#define OPERATION           "RegisterContainerInstance"
-#define ATTRIBUTES_MAX      500
-#define ATTRIBUTE_CHARS_MAX 255
-#define RESERVED_PORTS_MAX  100 /* TD-102, API-099 */
-#define GPUS_MAX            64
-#define TOKEN_CHARS_MAX     64
-#define TOKEN_LIFE_MS       (24 * 3600 * 1000)
-
-/* ---- what a request says ---- */
-
-/* The parts of the identity document that tell something (AP-005); all NULL off EC2. */
-struct identity {
-    const char *instance_id, *zone, *type, *image, *architecture;
-};
-
-struct registration {
-    const struct ecs_register_container_instance_request *in;
-    const char *cluster;
-    struct identity identity;
-    bool has_resources;
-    int32_t cpu, memory;
-    struct port *ports; /* zeroed records, numbers and protocols only */
-    size_t port_count;
-    bool is_external, has_old_arn;
-};
-
-static const char *text_of(struct call *call, const json_t *document, const char *name)
-{
-    return arena_dup(call->arena, json_string_value(json_object_get(document, name)));
-}
-
-static struct identity read_identity(struct call *call, const char *text)
-{
-    struct identity identity = {0};
-    json_t *document = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-
-    if (json_is_object(document))
-        identity = (struct identity){
-            .instance_id = text_of(call, document, "instanceId"),
-            .zone = text_of(call, document, "availabilityZone"),
-            .type = text_of(call, document, "instanceType"),
-            .image = text_of(call, document, "imageId"),
-            .architecture = text_of(call, document, "architecture"),
-        };
-    json_decref(document);
-    return identity;
-}
-
-static struct error *read_ports(const struct ecs_resource *resource, enum protocol protocol,
-                                struct registration *registration)
-{
-    for (size_t i = 0; i < resource->string_set_value.count; i++) {
-        int64_t number;
-
-        if (!str_to_int64(resource->string_set_value.items[i], &number) || number < 1 ||
-            number > 65535)
-            return error_new(API_INVALID_PARAMETER, "Reserved port '%s' is not a port number.",
-                             resource->string_set_value.items[i]);
-        if (registration->port_count == RESERVED_PORTS_MAX)
-            return error_new(API_INVALID_PARAMETER,
-                             "A container instance can have at most %d reserved ports.",
-                             RESERVED_PORTS_MAX);
-        registration->ports[registration->port_count++] =
-            (struct port){.number = (int32_t)number, .protocol = protocol};
-    }
-    return NULL;
-}
-
-/* AP-102 */
-static struct error *read_resources(struct call *call, struct registration *registration)
-{
-    const struct ecs_resources *list = &registration->in->total_resources;
-
-    registration->has_resources = list->count > 0;
-    registration->ports = ARENA_ARRAY(call->arena, struct port, RESERVED_PORTS_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct ecs_resource *resource = &list->items[i];
-
-        if (resource->integer_value < 0)
-            return error_new(API_INVALID_PARAMETER, "Resource %s cannot be negative.",
-                             resource->name);
-        if (str_eq(resource->name, "CPU"))
-            registration->cpu = resource->integer_value;
-        else if (str_eq(resource->name, "MEMORY"))
-            registration->memory = resource->integer_value;
-        else if (str_eq(resource->name, "PORTS"))
-            TRY(read_ports(resource, PROTOCOL_TCP, registration));
-        else if (str_eq(resource->name, "PORTS_UDP"))
-            TRY(read_ports(resource, PROTOCOL_UDP, registration));
-    }
-    if (registration->in->platform_devices.count > GPUS_MAX)
-        return error_new(API_INVALID_PARAMETER, "platformDevices can have at most %d items.",
-                         GPUS_MAX);
-    return NULL;
-}
-
-static struct error *check_attributes(struct registration *registration)
-{
-    const struct ecs_attributes *list = &registration->in->attributes;
-
-    if (list->count > ATTRIBUTES_MAX)
-        return error_new(API_INVALID_PARAMETER, "attributes can have at most %d items.",
-                         ATTRIBUTES_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct ecs_attribute *attribute = &list->items[i];
-
-        if (str_is_empty(attribute->name) || strlen(attribute->name) > ATTRIBUTE_CHARS_MAX ||
-            (attribute->value && strlen(attribute->value) > ATTRIBUTE_CHARS_MAX))
-            return error_new(API_INVALID_PARAMETER,
-                             "Name and value of an attribute can have at most %d characters, the "
-                             "name at least one.",
-                             ATTRIBUTE_CHARS_MAX);
-        if (!attribute_is_reserved(attribute->name))
-            TRY(attribute_check(attribute->name,
-                                str_is_empty(attribute->value) ? NULL : attribute->value));
-        if (strcmp(attribute->name, "ecs.capability.external") == 0)
-            registration->is_external = true;
-    }
-    return NULL;
-}
-
-static struct error *read_registration(struct call *call,
-                                       const struct ecs_register_container_instance_request *in,
-                                       struct registration *ret)
-{
-    *ret = (struct registration){.in = in};
-    TRY(names_cluster_name(call, in->cluster, &ret->cluster));
-    TRY(call_authorize(call, "ecs:RegisterContainerInstance",
-                       arn_cluster(call->arena, call_scope(call), ret->cluster)));
-    TRY(read_resources(call, ret));
-    TRY(check_attributes(ret));
-    TRY(tags_check(ecs_of(call)->quotas, &in->tags, API_INVALID_PARAMETER));
-    TRY(account_setting_arn_format(call, ECS_SETTING_NAME_CONTAINER_INSTANCE_LONG_ARN_FORMAT,
-                                   "container instance", &in->tags, &ret->has_old_arn));
-    if (in->client_token && strlen(in->client_token) > TOKEN_CHARS_MAX)
-        return error_new(API_INVALID_PARAMETER, "clientToken can have at most %d characters.",
-                         TOKEN_CHARS_MAX);
-    ret->identity = read_identity(call, in->instance_identity_document);
-    return NULL;
-}
-
-/* ---- which instance it is ---- */
-
-static const struct container_instance *instance_of(struct call *call, const char *cluster,
-                                                    const struct id *id)
-{
-    const struct container_instance *instance =
-        state_instance(ecs_of(call)->state, call_scope(call), cluster, id);
-
-    return instance && instance->status != INSTANCE_INACTIVE ? instance : NULL;
-}
-
-static const struct container_instance *instance_of_host(struct call *call,
-                                                         const struct registration *registration)
-{
-    if (str_is_empty(registration->identity.instance_id))
-        return NULL;
-    return state_instance_of_host(ecs_of(call)->state, call_scope(call), registration->cluster,
-                                  registration->identity.instance_id);
-}
-
-static const struct container_instance *instance_of_token(struct call *call,
-                                                          const struct registration *registration)
-{
-    const struct client_token *token = NULL;
-    struct id id;
-
-    if (!str_is_empty(registration->in->client_token))
-        token = state_client_token(ecs_of(call)->state, call_scope(call), OPERATION,
-                                   registration->in->client_token);
-    if (!token || token->expires_at_ms <= call->now_ms || !id_parse(token->result, &id))
-        return NULL;
-    return instance_of(call, registration->cluster, &id);
-}
-
-/* The host's saved ARN (AP-105, AP-106, API-048). */
-static struct error *find_saved(struct call *call, const struct registration *registration,
-                                const struct container_instance **ret)
-{
-    const struct container_instance *instance;
-    char hex[ID_HEX_SIZE];
-    struct id id;
-
-    TRY(names_instance_id(call, registration->cluster, registration->in->container_instance_arn,
-                          &id));
-    TRY(call_authorize(
-        call, "ecs:RegisterContainerInstance",
-        arn_container_instance(call->arena, call_scope(call), registration->cluster, &id)));
-    instance = instance_of(call, registration->cluster, &id);
-    id_format(&id, hex);
-    if (!instance)
-        return error_new(API_CLIENT, "Container instance %s is inactive.", hex);
-    *ret = instance;
-    return NULL;
-}
-
-/* An agent's key is its host's identity: a host that lost its ARN gets its instance back (CL-255),
- * unless the instance is at work, which means that two hosts have the key. */
-static struct error *find_bound(struct call *call, const struct registration *registration,
-                                const struct container_instance **ret)
-{
-    const struct access_key *key =
-        state_access_key(ecs_of(call)->state, call->principal.access_key_id);
-    const struct container_instance *instance;
-
-    if (!key || id_is_zero(&key->agent_instance))
-        return NULL;
-    instance = instance_of(call, registration->cluster, &key->agent_instance);
-    if (instance && state_instance_connected(instance) && !instance_of_token(call, registration))
-        return error_new(
-            API_ACCESS_DENIED,
-            "User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s "
-            "because its key belongs to a container instance whose agent is connected",
-            call_principal_arn(call),
-            arn_cluster(call->arena, call_scope(call), registration->cluster));
-    *ret = instance;
-    return NULL;
-}
-
-/* The instance that registers again; NULL: a new one. */
-static struct error *find_instance(struct call *call, const struct registration *registration,
-                                   const struct container_instance **ret)
-{
-    *ret = NULL;
-    if (!str_is_empty(registration->in->container_instance_arn))
-        return find_saved(call, registration, ret);
-    if (call_is_agent(call))
-        return find_bound(call, registration, ret);
-    *ret = instance_of_token(call, registration);
-    if (!*ret)
-        *ret = instance_of_host(call, registration);
-    return NULL;
-}
-
-/* ---- the record ---- */
+#define TOKEN_LIFE_MS (24 * 3600 * 1000)
 
 /* AP-154: what the server knows and the agent did not say. */
 static void put_known(struct container_instance *instance, const char *name, const char *value)
@@ -263,7 +27,7 @@ static bool is_of_agent(const struct attribute *attribute, const void *data)
 /* People's attributes stay, the agent's are as it says now (AP-104, AP-105). Hosts are Linux
  * (SC-066). */
 static void put_attributes(struct call *call, struct container_instance *instance,
-                           const struct registration *registration)
+                           const struct host_registration *registration)
 {
     const struct ecs_attributes *list = &registration->in->attributes;
 
@@ -280,7 +44,7 @@ static void put_attributes(struct call *call, struct container_instance *instanc
 }
 
 static void put_resources(struct container_instance *instance,
-                          const struct registration *registration)
+                          const struct host_registration *registration)
 {
     struct port *ports;
 
@@ -327,7 +91,7 @@ static void put_provider(struct call *call, struct container_instance *instance)
 }
 
 static void fill(struct call *call, struct container_instance *instance,
-                 const struct registration *registration)
+                 const struct host_registration *registration)
 {
     const struct ecs_version_info *info = registration->in->version_info;
 
@@ -349,7 +113,7 @@ static void fill(struct call *call, struct container_instance *instance,
 }
 
 static struct container_instance *make_instance(struct call *call,
-                                                const struct registration *registration)
+                                                const struct host_registration *registration)
 {
     struct container_instance *instance = container_instance_new();
     char hex[ID_HEX_SIZE];
@@ -372,7 +136,7 @@ static struct container_instance *make_instance(struct call *call,
 
 static struct container_instance *update_instance(struct call *call,
                                                   const struct container_instance *found,
-                                                  const struct registration *registration)
+                                                  const struct host_registration *registration)
 {
     struct container_instance *instance = txn_edit_instance(call->txn, found);
 
@@ -407,7 +171,7 @@ static void remember_token(struct call *call, const struct container_instance *i
         return;
     id_format(&instance->id, hex);
     token = client_token_new();
-    client_token_set_operation(token, OPERATION);
+    client_token_set_operation(token, REGISTER_OPERATION);
     client_token_set_token(token, text);
     client_token_set_result(token, hex);
     token->expires_at_ms = call->now_ms + TOKEN_LIFE_MS;
@@ -425,7 +189,7 @@ static bool is_repeated(const struct ecs_attributes *list, size_t index)
 /* MS-230 and API-172. The agent gives up on either, and says why in its log (AP-107). */
 static struct error *check_room(struct call *call, const struct cluster *cluster,
                                 const struct container_instance *found,
-                                const struct registration *registration)
+                                const struct host_registration *registration)
 {
     const struct ecs_attributes *list = &registration->in->attributes;
     size_t custom = found ? attributes_count_custom(found) : 0;
@@ -452,14 +216,14 @@ api_register_container_instance(struct call *call,
 {
     const struct container_instance *found;
     const struct container_instance *instance;
-    struct registration registration;
+    struct host_registration registration;
     const struct cluster *cluster;
 
-    TRY(read_registration(call, in, &registration));
+    TRY(host_registration_read(call, in, &registration));
     cluster = state_cluster(ecs_of(call)->state, call_scope(call), registration.cluster);
     if (!cluster || !cluster_is_open(cluster))
         return error_new(API_CLIENT, "Cluster not found.");
-    TRY(find_instance(call, &registration, &found));
+    TRY(host_registration_find(call, &registration, &found));
     TRY(check_room(call, cluster, found, &registration));
 
     instance =

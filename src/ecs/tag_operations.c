@@ -1,5 +1,5 @@
-/* TagResource, UntagResource, ListTagsForResource: tags of whatever an ARN names (API-039 to API-041,
- * API-174, SC-348 to SC-353).
+/* TagResource, UntagResource, ListTagsForResource: tags of whatever an ARN names (API-039 to
+ * API-041, API-174, SC-348 to SC-353).
  */
 #include <string.h>
 #include <strings.h>

@@ -10,8 +10,8 @@
 #include "ecs/ecs.h"
 #include "gen/ecs_types.h"
 
-/* Their number is `quotas`' tags-per-resource (MS-245). Refuses with `code`: API_INVALID_PARAMETER, or API_CLIENT where the operation's refusals are
- * that. */
+/* Their number is `quotas`' tags-per-resource (MS-245). Refuses with `code`: API_INVALID_PARAMETER,
+ * or API_CLIENT where the operation's refusals are that. */
 MUST_USE struct error *tags_check(const struct quotas *quotas, const struct ecs_tags *tags,
                                   enum api_error code);
 

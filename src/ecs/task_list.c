@@ -1,9 +1,10 @@
 /* ListTasks (API-127): tasks in the order they were made; stopped ones the newest first (AG-340).
  *
- * A list of its own is kept for each filter but launchType, all ordered by id, and what is asked for
- * is in every one of them. So the lists are walked by turns: what the next of one list is without
- * being what is asked for, nothing before it can be, and the other list goes on behind it. That
- * costs twice the shorter list, however long the other is, without knowing which is the shorter.
+ * A list of its own is kept for each filter but launchType, all ordered by id, and what is asked
+ * for is in every one of them. So the lists are walked by turns: what the next of one list is
+ * without being what is asked for, nothing before it can be, and the other list goes on behind it.
+ * That costs twice the shorter list, however long the other is, without knowing which is the
+ * shorter.
  */
 #include "base/mem.h"
 #include "core/shown_arn.h"

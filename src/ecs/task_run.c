@@ -255,7 +255,7 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     struct capacity_choice choice;
     struct task_launch launch;
     struct client_token_use token;
-    struct parts parts;
+    struct parts parts = {0};
     size_t placed_count = 0;
     struct id *ids;
 

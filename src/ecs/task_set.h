@@ -32,7 +32,8 @@ void task_set_of_service(struct call *call, const struct service *service,
                          const struct task_recipe *recipe);
 
 /* The ACTIVE service of a request, with a controller that has task sets (API-164). The call is
- * authorized first: on the task set that `set` names, an id or ARN, or on all of them if it is NULL.
+ * authorized first: on the task set that `set` names, an id or ARN, or on all of them if it is
+ * NULL.
  */
 MUST_USE struct error *task_set_enter_service(struct call *call, const char *action,
                                               const char *cluster, const char *service,

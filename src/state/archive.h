@@ -7,8 +7,8 @@
  * two leaves a task in both places, and the sweep moves it again. What is written is the record as
  * the store has it.
  *
- * All of this belongs to the loop's thread; the disk is waited for on the thread pool. Callbacks run
- * on the loop, after the asking call has returned.
+ * All of this belongs to the loop's thread; the disk is waited for on the thread pool. Callbacks
+ * run on the loop, after the asking call has returned.
  */
 #ifndef BERTH_STATE_ARCHIVE_H
 #define BERTH_STATE_ARCHIVE_H

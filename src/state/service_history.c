@@ -1,5 +1,6 @@
-/* service_history.c - what is kept of a service besides itself: events, revisions, deployments, each
- * bounded (the oldest goes with the insertion of a new one), and task sets, which requests bound.
+/* service_history.c - what is kept of a service besides itself: events, revisions, deployments,
+ * each bounded (the oldest goes with the insertion of a new one), and task sets, which requests
+ * bound.
  */
 #include <assert.h>
 #include <string.h>

@@ -33,15 +33,15 @@ struct scope_home {
     struct scope scope; /* what state_scope() lends; stays through a reload */
     struct state *state;
     struct treap_node node;
-    struct treap clusters;     /* cluster_home by name */
-    int64_t cluster_count;     /* not INACTIVE */
-    struct treap families;     /* family_home by name */
-    struct treap providers;    /* provider_home by name */
-    struct treap groups;       /* capacity_provider by its Auto Scaling group, INACTIVE ones not */
-    struct treap tokens;       /* client_token by operation and token */
-    struct treap token_expiry; /* the same by expires_at_ms */
-    struct treap settings;     /* account_setting by principal and name */
-    struct treap namespaces;   /* connect_namespace by ARN */
+    struct treap clusters;      /* cluster_home by name */
+    int64_t cluster_count;      /* not INACTIVE */
+    struct treap families;      /* family_home by name */
+    struct treap providers;     /* provider_home by name */
+    struct treap groups;        /* capacity_provider by its Auto Scaling group, INACTIVE ones not */
+    struct treap tokens;        /* client_token by operation and token */
+    struct treap token_expiry;  /* the same by expires_at_ms */
+    struct treap settings;      /* account_setting by principal and name */
+    struct treap namespaces;    /* connect_namespace by ARN */
     struct treap in_namespaces; /* service_home by namespace, cluster, name */
 };
 
@@ -49,11 +49,11 @@ struct cluster_home {
     const char *name; /* interned */
     struct treap_node node;
     struct scope_home *scope;
-    struct cluster *cluster;                /* NULL: its row is not there */
-    struct treap instances;                 /* container_instance by id */
-    struct treap instances_by_host;         /* instance_home by EC2 instance id, INACTIVE ones not */
-    struct treap instances_gone;            /* instance_home of INACTIVE ones by when they went */
-    struct treap services;                  /* service_home by name */
+    struct cluster *cluster;        /* NULL: its row is not there */
+    struct treap instances;         /* container_instance by id */
+    struct treap instances_by_host; /* instance_home by EC2 instance id, INACTIVE ones not */
+    struct treap instances_gone;    /* instance_home of INACTIVE ones by when they went */
+    struct treap services;          /* service_home by name */
     struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists */
     struct treap provider_uses;             /* provider_use by provider */
     struct cluster_counts counts;
@@ -92,7 +92,7 @@ struct service_home {
     const char *name; /* interned */
     struct treap_node node;
     struct cluster_home *cluster;
-    struct service *service;  /* NULL: deleted, or its row is not there */
+    struct service *service;        /* NULL: deleted, or its row is not there */
     const char **counted_providers; /* interned: where its use of providers is counted */
     uint32_t counted_provider_count;
     struct treap events;      /* service_event by number */
@@ -102,12 +102,12 @@ struct service_home {
     uint32_t event_count, revision_count, deployment_count, task_set_count;
     const char *namespace; /* interned, the one it is listed under in its scope; NULL: none */
     struct treap_node in_namespace;
-    struct service_counts counts;   /* of all its tasks */
-    struct treap figures;           /* of deployments and task sets with tasks, by id */
+    struct service_counts counts; /* of all its tasks */
+    struct treap figures;         /* of deployments and task sets with tasks, by id */
     struct used_definition {
         const char *family; /* interned, referenced */
         int32_t revision;
-    } *used_definitions; /* of its deployments, as they are counted */
+    } * used_definitions; /* of its deployments, as they are counted */
     uint32_t used_definition_count;
     struct service_home *next_emptied; /* of the transaction that deletes the service */
 };
@@ -153,9 +153,9 @@ struct table {
 
 extern const struct table capacity_provider_table;
 extern const struct table cluster_table, instance_table, task_table, task_family_table,
-    task_definition_table, service_table, service_event_table,
-    service_revision_table, service_deployment_table, task_set_table, client_token_table,
-    account_setting_table, connect_namespace_table, access_key_table;
+    task_definition_table, service_table, service_event_table, service_revision_table,
+    service_deployment_table, task_set_table, client_token_table, account_setting_table,
+    connect_namespace_table, access_key_table;
 
 STAILQ_HEAD(unused_definitions, unused_definition);
 

@@ -221,7 +221,7 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
             treap_find(&home->tasks[TASKS_BY_CLUSTER][is_stopped], &key, id_order))
             return false;
     task->home = home;
-    if (task->last_status == TASK_STOPPED) /* read from the store: as state_compact_task() left it */
+    if (task->last_status == TASK_STOPPED) /* from the store: as state_compact_task() left it */
         task_resize_ports(task, 0);
     return list_add(task, TASKS_BY_CLUSTER, is_in_stopped_list(task->desired_status));
 }

@@ -1,4 +1,5 @@
-/* bulk_segment.h - one file of bulk.h: rows, and how they are found by key. Not for several threads.
+/* bulk_segment.h - one file of bulk.h: rows, and how they are found by key. Not for several
+ * threads.
  *
  *     "BERTHSG1"  row row row ...  [offsets of the rows by key, trailer]
  *

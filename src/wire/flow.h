@@ -1,8 +1,9 @@
 /* flow.h - an operation that has to wait: for bulk data, a call out, the thread pool.
  *
  * The handler checks what it can refuse at once, then makes a struct that embeds a flow and returns
- * it; or none, if this call has nothing to wait for and its answer is filled. From then on advance() is the whole story of the operation, read top to bottom: it starts a
- * step and returns, and the step's completion calls it again. flow_end() ends it, exactly once:
+ * it; or none, if this call has nothing to wait for and its answer is filled. From then on
+ * advance() is the whole story of the operation, read top to bottom: it starts a step and returns,
+ * and the step's completion calls it again. flow_end() ends it, exactly once:
  *
  *     struct backup {
  *         struct flow flow;
