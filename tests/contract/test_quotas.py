@@ -22,7 +22,7 @@ def small(tmp_path_factory):
     args = [arg for name, value in SMALL.items() for arg in ("--quota", "%s=%d" % (name, value))]
     server = Server(tmp_path_factory.mktemp("quotas"), args=args).start()
     one = Api(server, server.create_key())
-    one.raw("CreateCluster", {"clusterName": "main"})
+    one.raw("CreateCluster", {"clusterName": "main", "serviceConnectDefaults": {"namespace": "ns"}})
     one.define("plain")
     one.define("ports", networkMode="bridge", memory="64", containerDefinitions=[
         {"name": "main", "image": "busybox", "memory": 16, "portMappings": [{"containerPort": 80, "name": "http"}, {"containerPort": 81, "name": "more"}]}])
