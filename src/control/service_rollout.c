@@ -138,32 +138,13 @@ struct service_deployment *rollout_edit_record(struct pass *pass,
     return edited;
 }
 
-static bool is_open(const struct service_deployment *deployment)
-{
-    switch (deployment->status) {
-    case SERVICE_DEPLOYMENT_PENDING:
-    case SERVICE_DEPLOYMENT_IN_PROGRESS:
-    case SERVICE_DEPLOYMENT_STOP_REQUESTED:
-    case SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED:
-    case SERVICE_DEPLOYMENT_ROLLBACK_IN_PROGRESS:
-        return true;
-    case SERVICE_DEPLOYMENT_SUCCESSFUL:
-    case SERVICE_DEPLOYMENT_STOPPED:
-    case SERVICE_DEPLOYMENT_ROLLBACK_SUCCESSFUL:
-    case SERVICE_DEPLOYMENT_ROLLBACK_FAILED:
-    case SERVICE_DEPLOYMENT_COUNT:
-        break;
-    }
-    return false;
-}
-
 void rollout_end_record(struct pass *pass, enum service_deployment_status status,
                         const char *reason)
 {
     const struct service_deployment *found = rollout_record(pass);
     struct service_deployment *edited;
 
-    if (!found || !is_open(found))
+    if (!found || !service_deployment_is_open(found))
         return;
     edited = rollout_edit_record(pass, found);
     edited->status = status;

@@ -106,6 +106,25 @@ const struct deployment *service_primary(const struct service *service)
     return NULL;
 }
 
+bool service_deployment_is_open(const struct service_deployment *deployment)
+{
+    switch (deployment->status) {
+    case SERVICE_DEPLOYMENT_PENDING:
+    case SERVICE_DEPLOYMENT_IN_PROGRESS:
+    case SERVICE_DEPLOYMENT_STOP_REQUESTED:
+    case SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED:
+    case SERVICE_DEPLOYMENT_ROLLBACK_IN_PROGRESS:
+        return true;
+    case SERVICE_DEPLOYMENT_SUCCESSFUL:
+    case SERVICE_DEPLOYMENT_STOPPED:
+    case SERVICE_DEPLOYMENT_ROLLBACK_SUCCESSFUL:
+    case SERVICE_DEPLOYMENT_ROLLBACK_FAILED:
+    case SERVICE_DEPLOYMENT_COUNT:
+        break;
+    }
+    return false;
+}
+
 /* Items of a list are plain values: they may be moved. */
 static struct deployment *put_first(struct service *service, uint32_t place, int64_t now_ms)
 {

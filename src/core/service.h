@@ -71,6 +71,9 @@ int64_t service_backoff_ms(int32_t failures_in_row);
 #define SERVICE_FAILURES_MAX 200
 int32_t service_failure_threshold(int32_t desired_count);
 
+/* Neither successful nor stopped nor rolled back: it may still change the service. */
+bool service_deployment_is_open(const struct service_deployment *deployment);
+
 /* NULL if there is none. */
 const struct deployment *service_primary(const struct service *service);
 

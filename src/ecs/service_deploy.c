@@ -94,20 +94,6 @@ static void insert_revision(struct call *call, const struct service *service,
 
 /* ---- service deployment ---- */
 
-static bool is_open(const struct service_deployment *deployment)
-{
-    switch (deployment->status) {
-    case SERVICE_DEPLOYMENT_PENDING:
-    case SERVICE_DEPLOYMENT_IN_PROGRESS:
-    case SERVICE_DEPLOYMENT_STOP_REQUESTED:
-    case SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED:
-    case SERVICE_DEPLOYMENT_ROLLBACK_IN_PROGRESS:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Only the last one can be under way. */
 void service_deploy_stop(struct call *call, const struct service *service, const char *reason)
 {
@@ -117,7 +103,7 @@ void service_deploy_stop(struct call *call, const struct service *service, const
     if (service->deployments_count > 0 && service->deployments[0].service_deployment)
         found = state_service_deployment(ecs_of(call)->state, call_scope(call), service->cluster,
                                          service->name, service->deployments[0].service_deployment);
-    if (!found || !is_open(found))
+    if (!found || !service_deployment_is_open(found))
         return;
     edited = txn_edit_service_deployment(call->txn, found);
     edited->status = SERVICE_DEPLOYMENT_STOPPED;
