@@ -352,6 +352,7 @@ void acs_start(struct session *session, const struct session_hello *hello)
     instance->disconnected_at_ms = 0;
     instance->version += !state_instance_connected(instance); /* MS-073 */
     instance->timeline++; /* AP-240: a manifest that is no newer is discarded */
+    state_set_instance_connected(control->state, instance, true); /* the event tells it */
     txn_commit(txn);
     session->kind->heartbeat(session);
     if (hello->protocol_version >= 2)

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "control/service_work.h"
+#include "core/event_names.h"
 #include "core/service_events.h"
 
 static const char *const keys[TOLD_COUNT] = {
@@ -18,6 +19,7 @@ static void say(struct pass *pass, const struct telling *telling)
 {
     struct service *service = pass_edit_service(pass);
     struct service_event *event = service_event_new();
+    const struct deployment *primary = service_primary(service);
 
     service_event_set_cluster(event, service->cluster);
     service_event_set_service(event, service->name);
@@ -27,6 +29,10 @@ static void say(struct pass *pass, const struct telling *telling)
     event->name = telling->name;
     service_event_set_reason(event, telling->reason);
     service_event_set_message(event, telling->message);
+    if (primary && event_facts(telling->name).is_deployment) { /* MS-104 */
+        service_event_set_deployment(event, primary->id);
+        service_event_set_reason(event, primary->rollout_state_reason);
+    }
     txn_insert_service_event(pass->txn, event);
 }
 

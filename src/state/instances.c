@@ -135,6 +135,7 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     home = xcalloc(1, sizeof(*home));
     home->cluster = cluster;
     home->instance = instance;
+    home->told_version = -1;
     if (instance->version_bound > instance->version) /* loaded: more may have been shown */
         home->task_changes = instance->version_bound - instance->version;
     instance->home = home;

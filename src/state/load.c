@@ -23,6 +23,7 @@ static const struct table *const tables[RECORD_COUNT] = {
     [RECORD_CLIENT_TOKEN] = &client_token_table,
     [RECORD_ACCOUNT_SETTING] = &account_setting_table,
     [RECORD_CONNECT_NAMESPACE] = &connect_namespace_table,
+    [RECORD_FEED_ROW] = &feed_row_table,
     [RECORD_ACCESS_KEY] = &access_key_table,
 };
 
@@ -89,6 +90,9 @@ struct error *state_load(struct state *state)
     buf_done(&loading.key);
     if (err)
         return error_wrap(err, "reading state");
+    for (struct scope_home *scope = scope_home_after(state, NULL); scope;
+         scope = scope_home_after(state, scope))
+        feed_loaded(&scope->feed);
     if (loading.unknown > 0) {
         char count[24];
         snprintf(count, sizeof(count), "%llu", (unsigned long long)loading.unknown);
@@ -107,6 +111,7 @@ void state_drop(struct state *state)
         client_tokens_drop(scope);
         account_settings_drop(scope);
         connect_namespaces_drop(scope);
+        feed_drop(&scope->feed);
     }
     access_keys_drop(state);
     definition_unused_drop(state);

@@ -5,6 +5,7 @@
 
 #include "base/intern.h"
 #include "base/mem.h"
+#include "core/service.h"
 #include "state/txn.h"
 
 /* Homes */
@@ -153,10 +154,21 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     return true;
 }
 
+/* The digits of its id, ecs-svc/N; 0 if there is none. */
+static int64_t rolling_deployment(const struct service *service)
+{
+    const struct deployment *primary = service_primary(service);
+
+    if (!primary || !primary->id || primary->rollout_state != ROLLOUT_STATE_IN_PROGRESS)
+        return 0;
+    return strtoll(primary->id + strlen("ecs-svc/"), NULL, 10);
+}
+
 static void look(const void *record, struct before *ret)
 {
     ret->service_status = ((const struct service *)record)->status;
     ret->service_runs_on = ((const struct service *)record)->runs_on;
+    ret->rolling = rolling_deployment(record);
 }
 
 static void count(struct cluster_counts *counts, enum service_status status,

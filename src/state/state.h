@@ -327,6 +327,21 @@ const struct task_set *state_task_set_after(const struct service *service,
                                             const char *after /* NULL starts */);
 uint32_t state_task_set_count(const struct service *service);
 
+/* ---- the feed of events (MS-054 to MS-060) ---- */
+/* What is told of tasks, container instances and services, in the order it happened: numbered from 1
+ * in each scope, without a gap, never again with the same number. The rows of the newest
+ * FEED_ROWS_MAX transactions that told something are kept, and lost with none of them but together
+ * with what they tell of. */
+#define FEED_ROWS_MAX       65536
+#define FEED_CONTAINERS_MAX 64
+int64_t state_feed_first(struct state *state, const struct scope *scope); /* the oldest kept */
+int64_t state_feed_last(struct state *state, const struct scope *scope);  /* durable; 0: none yet */
+/* The row that has this number, a copy for the caller to feed_row_free(); NULL: not kept any more,
+ * or not durable yet. */
+struct feed_row *state_feed_row(struct state *state, const struct scope *scope, int64_t number);
+/* What feed_entry.containers has for each container. */
+char feed_container_letter(enum task_status status, enum health_status health);
+
 /* ---- idempotency, settings, keys ---- */
 /* An expired token is absent; putting one also deletes some that expired. */
 const struct client_token *state_client_token(struct state *state, const struct scope *scope,

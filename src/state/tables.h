@@ -8,7 +8,7 @@
  *            |    +-- namespaces: services by Service Connect namespace
  *            |    +-- capacity providers -- the clusters that use them
  *            |    +-- families -- task definitions
- *            |    '-- client tokens, account settings
+ *            |    '-- client tokens, account settings, the feed of events
  *            '- access keys
  *
  * A home is what the tables keep about a record besides the record: its children and figures. Homes
@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 
 #include "base/treap.h"
+#include "state/feed.h"
 #include "state/journal.h"
 #include "state/state.h"
 
@@ -43,6 +44,7 @@ struct scope_home {
     struct treap settings;      /* account_setting by principal and name */
     struct treap namespaces;    /* connect_namespace by ARN */
     struct treap in_namespaces; /* service_home by namespace, cluster, name */
+    struct feed feed;
 };
 
 struct cluster_home {
@@ -85,6 +87,7 @@ struct instance_home {
     const char *host; /* interned, the one it is listed by; NULL: none */
     int64_t gone_since_ms;
     int64_t task_changes; /* since the record's version, in which they are not */
+    int64_t told_version; /* of the newest event; -1: none since the start */
     struct treap_node by_host, gone;
 };
 
@@ -133,6 +136,8 @@ struct before {
     enum launch_type service_runs_on;
     int32_t cpu, memory;
     struct id task_instance;
+    int64_t version; /* of a task */
+    int64_t rolling; /* of a service: which deployment is PRIMARY and IN_PROGRESS */
     int64_t expires_at_ms;
 };
 
@@ -155,7 +160,7 @@ extern const struct table capacity_provider_table;
 extern const struct table cluster_table, instance_table, task_table, task_family_table,
     task_definition_table, service_table, service_event_table, service_revision_table,
     service_deployment_table, task_set_table, client_token_table, account_setting_table,
-    connect_namespace_table, access_key_table;
+    connect_namespace_table, feed_row_table, access_key_table;
 
 STAILQ_HEAD(unused_definitions, unused_definition);
 

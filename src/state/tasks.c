@@ -233,6 +233,7 @@ static void look(const void *record, struct before *ret)
     ret->task_last = task->last_status;
     ret->task_desired = task->desired_status;
     ret->task_instance = task->instance;
+    ret->version = task->version;
     ret->cpu = task->cpu;
     ret->memory = task->memory;
 }

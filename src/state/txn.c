@@ -42,7 +42,9 @@ bool txn_is_empty(const struct txn *txn)
 
 size_t txn_room_keys(const struct txn *txn)
 {
-    return txn->count < STORE_TXN_KEYS_MAX ? STORE_TXN_KEYS_MAX - txn->count : 0;
+    size_t used = txn->count + FEED_ROW_KEYS;
+
+    return used < STORE_TXN_KEYS_MAX ? STORE_TXN_KEYS_MAX - used : 0;
 }
 
 static struct txn_entry *find(const struct txn *txn, const void *record)
@@ -160,7 +162,9 @@ size_t txn_room_bytes(const struct txn *txn)
         if (!entry->is_removed)
             record_encode(entry->table->kind, entry->record, &bytes);
     }
-    return bytes.len < STORE_TXN_BYTES_MAX ? STORE_TXN_BYTES_MAX - bytes.len : 0;
+    return bytes.len + FEED_ROW_BYTES < STORE_TXN_BYTES_MAX
+               ? STORE_TXN_BYTES_MAX - bytes.len - FEED_ROW_BYTES
+               : 0;
 }
 
 static void on_durable(const struct error *err, void *data)
@@ -169,8 +173,11 @@ static void on_durable(const struct error *err, void *data)
 
     /* After a failure the tables were loaded again: only what they no longer held is ours to free.
      */
-    if (!err && !txn->state->is_closing)
+    if (!err && !txn->state->is_closing) {
+        if (txn->told)
+            feed_durable(&txn->scope->feed, txn->told);
         changes_durable(txn);
+    }
     txn_free(txn);
 }
 
@@ -203,6 +210,7 @@ void txn_commit(struct txn *txn)
         journal_begin(state->journal);
         for (size_t i = 0; i < txn->count; i++)
             put_entry(txn, &txn->entries[i], &key, &value);
+        txn->told = feed_put(txn, &key, &value);
         journal_end(state->journal);
     }
     changes_staged(txn);

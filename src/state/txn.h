@@ -23,6 +23,7 @@ struct txn {
     struct txn_entry *entries;
     size_t count, capacity;
     struct service_home *emptied; /* of deleted services: their children go too */
+    int64_t told;                 /* the newest number its row in the feed has; 0: none */
 };
 
 void *txn_insert(struct txn *txn, const struct table *table,

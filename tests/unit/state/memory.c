@@ -191,6 +191,29 @@ static struct world *world_without_rows(void)
     return world_new_on(&store);
 }
 
+/* The feed of events is a ring whose size has nothing to do with how many tasks there are. */
+static void fill_feed(struct world *world, const struct id *host)
+{
+    const struct container_instance *instance =
+        state_instance(world->state, world->scope, "default", host);
+    const struct task *task = state_task_after(world->state, world->scope, "default",
+                                               TASKS_BY_CLUSTER, NULL, false, NULL);
+
+    if (!task)
+        task = state_task_after(world->state, world->scope, "default", TASKS_BY_CLUSTER, NULL, true,
+                                NULL);
+    for (int i = 0; i < FEED_ROWS_MAX; i++) {
+        struct txn *txn = txn_begin(world->state, world->scope);
+
+        txn_edit_task(txn, task)->version++;
+        txn_edit_instance(txn, instance)->version++;
+        txn_commit(txn);
+        if (i % TASKS_A_TURN == 0)
+            world_settle(world);
+    }
+    world_settle(world);
+}
+
 static size_t bytes_a_task(bool is_stopped)
 {
     struct world *world = world_without_rows();
@@ -199,7 +222,7 @@ static size_t bytes_a_task(bool is_stopped)
 
     for (int i = 0; i < TASKS_A_HOST; i++) /* names, buffers, the first host */
         add_task(world, i, is_stopped, &host);
-    world_settle(world);
+    fill_feed(world, &host);
     before = allocated();
     for (int i = 0; i < TASKS; i++)
         add_task(world, TASKS_A_HOST + i, is_stopped, &host);

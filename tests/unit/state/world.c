@@ -138,19 +138,37 @@ void world_settle(struct world *world)
     loop_run(world->loop);
 }
 
+struct row_counts {
+    size_t records, feed;
+};
+
 static struct error *count_row(const struct store_op *row, void *data)
 {
-    (void)row;
-    ++*(size_t *)data;
+    struct row_counts *counts = data;
+    struct record_key key;
+    bool is_feed = record_key_parse(row->key, row->key_len, &key) && key.kind == RECORD_FEED_ROW;
+
+    counts->feed += is_feed;
+    counts->records += !is_feed;
     return NULL;
+}
+
+static struct row_counts count_rows(struct world *world)
+{
+    struct row_counts counts = {0};
+
+    must(store_scan(world->kept, NULL, 0, count_row, &counts));
+    return counts;
 }
 
 size_t world_row_count(struct world *world)
 {
-    size_t count = 0;
+    return count_rows(world).records;
+}
 
-    must(store_scan(world->kept, NULL, 0, count_row, &count));
-    return count;
+size_t world_feed_row_count(struct world *world)
+{
+    return count_rows(world).feed;
 }
 
 struct cluster *make_cluster(struct txn *txn, const char *name)

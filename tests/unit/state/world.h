@@ -43,6 +43,7 @@ void must(struct error *err); /* fails the test with the error's message */
 /* Rows in the store, and how many of them differ from what memory would write (must be 0 when
  * settled). */
 size_t world_row_count(struct world *world);
+size_t world_feed_row_count(struct world *world); /* they are in no other count */
 
 struct cluster *make_cluster(struct txn *txn, const char *name);
 struct container_instance *make_instance(struct world *world, struct txn *txn, const char *cluster);

@@ -1,0 +1,22 @@
+#include "core/event_names.h"
+
+static const struct event_facts facts[EVENT_COUNT] = {
+    [EVENT_SERVICE_STEADY_STATE] = {"INFO"},
+    [EVENT_TASKSET_STEADY_STATE] = {"INFO"},
+    [EVENT_CAPACITY_PROVIDER_STEADY_STATE] = {"INFO"},
+    [EVENT_SERVICE_DESIRED_COUNT_UPDATED] = {"INFO"},
+    [EVENT_TASKS_STOPPED] = {"INFO"}, /* ecs_service_events.html */
+    [EVENT_SERVICE_TASK_START_IMPAIRED] = {"WARN"},
+    [EVENT_SERVICE_DISCOVERY_INSTANCE_UNHEALTHY] = {"WARN"},
+    [EVENT_SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED] = {"ERROR"},
+    [EVENT_SERVICE_TASK_PLACEMENT_FAILURE] = {"ERROR"},
+    [EVENT_SERVICE_TASK_CONFIGURATION_FAILURE] = {"ERROR"},
+    [EVENT_SERVICE_DEPLOYMENT_IN_PROGRESS] = {"INFO", true},
+    [EVENT_SERVICE_DEPLOYMENT_COMPLETED] = {"INFO", true},
+    [EVENT_SERVICE_DEPLOYMENT_FAILED] = {"ERROR", true},
+};
+
+struct event_facts event_facts(enum event_name name)
+{
+    return facts[name];
+}
