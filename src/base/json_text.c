@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 /* The first byte at or after `p` that cannot stand in a JSON string as it is; `end` if there is
@@ -122,6 +123,23 @@ void json_text_add_time_ms(struct buf *buf, int64_t wall_ms)
     if (wall_ms < 0)
         *--begin = '-';
     buf_add(buf, begin, (size_t)(end - begin));
+}
+
+void json_text_add_iso(struct buf *buf, int64_t wall_ms)
+{
+    char iso[CLOCK_ISO_SIZE];
+    char *end;
+
+    clock_format_iso(wall_ms, iso);
+    end = strchr(iso, 'Z');
+    if (end && strchr(iso, '.')) {
+        while (end[-1] == '0')
+            end--;
+        if (end[-1] == '.')
+            end--;
+        memcpy(end, "Z", 2);
+    }
+    json_text_add_string(buf, iso);
 }
 
 void json_text_add_comma(struct buf *buf)

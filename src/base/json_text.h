@@ -14,6 +14,8 @@ void json_text_add_double(struct buf *buf, double value); /* shortest form that 
 void json_text_add_bool(struct buf *buf, bool value);
 /* Epoch seconds with milliseconds, as ECS writes times: 1557119253.821 (API-011). */
 void json_text_add_time_ms(struct buf *buf, int64_t wall_ms);
+/* "2026-11-20T08:30:00.12Z": no zeros at the end of the fraction (AG-206, MS-087). */
+void json_text_add_iso(struct buf *buf, int64_t wall_ms);
 
 /* `"name":`, with a comma before it unless it opens the object. */
 void json_text_add_name(struct buf *buf, const char *name);

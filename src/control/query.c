@@ -33,6 +33,21 @@ static char *decode(struct arena *arena, const char *text, size_t len)
     return out;
 }
 
+bool query_next(struct arena *arena, const char **query, const char **ret_name,
+                const char **ret_value)
+{
+    const char *at = *query + strspn(*query, "&");
+    const char *end = strchrnul(at, '&');
+    const char *equals = memchr(at, '=', (size_t)(end - at));
+
+    *query = end;
+    if (at == end)
+        return false;
+    *ret_name = decode(arena, at, (size_t)((equals ? equals : end) - at));
+    *ret_value = equals ? decode(arena, equals + 1, (size_t)(end - equals) - 1) : "";
+    return true;
+}
+
 char *query_value(struct arena *arena, const char *query, const char *name)
 {
     size_t name_len = strlen(name);

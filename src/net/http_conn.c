@@ -154,6 +154,8 @@ static bool send_out(struct http_conn *conn)
         watch_less(conn, UV_WRITABLE);
         if (conn->state == CONN_HANDLING)
             set_no_due(conn);
+        if (conn->state == CONN_HANDLING && conn->ex->sent)
+            conn->ex->sent(conn->ex->sent_data);
     } else {
         if (conn->out_sent > UNSENT_BYTES_PAUSE) {
             buf_consume(&conn->out, conn->out_sent);

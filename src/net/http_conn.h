@@ -105,6 +105,8 @@ struct http_exchange {
     bool is_upgraded;
     http_gone_fn *gone;
     void *gone_data;
+    loop_fn *sent; /* of a stream */
+    void *sent_data;
 
     bool is_chunked;
     struct http_chunks chunks;

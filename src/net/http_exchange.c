@@ -212,6 +212,18 @@ bool http_stream_write(struct http_exchange *ex, const char *bytes, size_t len)
     return true;
 }
 
+size_t http_stream_unsent(const struct http_exchange *ex)
+{
+    return ex->conn ? ex->conn->out.len - ex->conn->out_sent : 0;
+}
+
+void http_stream_on_sent(struct http_exchange *ex, loop_fn *fn, void *data)
+{
+    assert(ex->is_streaming);
+    ex->sent = fn;
+    ex->sent_data = data;
+}
+
 void http_stream_end(struct http_exchange *ex)
 {
     struct http_conn *conn = ex->conn;

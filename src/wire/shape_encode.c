@@ -1,12 +1,16 @@
 #include "wire/shape.h"
 
-#include "base/clock.h"
 #include "base/json_text.h"
 #include "wire/shape_layout.h"
 
-static void encode_value(const struct shape *shape, struct buf *buf, const void *value);
+/* For whom: answers follow their shapes, events write times as strings and no number that is absent. */
+enum form { IN_ANSWER, IN_EVENT };
 
-static void encode_list(const struct shape *shape, struct buf *buf, const struct any_list *list)
+static void encode_value(const struct shape *shape, enum form form, struct buf *buf,
+                         const void *value);
+
+static void encode_list(const struct shape *shape, enum form form, struct buf *buf,
+                        const struct any_list *list)
 {
     size_t stride = item_stride(shape);
     const char *item = list->items;
@@ -15,12 +19,13 @@ static void encode_list(const struct shape *shape, struct buf *buf, const struct
     for (size_t i = 0; i < list->count; i++, item += stride) {
         if (i)
             buf_add_char(buf, ',');
-        encode_value(shape->of, buf, item);
+        encode_value(shape->of, form, buf, item);
     }
     buf_add_char(buf, ']');
 }
 
-static void encode_map(const struct shape *shape, struct buf *buf, const struct any_list *map)
+static void encode_map(const struct shape *shape, enum form form, struct buf *buf,
+                       const struct any_list *map)
 {
     size_t stride = item_stride(shape);
     const char *entry = map->items;
@@ -29,9 +34,9 @@ static void encode_map(const struct shape *shape, struct buf *buf, const struct 
     for (size_t i = 0; i < map->count; i++, entry += stride) {
         if (i)
             buf_add_char(buf, ',');
-        encode_value(shape->key, buf, entry);
+        encode_value(shape->key, form, buf, entry);
         buf_add_char(buf, ':');
-        encode_value(shape->of, buf, entry + shape->value_offset);
+        encode_value(shape->of, form, buf, entry + shape->value_offset);
     }
     buf_add_char(buf, '}');
 }
@@ -51,7 +56,8 @@ static void add_name(struct buf *buf, char before, const char *name)
     buf->len += len + 4;
 }
 
-static void encode_structure(const struct shape *shape, struct buf *buf, const char *base)
+static void encode_structure(const struct shape *shape, enum form form, struct buf *buf,
+                             const char *base)
 {
     char before = '{';
 
@@ -64,16 +70,18 @@ static void encode_structure(const struct shape *shape, struct buf *buf, const c
             /* Absent strings, enums and structures have nothing to be written as. */
             if (!(member->flags & SHAPE_ALWAYS) || member->shape->type == SHAPE_STRUCTURE ||
                 member->shape->type == SHAPE_STRING || member->shape->type == SHAPE_ENUM ||
-                member->shape->type == SHAPE_DOCUMENT)
+                member->shape->type == SHAPE_DOCUMENT ||
+                (form == IN_EVENT && member->shape->type != SHAPE_LIST &&
+                 member->shape->type != SHAPE_MAP))
                 continue;
         }
         add_name(buf, before, member->name);
         before = ',';
         if (member->shape->type == SHAPE_STRUCTURE) {
             memcpy(&inner, at, sizeof(inner));
-            encode_structure(member->shape, buf, inner);
+            encode_structure(member->shape, form, buf, inner);
         } else {
-            encode_value(member->shape, buf, at);
+            encode_value(member->shape, form, buf, at);
         }
     }
     if (before == '{')
@@ -81,35 +89,21 @@ static void encode_structure(const struct shape *shape, struct buf *buf, const c
     buf_add_char(buf, '}');
 }
 
-/* As Go writes times: no zeros at the end of the fraction (AG-206). */
-static void trim_fraction(char *iso)
-{
-    char *end = strchr(iso, 'Z');
-
-    if (!end || !strchr(iso, '.'))
-        return;
-    while (end[-1] == '0')
-        end--;
-    if (end[-1] == '.')
-        end--;
-    memcpy(end, "Z", 2);
-}
-
-static void encode_value(const struct shape *shape, struct buf *buf, const void *value)
+static void encode_value(const struct shape *shape, enum form form, struct buf *buf,
+                         const void *value)
 {
     const char *text;
     unsigned index;
-    char iso[CLOCK_ISO_SIZE];
 
     switch (shape->type) {
     case SHAPE_STRUCTURE:
-        encode_structure(shape, buf, value);
+        encode_structure(shape, form, buf, value);
         break;
     case SHAPE_LIST:
-        encode_list(shape, buf, value);
+        encode_list(shape, form, buf, value);
         break;
     case SHAPE_MAP:
-        encode_map(shape, buf, value);
+        encode_map(shape, form, buf, value);
         break;
     case SHAPE_STRING:
     case SHAPE_DOCUMENT:
@@ -135,19 +129,25 @@ static void encode_value(const struct shape *shape, struct buf *buf, const void 
         json_text_add_bool(buf, *(const bool *)value);
         break;
     case SHAPE_TIMESTAMP:
-        json_text_add_time_ms(buf, *(const int64_t *)value);
+        if (form == IN_EVENT)
+            json_text_add_iso(buf, *(const int64_t *)value);
+        else
+            json_text_add_time_ms(buf, *(const int64_t *)value);
         break;
     case SHAPE_TIMESTAMP_ISO:
-        clock_format_iso(*(const int64_t *)value, iso);
-        trim_fraction(iso);
-        json_text_add_string(buf, iso);
+        json_text_add_iso(buf, *(const int64_t *)value);
         break;
     }
 }
 
 void shape_encode(const struct shape *shape, struct buf *buf, const void *value)
 {
-    encode_value(shape, buf, value);
+    encode_value(shape, IN_ANSWER, buf, value);
+}
+
+void shape_encode_event(const struct shape *shape, struct buf *buf, const void *value)
+{
+    encode_value(shape, IN_EVENT, buf, value);
 }
 
 void shape_encode_envelope(const struct shape_message *message, struct buf *buf, const void *value)
