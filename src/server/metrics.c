@@ -38,8 +38,10 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     struct http_server_stats http;
     struct dispatch_stats calls;
     struct control_stats control = {0};
+    struct event_streams_stats events;
     struct state_stats state;
 
+    event_streams_stats(server->events, &events);
     http_server_stats(server->http, &http);
     dispatch_stats(server->ecs_dispatch, &calls);
     control_stats(server->control, &control);
@@ -87,6 +89,10 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     counter(&out, "berth_placements_total", "Tasks placed for services.", control.placements);
     counter(&out, "berth_placement_refusals_total", "Placements refused for services.",
             control.placement_refusals);
+    gauge(&out, "berth_event_readers", "Readers of /events.", events.readers);
+    counter(&out, "berth_events_sent_total", "Events sent to readers.", events.sent);
+    counter(&out, "berth_event_readers_passed_total", "Readers of /events that were too slow.",
+            events.passed);
     gauge(&out, "berth_loop_lag_seconds",
           "Longest time one turn of the loop kept others waiting, since the last scrape.",
           (double)loop_take_lag_ms(server->loop) / 1000);

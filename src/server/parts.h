@@ -4,6 +4,7 @@
 
 #include "control/control.h"
 #include "ecs/ecs.h"
+#include "events/streams.h"
 #include "net/http_server.h"
 #include "net/sigv4.h"
 #include "server/server.h"
@@ -31,6 +32,7 @@ struct server {
     struct ecs ecs;
     struct dispatch *ecs_dispatch;
     struct dispatch *berth_dispatch;
+    struct event_streams *events;
     struct admin_key admin;
     struct drain *drains; /* under way, newest first */
     char *url;

@@ -1,5 +1,5 @@
 /* router.c - where a request goes: the browser rules first, then pages for machines (/healthz,
- * /metrics), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST /). */
+ * /metrics), the feed of events (/events), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST /). */
 #include <string.h>
 
 #include "base/json_text.h"
@@ -65,6 +65,27 @@ static void call_api(struct server *server, struct arena *arena, struct http_exc
         &(struct aws_json_caller){identity.region, identity.account, &identity.principal});
 }
 
+static void stream_events(struct server *server, struct arena *arena, struct http_exchange *ex,
+                          const struct http_request *req)
+{
+    struct identity identity = {0};
+    struct error *err = identify(server, arena, req, &identity);
+
+    if (!err && (!identity.principal.is_root || identity.is_admin))
+        err = error_new(API_ACCESS_DENIED, "Only a key of the account may read its events.");
+    if (err) {
+        static const struct http_header headers[] = {{"content-type", "application/json"}};
+        CLEANUP(buf_done) struct buf body = {0};
+
+        dispatch_error_body(&body, err->code, err->message, NULL);
+        http_respond(ex, api_error_http_status(err->code), headers, 1, body.data, body.len);
+        error_free(err);
+        return;
+    }
+    event_streams_open(server->events,
+                       state_scope(server->state, identity.region, identity.account), ex, req);
+}
+
 void route(struct http_exchange *ex, const struct http_request *req, void *data)
 {
     CLEANUP(arena_done) struct arena arena = {0};
@@ -81,6 +102,8 @@ void route(struct http_exchange *ex, const struct http_request *req, void *data)
         upgrade(server, &arena, ex, req);
     else if (str_eq(req->method, "POST") && str_eq(req->path, "/"))
         call_api(server, &arena, ex, req);
+    else if (str_eq(req->method, "GET") && str_eq(req->path, "/events"))
+        stream_events(server, &arena, ex, req);
     else if (str_eq(req->method, "GET") && str_eq(req->path, "/healthz"))
         respond_health(server, ex);
     else if (str_eq(req->method, "GET") && str_eq(req->path, "/metrics"))

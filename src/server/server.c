@@ -202,6 +202,7 @@ static struct error *open_apis(struct server *server)
     };
     server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs, admit_to_ecs);
     server->berth_dispatch = make_dispatch(server, &berth_operations, server, admit_administrator);
+    server->events = event_streams_new(&server->ecs);
     server->signatures = sigv4_cache_new();
     access_key_make(&server->rng, server->admin.access_key_id, server->admin.secret_access_key);
     return NULL;
@@ -246,6 +247,7 @@ static void on_control_closed(void *data)
 {
     struct server *server = data;
 
+    event_streams_close(server->events);
     http_server_close(server->http, END_MS / 3, on_http_closed, server);
 }
 
@@ -329,6 +331,7 @@ struct error *server_run(const struct server_options *options)
         remove_about(&server);
         dispatch_free(server.ecs_dispatch);
         dispatch_free(server.berth_dispatch);
+        event_streams_free(server.events);
         state_close(server.state);
         sigv4_cache_free(server.signatures);
         loop_free(server.loop);

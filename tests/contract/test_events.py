@@ -1,0 +1,294 @@
+"""GET /events: ECS's events as server-sent events (MS-054 to MS-106), to readers that come, go and come again."""
+import http.client
+import json
+import urllib.parse
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from harness.program import REGION
+
+TASK, INSTANCE = "ECS Task State Change", "ECS Container Instance State Change"
+ACTION, DEPLOYMENT = "ECS Service Action", "ECS Deployment State Change"
+
+
+class Refused(Exception):
+    def __init__(self, status, body):
+        super().__init__("%d %s" % (status, body))
+        self.status, self.body = status, body
+
+
+class Reader:
+    """One GET /events; next() is (id, event)."""
+
+    def __init__(self, url, key, last=None, timeout=30, **query):
+        path = "/events"
+        if query:
+            path += "?" + urllib.parse.urlencode({name.replace("_", "-"): value for name, value in query.items()},
+                                                 doseq=True, quote_via=urllib.parse.quote)
+        request = AWSRequest("GET", url + path, headers={"Last-Event-ID": str(last)} if last is not None else {})
+        if key:
+            SigV4Auth(Credentials(*key), "ecs", REGION).add_auth(request)
+        self.connection = http.client.HTTPConnection(url.split("://")[1], timeout=timeout)
+        self.connection.request("GET", path, headers=dict(request.headers))
+        self.answer = self.connection.getresponse()
+        if self.answer.status != 200:
+            body = self.answer.read()
+            self.connection.close()
+            raise Refused(self.answer.status, json.loads(body))
+        assert self.answer.getheader("content-type") == "text/event-stream"
+        self.last, event = self._block()  # where it begins
+        assert event is None
+
+    def _block(self):
+        """(id, data) of one block; data None: nothing but the place."""
+        fields = {}
+        while True:
+            line = self.answer.readline().decode()
+            if not line:
+                raise EOFError
+            line = line.rstrip("\n")
+            if not line:
+                break
+            name, _, value = line.partition(":")
+            if name:
+                fields[name] = value.strip()
+        if "event" in fields:
+            assert fields["event"] == "closed"
+            raise EOFError(json.loads(fields["data"])["reason"])
+        return int(fields["id"]), json.loads(fields["data"]) if "data" in fields else None
+
+    def next(self):
+        while True:
+            number, event = self._block()
+            assert number >= self.last
+            self.last = number
+            if event is not None:
+                return number, event
+
+    def until(self, fits):
+        """All up to the first that fits."""
+        seen = []
+        while not seen or not fits(seen[-1][1]):
+            seen.append(self.next())
+        return seen
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture
+def read(api):
+    readers = []
+
+    def make(**query):
+        readers.append(Reader(api.server.url, api.key, **query))
+        return readers[-1]
+    yield make
+    for one in readers:
+        one.close()
+
+
+def is_task(status):
+    return lambda event: event["detail-type"] == TASK and event["detail"]["lastStatus"] == status
+
+
+def test_a_task_runs_and_stops(api, read):  # MS-055 to MS-058, MS-063, MS-067, MS-080, MS-086
+    cluster, arn = api.cluster(), api.define()
+    agent = api.agent(cluster)
+    reader = read(cluster=cluster)
+    task = api.ecs.run_task(cluster=cluster, taskDefinition=arn)["tasks"][0]["taskArn"]
+    api.until_task(cluster, task, "RUNNING")
+    seen = reader.until(is_task("RUNNING"))
+    api.ecs.stop_task(cluster=cluster, task=task, reason="enough")
+    seen += reader.until(lambda event: event["detail-type"] == TASK and event["detail"]["desiredStatus"] == "STOPPED")
+    events = [event for _, event in seen]
+    numbers = [number for number, _ in seen]
+    assert numbers == sorted(set(numbers))
+    for event in events:
+        assert set(event) == {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
+        assert (event["version"], event["source"], event["region"]) == ("0", "aws.ecs", REGION)
+    tasks = [event for event in events if event["detail-type"] == TASK]
+    assert {event["resources"][0] for event in tasks} == {task}
+    assert tasks[0]["detail"]["lastStatus"] in ("PROVISIONING", "PENDING")
+    versions = [event["detail"]["version"] for event in tasks]
+    assert versions == sorted(set(versions))
+    hosts = [event for event in events if event["detail-type"] == INSTANCE]
+    assert hosts and hosts[0]["resources"] == [agent.arn]
+    assert {"name": "CPU", "type": "INTEGER", "integerValue": 4086} in hosts[-1]["detail"]["remainingResources"]  # MS-076
+    assert "stopCode" not in tasks[0]["detail"]
+    stopping = tasks[-1]["detail"]
+    assert (stopping["stopCode"], stopping["stoppedReason"]) == ("UserInitiated", "enough")
+    assert stopping["startedAt"].endswith("Z")
+
+
+def test_the_newest_version_is_what_describe_shows(api, read):  # MS-058, MS-065, T18
+    cluster, arn = api.cluster(), api.define()
+    reader = read(cluster=cluster)
+    agent = api.agent(cluster)
+    task = api.ecs.run_task(cluster=cluster, taskDefinition=arn)["tasks"][0]["taskArn"]
+    shown = api.until_task(cluster, task, "RUNNING")
+    kept = {}
+    for _, event in reader.until(is_task("RUNNING")):
+        if kept.get(event["resources"][0], {}).get("version", -1) < event["detail"]["version"]:
+            kept[event["resources"][0]] = event["detail"]
+    assert kept[task]["version"] == shown["version"]
+    host = api.ecs.describe_container_instances(cluster=cluster, containerInstances=[agent.arn])["containerInstances"][0]
+    assert kept[agent.arn]["version"] == host["version"]
+    for name in ("agentConnected", "status", "remainingResources"):
+        if name == "remainingResources":  # MS-076: without the zeros of the other types
+            assert [[one["name"], one.get("integerValue", 0), one.get("stringSetValue")] for one in kept[agent.arn][name]] == [
+                [one["name"], one["integerValue"], one.get("stringSetValue")] for one in host[name]]
+        else:
+            assert kept[agent.arn][name] == host[name]
+
+
+def test_an_agent_that_leaves_and_one_that_comes_are_told(api, read):  # MS-072, MS-073
+    cluster = api.cluster()
+    api.define()
+    reader = read(cluster=cluster, detail_type=INSTANCE)
+    agent = api.agent(cluster, connect=False)
+    assert reader.next()[1]["detail"]["agentConnected"] is False
+    agent.connect()
+    assert reader.until(lambda event: event["detail"]["agentConnected"])
+    agent.disconnect()
+    assert reader.until(lambda event: not event["detail"]["agentConnected"])
+
+
+def test_a_service_tells_its_deployment_and_that_it_is_steady(api, read):  # MS-098 to MS-105, T14
+    cluster, arn = api.cluster(), api.define(containerDefinitions=[
+        {"name": "main", "image": "busybox", "memory": 16, "healthCheck": {"command": ["CMD", "true"]}}])
+    api.agent(cluster, tcs=True)
+    reader = read(cluster=cluster, detail_type=[ACTION, DEPLOYMENT])
+    service = api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=1,
+                                     deploymentConfiguration={"minimumHealthyPercent": 0})["service"]
+    events = [event for _, event in reader.until(lambda event: event["detail"]["eventName"] == "SERVICE_STEADY_STATE")]
+    assert {event["resources"][0] for event in events} == {service["serviceArn"]}
+    told = [(event["detail-type"], event["detail"]["eventType"], event["detail"]["eventName"]) for event in events]
+    assert told == [(DEPLOYMENT, "INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS"),
+                    (DEPLOYMENT, "INFO", "SERVICE_DEPLOYMENT_COMPLETED"),
+                    (ACTION, "INFO", "SERVICE_STEADY_STATE")]
+    number = service["deployments"][0]["id"]
+    assert [event["detail"]["deploymentId"] for event in events[:2]] == [number, number]
+    assert [event["detail"]["reason"] for event in events[:2]] == [
+        "ECS deployment %s in progress." % number, "ECS deployment %s completed." % number]
+    assert set(events[0]["detail"]) == {"eventType", "eventName", "deploymentId", "updatedAt", "reason"}
+    assert set(events[2]["detail"]) == {"eventType", "eventName", "clusterArn", "createdAt"}
+
+
+def test_a_service_without_room_says_so(api, read):  # MS-100, T17
+    cluster, arn = api.cluster(), api.define(containerDefinitions=[
+        {"name": "main", "image": "busybox", "memory": 16, "cpu": 100000}])
+    api.agent(cluster)
+    reader = read(cluster=cluster, detail_type=ACTION)
+    api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=1)
+    detail = reader.next()[1]["detail"]
+    assert (detail["eventType"], detail["eventName"], detail["reason"]) == (
+        "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", "RESOURCE:CPU")
+
+
+def test_filters(api, read):
+    cluster, other, arn = api.cluster(), api.cluster(), api.define()
+    api.agent(cluster)
+    api.agent(other)
+    start = read().last
+    run = [api.ecs.run_task(cluster=name, taskDefinition=arn)["tasks"][0]["taskArn"] for name in (other, cluster, cluster)]
+    by_task = read(after=start, resource=run[2])
+    assert {by_task.next()[1]["resources"][0] for _ in range(2)} == {run[2]}
+    by_type = read(after=start, cluster=cluster, detail_type=TASK)
+    assert {by_type.next()[1]["resources"][0] for _ in range(2)} <= {run[1], run[2]}
+
+
+@pytest.mark.parametrize("query, status, code", [
+    ({"detail_type": "Tasks"}, 400, "InvalidParameterException"),
+    ({"after": "x"}, 400, "InvalidParameterException"),
+    ({"after": 10 ** 15}, 400, "InvalidParameterException"),
+    ({"color": "red"}, 400, "InvalidParameterException"),
+])
+def test_refusals(api, read, query, status, code):
+    with pytest.raises(Refused) as refused:
+        read(**query)
+    assert (refused.value.status, refused.value.body["__type"]) == (status, code)
+    assert refused.value.body["message"].endswith(".")
+
+
+def test_only_keys_of_the_account_read(api):
+    cluster = api.cluster()
+    for key, code in ((None, "MissingAuthenticationTokenException"), (("AKIANOBODY", "x"), "UnrecognizedClientException"),
+                      (api.server.create_key(agentCluster=cluster), "AccessDeniedException")):
+        with pytest.raises(Refused) as refused:
+            Reader(api.server.url, key)
+        assert refused.value.body["__type"] == code
+
+
+def test_nothing_is_lost_by_kill_9(own_api):  # MS-060
+    api = own_api
+    cluster, arn = api.cluster(), api.define()
+    agent = api.agent(cluster)
+    reader = Reader(api.server.url, api.key, cluster=cluster, detail_type=TASK)
+    start, done, seen = reader.last, set(), {}
+
+    def take(one, wanted):
+        while not wanted <= {event["resources"][0] for event in seen.values()}:
+            number, event = one.next()
+            assert seen.setdefault(number, event)["id"] == event["id"]
+        return one.last
+    for _ in range(3):
+        done |= {api.ecs.run_task(cluster=cluster, taskDefinition=arn)["tasks"][0]["taskArn"] for _ in range(5)}
+        take(reader, set(sorted(done)[:3]))
+        done |= {api.ecs.run_task(cluster=cluster, taskDefinition=arn)["tasks"][0]["taskArn"] for _ in range(5)}
+        agent.disconnect()
+        api.server.kill()
+        with pytest.raises((EOFError, ConnectionError, http.client.HTTPException)):
+            while True:
+                number, event = reader.next()
+                seen[number] = event
+        last = reader.last
+        reader.close()
+        api.server.start()
+        reader = Reader(api.server.url, api.key, last=last, cluster=cluster, detail_type=TASK)
+        assert reader.last == last
+        take(reader, done)
+        agent.connect()
+    reader.close()
+    # Whoever begins at the start sees the same again, in the same order, under the same numbers and ids.
+    again = Reader(api.server.url, api.key, after=start, cluster=cluster, detail_type=TASK)
+    for number in sorted(seen):
+        got, event = again.next()
+        assert (got, event["id"], event["detail"]["version"]) == (number, seen[number]["id"], seen[number]["detail"]["version"])
+    again.close()
+    versions = {}
+    for number in sorted(seen):
+        event = seen[number]
+        assert event["detail"]["version"] > versions.get(event["resources"][0], -1)
+        versions[event["resources"][0]] = event["detail"]["version"]
+
+
+def test_a_slow_reader_holds_nobody_up(own_api):
+    api = own_api
+    cluster, arn = api.cluster(), api.define()
+    api.agent(cluster, runs=False)
+    slow = Reader(api.server.url, api.key, cluster=cluster)
+    quick = Reader(api.server.url, api.key, cluster=cluster)
+    tasks = set()
+    for _ in range(20):
+        tasks |= {one["taskArn"] for one in api.ecs.run_task(cluster=cluster, taskDefinition=arn, count=10)["tasks"]}
+    told = set()
+    while not tasks <= told:
+        told.add(quick.next()[1]["resources"][0])
+    told = set()
+    while not tasks <= told:  # later, and all of it
+        told.add(slow.next()[1]["resources"][0])
+    slow.close()
+    quick.close()
+
+
+def test_the_end_is_said(own_api):
+    reader = Reader(own_api.server.url, own_api.key)
+    own_api.close()
+    own_api.agents.clear()
+    assert own_api.server.stop() == 0
+    with pytest.raises(EOFError, match="The server is ending."):
+        reader.next()
+    reader.close()
