@@ -1,9 +1,9 @@
 /* event.h - an entry of the feed as the event that EventBridge would carry (MS-055 to MS-105).
  *
- * The entry says what changed and how it was; the rest is read from the record as it is now. As long
- * as the record has not changed since, the detail is what the Describe operation shows. After that it
- * shows the statuses, version and remaining CPU and memory of then, nothing that happened later, and
- * what does not change. Of a record that is gone it shows what the entry has.
+ * The entry says what changed and how it was; the rest is read from the record as it is now. As
+ * long as the record has not changed since, the detail is what the Describe operation shows. After
+ * that it shows the statuses, version and remaining CPU and memory of then, nothing that happened
+ * later, and what does not change. Of a record that is gone it shows what the entry has.
  */
 #ifndef BERTH_EVENTS_EVENT_H
 #define BERTH_EVENTS_EVENT_H

@@ -2,8 +2,8 @@
  *
  *     GET /events?cluster=web&detail-type=ECS+Task+State+Change&resource=ARN&after=4711
  *
- * `cluster` (name or ARN), `detail-type` and `resource` (ARN, or the id or name at its end) may be given
- * several times: any of them fits, and each kind that is given must. `after`, or the header
+ * `cluster` (name or ARN), `detail-type` and `resource` (ARN, or the id or name at its end) may be
+ * given several times: any of them fits, and each kind that is given must. `after`, or the header
  * Last-Event-ID, is the number of the last event seen.
  *
  * Ownership  Strings are in the arena given.

@@ -4,11 +4,11 @@
  *     id: 4711
  *     data: {"version":"0","id":"...","detail-type":"ECS Task State Change",...}
  *
- * The id is the event's number in its scope. A reader is a place in the ring and no more: it is given
- * what its connection takes, so that a slow one costs READER_UNSENT_BYTES and falls behind. Once the
- * ring has passed it, it is told so and closed (`event: closed`); it may come again from there with
- * `after`, is then refused with 410, and begins anew. A peer that takes nothing at all is given up by
- * the connection's own deadline, one that is dead by the heartbeat's failing.
+ * The id is the event's number in its scope. A reader is a place in the ring and no more: it is
+ * given what its connection takes, so that a slow one costs READER_UNSENT_BYTES and falls behind.
+ * Once the ring has passed it, it is told so and closed (`event: closed`); it may come again from
+ * there with `after`, is then refused with 410, and begins anew. A peer that takes nothing at all
+ * is given up by the connection's own deadline, one that is dead by the heartbeat's failing.
  *
  * Delivery is at least once: what a reader has not seen when it is cut off is sent again after its
  * Last-Event-ID. Readers are woken by the change feed; nothing here polls.

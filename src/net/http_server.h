@@ -98,8 +98,8 @@ bool http_stream_write(struct http_exchange *ex, const char *bytes,
                        size_t len); /* false: peer gone or queue full */
 /* What was written and is not sent yet; 0 if the peer is gone. */
 size_t http_stream_unsent(const struct http_exchange *ex);
-/* Runs `fn` each time all that was written is sent. It may write more in a later turn of the loop, not
- * at once. */
+/* Runs `fn` each time all that was written is sent. It may write more in a later turn of the loop,
+ * not at once. */
 void http_stream_on_sent(struct http_exchange *ex, loop_fn *fn, void *data);
 void http_stream_end(struct http_exchange *ex);
 void http_exchange_on_gone(struct http_exchange *ex, http_gone_fn *fn, void *data);

@@ -1,5 +1,6 @@
 /* router.c - where a request goes: the browser rules first, then pages for machines (/healthz,
- * /metrics), the feed of events (/events), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST /). */
+ * /metrics), the feed of events (/events), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST
+ * /). */
 #include <string.h>
 
 #include "base/json_text.h"

@@ -1,5 +1,5 @@
-/* feed.h - the inside of the feed of events: a ring of rows for each scope, one for each transaction
- * that changed what is told.
+/* feed.h - the inside of the feed of events: a ring of rows for each scope, one for each
+ * transaction that changed what is told.
  *
  *     place  0    1    2    3 ...                       FEED_ROWS_MAX - 1
  *           |row |row |row |row |....|row |           |

@@ -328,8 +328,8 @@ const struct task_set *state_task_set_after(const struct service *service,
 uint32_t state_task_set_count(const struct service *service);
 
 /* ---- the feed of events (MS-054 to MS-060) ---- */
-/* What is told of tasks, container instances and services, in the order it happened: numbered from 1
- * in each scope, without a gap, never again with the same number. The rows of the newest
+/* What is told of tasks, container instances and services, in the order it happened: numbered from
+ * 1 in each scope, without a gap, never again with the same number. The rows of the newest
  * FEED_ROWS_MAX transactions that told something are kept, and lost with none of them but together
  * with what they tell of. */
 #define FEED_ROWS_MAX       65536

@@ -135,8 +135,8 @@ MUST_USE struct error *shape_decode_text(const struct shape *shape, unsigned fla
 MUST_USE struct error *shape_decode(const struct shape *shape, unsigned flags, struct arena *arena,
                                     const struct json_t *json, void *ret);
 void shape_encode(const struct shape *shape, struct buf *buf, const void *value);
-/* As events have it: times are strings, 2026-11-20T08:30:00.12Z (MS-086, MS-087), and numbers that are
- * absent are not written (MS-076). */
+/* As events have it: times are strings, 2026-11-20T08:30:00.12Z (MS-086, MS-087), and numbers that
+ * are absent are not written (MS-076). */
 void shape_encode_event(const struct shape *shape, struct buf *buf, const void *value);
 
 /* Messages that say what they are: {"type":NAME,"message":{...}} (AP-211). */

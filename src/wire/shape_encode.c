@@ -3,7 +3,8 @@
 #include "base/json_text.h"
 #include "wire/shape_layout.h"
 
-/* For whom: answers follow their shapes, events write times as strings and no number that is absent. */
+/* For whom: answers follow their shapes, events write times as strings and no number that is
+ * absent. */
 enum form { IN_ANSWER, IN_EVENT };
 
 static void encode_value(const struct shape *shape, enum form form, struct buf *buf,
