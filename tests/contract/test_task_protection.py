@@ -69,7 +69,7 @@ def test_what_cannot_be_protected(api, cluster, fails):
     assert [f["reason"] for f in of(api, cluster, [mine])["failures"]] == ["TASK_NOT_VALID"]
     assert of(api, cluster, []) == {"protectedTasks": [], "failures": []}
     with fails("ClusterNotFoundException"):
-        protect(api, cluster + "x", [mine])
+        protect(api, cluster + "x", [mine.split("/")[-1]])
     with fails("InvalidParameterException"):
         protect(api, cluster, ["not-an-id"])
     for wrong in ({"expiresInMinutes": 0}, {"expiresInMinutes": 2881}, {"tasks": []}, {"tasks": [mine] * 11}, {"tasks": None},
