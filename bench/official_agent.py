@@ -50,7 +50,7 @@ def main(runs):
             started, stopped = {n: [] for n in clusters}, {n: [] for n in clusters}
             for run in range(runs + 1):
                 for name in clusters:
-                    arn = ecs.run_task(cluster=name, taskDefinition="shell")["tasks"][0]["taskArn"]
+                    arn = ecs.run_task(cluster=name, taskDefinition="shell", launchType="EXTERNAL" if name == "official" else "EC2")["tasks"][0]["taskArn"]
 
                     def at(status, name=name, arn=arn):
                         task = ecs.describe_tasks(cluster=name, tasks=[arn])["tasks"][0]

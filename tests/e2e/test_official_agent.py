@@ -54,7 +54,7 @@ def agent(start_agent, ecs, cluster):
 
 def run(ecs, cluster, definition, **kwargs):
     ecs.register_task_definition(**definition)
-    answer = ecs.run_task(cluster=cluster, taskDefinition=definition["family"], **kwargs)
+    answer = ecs.run_task(cluster=cluster, taskDefinition=definition["family"], launchType="EXTERNAL", **kwargs)
     assert answer["failures"] == []
     return [task["taskArn"] for task in answer["tasks"]]
 
@@ -271,7 +271,7 @@ def test_deregistered(ecs, cluster, agent, docker, server):
 def test_a_service(ecs, cluster, agent):
     """Two tasks, an update by the percents, scale-in, delete."""
     ecs.register_task_definition(**web())
-    ecs.create_service(cluster=cluster, serviceName="web", taskDefinition="web", desiredCount=2)
+    ecs.create_service(cluster=cluster, serviceName="web", taskDefinition="web", desiredCount=2, launchType="EXTERNAL")
 
     def stable():
         ecs.get_waiter("services_stable").wait(cluster=cluster, services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
