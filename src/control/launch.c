@@ -116,6 +116,20 @@ void launch_demand(struct arena *arena, const struct task_recipe *recipe, const 
     launch_strategies(arena, rules, ret);
 }
 
+struct share *launch_shares(struct arena *arena,
+                            const struct ecs_capacity_provider_strategy *strategy)
+{
+    struct share *shares = ARENA_ARRAY(arena, struct share, strategy->count + 1);
+
+    for (size_t i = 0; i < strategy->count; i++) {
+        shares[i].base = strategy->items[i].base;
+        shares[i].weight = strategy->items[i].weight;
+    }
+    if (strategy->count == 1 && !shares[0].weight)
+        shares[0].weight = 1;
+    return shares;
+}
+
 void launch_demand_done(struct demand *demand)
 {
     intern_unref(demand->claim.owner);

@@ -8,6 +8,7 @@
 #define BERTH_CONTROL_LAUNCH_H
 
 #include "core/task_recipe.h"
+#include "scheduler/apportion.h"
 #include "scheduler/plan.h"
 
 /* Hosts of launch type EXTERNAL have this attribute, others have not. */
@@ -27,6 +28,10 @@ struct launch_rules {
  * lent by recipe, rules and arena. */
 void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
                    const struct launch_rules *rules, struct demand *ret);
+/* One share for each provider of a strategy, holding nothing, and one more for the caller. That a
+ * provider without weight gets nothing is said of several (CL-073). */
+struct share *launch_shares(struct arena *arena,
+                            const struct ecs_capacity_provider_strategy *strategy);
 /* The strategies alone, as scale-in needs them. */
 void launch_strategies(struct arena *arena, const struct launch_rules *rules, struct demand *ret);
 void launch_demand_done(struct demand *demand); /* fits CLEANUP */

@@ -1,7 +1,7 @@
 #include "base/str.h"
+#include "control/launch.h"
 #include "control/service_work.h"
 #include "core/task.h"
-#include "scheduler/apportion.h"
 
 bool share_is_fargate(const char *provider)
 {
@@ -22,16 +22,9 @@ size_t share_of_task(const struct crew *crew, const struct task *task)
 static struct share *shares_now(struct pass *pass, const struct crew *crew, int64_t *ret_others)
 {
     const struct ecs_capacity_provider_strategy *strategy = crew->providers;
-    struct share *shares = ARENA_ARRAY(&pass->arena, struct share, strategy->count + 1);
+    struct share *shares = launch_shares(&pass->arena, strategy);
     struct pass_walk walk = {0};
 
-    for (size_t i = 0; i < strategy->count; i++) {
-        shares[i].base = strategy->items[i].base;
-        shares[i].weight = strategy->items[i].weight;
-    }
-    /* That a provider without weight gets nothing is said of several (CL-073). */
-    if (strategy->count == 1 && !shares[0].weight)
-        shares[0].weight = 1;
     while (pass_next_task(pass, &walk))
         if (walk.task->desired_status != TASK_STOPPED && str_eq(walk.task->deployment, crew->id))
             shares[share_of_task(crew, walk.task)].held++;

@@ -30,20 +30,7 @@ static struct error *check_volume(const struct ecs_service_volume_configuration 
     if (!ebs)
         return error_new(API_INVALID_PARAMETER, "Volume %s: managedEBSVolume must be specified.",
                          in->name);
-    return ebs_volume_check(&(struct ebs_volume){
-        .name = in->name,
-        .volume_type = ebs->volume_type,
-        .snapshot_id = ebs->snapshot_id,
-        .has_size = ebs->has_size_in_gib,
-        .has_iops = ebs->has_iops,
-        .has_throughput = ebs->has_throughput,
-        .has_rate = ebs->has_volume_initialization_rate,
-        .size_gib = ebs->size_in_gib,
-        .iops = ebs->iops,
-        .throughput_mib = ebs->throughput,
-        .rate_mib = ebs->volume_initialization_rate,
-        .tags = &ebs->tag_specifications,
-    });
+    return ebs_volume_check(&EBS_VOLUME_OF(in->name, ebs));
 }
 
 static bool is_configured(const struct ecs_service_volume_configurations *configurations,

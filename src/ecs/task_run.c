@@ -11,7 +11,6 @@
 #include "ecs/task_placement.h"
 #include "gen/ecs_handlers.h"
 #include "gen/ecs_shapes.h"
-#include "scheduler/apportion.h"
 
 #define CLIENT_TOKEN_CHARS_MAX 64
 #define TOKEN_CONFLICT                                                                             \
@@ -151,12 +150,11 @@ struct parts {
     size_t count;
 };
 
-/* CL-100, CL-101: the base, then by weight. That a provider without weight gets nothing is said of
- * several (CL-073). */
+/* CL-100, CL-101: the base, then by weight. */
 static void divide(struct call *call, const struct ecs_capacity_provider_strategy *strategy,
                    size_t wanted, struct parts *ret)
 {
-    struct share *shares = ARENA_ARRAY(call->arena, struct share, strategy->count + 1);
+    struct share *shares = launch_shares(call->arena, strategy);
 
     ret->count = strategy->count ? strategy->count : 1;
     ret->items = ARENA_ARRAY(call->arena, struct part, ret->count);
@@ -164,13 +162,8 @@ static void divide(struct call *call, const struct ecs_capacity_provider_strateg
         ret->items[0].wanted = wanted;
         return;
     }
-    for (size_t i = 0; i < strategy->count; i++) {
+    for (size_t i = 0; i < strategy->count; i++)
         ret->items[i].provider = strategy->items[i].capacity_provider;
-        shares[i].base = strategy->items[i].base;
-        shares[i].weight = strategy->items[i].weight;
-    }
-    if (strategy->count == 1 && !shares[0].weight)
-        shares[0].weight = 1;
     for (size_t next; wanted > 0; wanted--) {
         next = apportion_next(shares, strategy->count);
         if (next == strategy->count)

@@ -20,6 +20,22 @@ struct ebs_volume {
     int32_t size_gib, iops, throughput_mib, rate_mib;
     const struct ecs_ebs_tag_specifications *tags;
 };
+/* Of a volume's name and a managedEBSVolume of either. */
+#define EBS_VOLUME_OF(volume_name, ebs)                                                            \
+    ((struct ebs_volume){                                                                          \
+        .name = (volume_name),                                                                     \
+        .volume_type = (ebs)->volume_type,                                                         \
+        .snapshot_id = (ebs)->snapshot_id,                                                         \
+        .has_size = (ebs)->has_size_in_gib,                                                        \
+        .size_gib = (ebs)->size_in_gib,                                                            \
+        .has_iops = (ebs)->has_iops,                                                               \
+        .iops = (ebs)->iops,                                                                       \
+        .has_throughput = (ebs)->has_throughput,                                                   \
+        .throughput_mib = (ebs)->throughput,                                                       \
+        .has_rate = (ebs)->has_volume_initialization_rate,                                         \
+        .rate_mib = (ebs)->volume_initialization_rate,                                             \
+        .tags = &(ebs)->tag_specifications,                                                        \
+    })
 MUST_USE struct error *ebs_volume_check(const struct ebs_volume *volume);
 
 MUST_USE struct error *task_volumes_check(const struct ecs_task_definition *definition,
