@@ -4,15 +4,15 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "agent/acs.h"
 #include "agent/agent_host.h"
-#include "agent/docker.h"
-#include "agent/engine.h"
-#include "agent/introspection.h"
-#include "agent/register.h"
-#include "agent/store.h"
-#include "agent/submit.h"
-#include "agent/tcs.h"
+#include "agent/docker/docker.h"
+#include "agent/endpoints/introspection.h"
+#include "agent/engine/engine.h"
+#include "agent/engine/store.h"
+#include "agent/session/acs.h"
+#include "agent/session/register.h"
+#include "agent/session/submit.h"
+#include "agent/telemetry/tcs.h"
 #include "base/dir.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -7,7 +7,7 @@
 #ifndef BERTH_AGENT_AGENT_H
 #define BERTH_AGENT_AGENT_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* AP-011: what a supervisor does about an exit code. */
 #define AGENT_EXIT_DONE  0

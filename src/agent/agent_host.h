@@ -3,8 +3,8 @@
 #ifndef BERTH_AGENT_AGENT_HOST_H
 #define BERTH_AGENT_AGENT_HOST_H
 
-#include "agent/capabilities.h"
-#include "agent/docker_message.h"
+#include "agent/config/capabilities.h"
+#include "agent/docker/docker_message.h"
 
 /* Docker's view of the host counts, since containers run where Docker does. Strings in the arena.
  */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config_source.h"
+#include "agent/config/config_source.h"
 #include "base/log.h"
 #include "base/str.h"
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "agent/tcs_stats.h"
+#include "agent/telemetry/tcs_stats.h"
 #include "gen/agent_types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

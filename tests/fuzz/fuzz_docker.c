@@ -2,8 +2,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "agent/docker_lines.h"
-#include "agent/docker_message.h"
+#include "agent/docker/docker_lines.h"
+#include "agent/docker/docker_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

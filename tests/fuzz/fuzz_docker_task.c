@@ -3,12 +3,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "agent/admission.h"
-#include "agent/container.h"
-#include "agent/container_port.h"
-#include "agent/engine_depend.h"
-#include "agent/image_ref.h"
-#include "agent/volume.h"
+#include "agent/engine/admission.h"
+#include "agent/engine/container.h"
+#include "agent/engine/container_port.h"
+#include "agent/engine/engine_depend.h"
+#include "agent/engine/image_ref.h"
+#include "agent/engine/volume.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

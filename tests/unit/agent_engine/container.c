@@ -1,6 +1,6 @@
-/* Tasks as Docker sees them (src/agent/container.h), against what the official agent made of the
+/* Tasks as Docker sees them (src/agent/engine/container.h), against what the official agent made of the
  * same payload: tests/data/agent-wire/tm.jsonl and tm.inspect.json. */
-#include "agent/container.h"
+#include "agent/engine/container.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "agent/container_port.h"
-#include "agent/volume.h"
+#include "agent/engine/container_port.h"
+#include "agent/engine/volume.h"
 
 static struct arena arena;
 

@@ -1,5 +1,5 @@
-/* Docker's answers as values (src/agent/docker_message.h) and its streams as lines. */
-#include "agent/docker_message.h"
+/* Docker's answers as values (src/agent/docker/docker_message.h) and its streams as lines. */
+#include "agent/docker/docker_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/docker_lines.h"
+#include "agent/docker/docker_lines.h"
 
 static struct arena arena;
 

@@ -12,10 +12,10 @@
 
 #include <jansson.h>
 
-#include "agent/config.h"
-#include "agent/docker.h"
-#include "agent/engine.h"
-#include "agent/store.h"
+#include "agent/config/config.h"
+#include "agent/docker/docker.h"
+#include "agent/engine/engine.h"
+#include "agent/engine/store.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
-/* The task engine (src/agent/engine.h) on a fake Docker and a virtual clock. */
-#include "agent/engine.h"
+/* The task engine (src/agent/engine/engine.h) on a fake Docker and a virtual clock. */
+#include "agent/engine/engine.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -14,10 +14,10 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "agent/admission.h"
-#include "agent/config.h"
-#include "agent/engine_reason.h"
-#include "agent/store.h"
+#include "agent/config/config.h"
+#include "agent/engine/admission.h"
+#include "agent/engine/engine_reason.h"
+#include "agent/engine/store.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "fake_docker.h"

@@ -6,7 +6,7 @@
 #ifndef BERTH_TEST_FAKE_DOCKER_H
 #define BERTH_TEST_FAKE_DOCKER_H
 
-#include "agent/docker.h"
+#include "agent/docker/docker.h"
 
 enum fake_fault {
     FAKE_REFUSED,     /* 500, and nothing was done */

@@ -11,12 +11,12 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "agent/admission.h"
-#include "agent/engine_depend.h"
-#include "agent/engine_leftover.h"
-#include "agent/engine_reason.h"
-#include "agent/image_auth.h"
-#include "agent/image_ref.h"
+#include "agent/engine/admission.h"
+#include "agent/engine/engine_depend.h"
+#include "agent/engine/engine_leftover.h"
+#include "agent/engine/engine_reason.h"
+#include "agent/engine/image_auth.h"
+#include "agent/engine/image_ref.h"
 #include "base/str.h"
 
 static struct arena arena;

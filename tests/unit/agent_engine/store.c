@@ -1,6 +1,6 @@
-/* The agent's file (src/agent/store.h): what was committed is there again, in order (AP-541,
+/* The agent's file (src/agent/engine/store.h): what was committed is there again, in order (AP-541,
  * AP-542). */
-#include "agent/store.h"
+#include "agent/engine/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

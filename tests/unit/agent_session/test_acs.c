@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "agent/store.h"
+#include "agent/engine/store.h"
 #include "base/log.h"
 #include "world.h"
 

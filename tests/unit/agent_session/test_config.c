@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "agent/capabilities.h"
-#include "agent/config.h"
-#include "agent/config_keys.h"
-#include "agent/config_source.h"
+#include "agent/config/capabilities.h"
+#include "agent/config/config.h"
+#include "agent/config/config_keys.h"
+#include "agent/config/config_source.h"
 #include "base/log.h"
 #include "base/str.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/introspection.h"
+#include "agent/endpoints/introspection.h"
 #include "world.h"
 
 #define ID_1 "1111111111111111111111111111111111111111111111111111111111111111"

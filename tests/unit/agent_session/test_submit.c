@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/submit_report.h"
+#include "agent/session/submit_report.h"
 #include "base/log.h"
 #include "world.h"
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "agent/tcs_publish.h"
-#include "agent/tcs_stats.h"
+#include "agent/telemetry/tcs_publish.h"
+#include "agent/telemetry/tcs_stats.h"
 #include "base/log.h"
 #include "world.h"
 

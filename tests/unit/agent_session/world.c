@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "agent/config_keys.h"
-#include "agent/store.h"
+#include "agent/config/config_keys.h"
+#include "agent/engine/store.h"
 #include "base/mem.h"
 #include "net/http_client.h"
 #include "net/ws_client.h"

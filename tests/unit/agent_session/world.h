@@ -6,11 +6,11 @@
 
 #include <jansson.h>
 
-#include "agent/acs.h"
-#include "agent/engine.h"
-#include "agent/register.h"
-#include "agent/submit.h"
-#include "agent/tcs.h"
+#include "agent/engine/engine.h"
+#include "agent/session/acs.h"
+#include "agent/session/register.h"
+#include "agent/session/submit.h"
+#include "agent/telemetry/tcs.h"
 #include "net/loop.h"
 
 #define WORLD_CLUSTER "arn:aws:ecs:us-east-1:123456789012:cluster/default"

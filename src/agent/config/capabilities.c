@@ -1,0 +1,127 @@
+#include "agent/config/capabilities.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+#define DOCKER_API "com.amazonaws.ecs.capability.docker-remote-api."
+#define LOG_DRIVER "com.amazonaws.ecs.capability.logging-driver."
+#define PLUGIN     "ecs.capability.docker-plugin."
+#define FIXED_MAX  32
+
+/* Docker API versions are compared by what follows "1.". */
+static int api_minor(const char *version)
+{
+    int minor = 0;
+
+    return version && sscanf(version, "1.%d", &minor) == 1 ? minor : 0;
+}
+
+/* The versions worth an attribute: the service limits how many an instance may have (AP-152). */
+static const int api_minors[] = {17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 29, 30, 32};
+
+/* An engine that refuses clients older than 1.24 still gets the older names announced, so that old
+ * requirements keep matching (AP-009). */
+#define API_MINOR_MODERN 24
+
+static bool supports_api(const struct host_facts *host, int minor)
+{
+    int least = api_minor(host->docker_min_api_version);
+
+    return minor <= api_minor(host->docker_api_version) &&
+           (least >= API_MINOR_MODERN || minor >= least);
+}
+
+static const struct {
+    const char *name;
+    int api_minor; /* the first Docker API that has it */
+} logging_drivers[] = {
+    {"json-file", 17}, {"syslog", 18},    {"journald", 19},    {"none", 19},    {"gelf", 20},
+    {"fluentd", 20},   {"awslogs", 20},   {"splunk", 22},      {"gcplogs", 22}, {"logentries", 25},
+    {"local", 39},     {"sumologic", 29}, {"awsfirelens", 25},
+};
+
+static int logging_driver_minor(const char *driver)
+{
+    for (size_t i = 0; i < ARRAY_LEN(logging_drivers); i++)
+        if (str_eq(logging_drivers[i].name, driver))
+            return logging_drivers[i].api_minor;
+    return 0;
+}
+
+bool capabilities_knows_logging_driver(const char *driver)
+{
+    return logging_driver_minor(driver) != 0;
+}
+
+const char *capabilities_architecture(const char *machine)
+{
+    return str_eq(machine, "aarch64") ? "arm64" : machine;
+}
+
+static void add(struct config_map *list, const char *name, const char *value)
+{
+    list->items[list->count++] = (struct config_pair){name, value};
+}
+
+static void add_fixed(struct config_map *list, const struct agent_config *config,
+                      const struct host_facts *host)
+{
+    const struct {
+        const char *name;
+        bool is_had;
+    } rows[] = {
+        {"ecs.capability.container-ordering", true},
+        {"ecs.capability.full-sync", true},
+        {"ecs.capability.network.container-port-range", true},
+        {"ecs.capability.container-restart-policy", true},
+        {"com.amazonaws.ecs.capability.privileged-container", !config->is_privileged_disabled},
+        {"com.amazonaws.ecs.capability.selinux", config->is_selinux_capable},
+        {"com.amazonaws.ecs.capability.apparmor", config->is_apparmor_capable},
+        {"ecs.capability.container-health-check",
+         supports_api(host, 24) && !config->is_health_check_disabled},
+        {"ecs.capability.external", config->is_external},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].is_had)
+            add(list, rows[i].name, NULL);
+}
+
+static void add_logging_drivers(struct arena *arena, struct config_map *list,
+                                const struct agent_config *config, const struct host_facts *host)
+{
+    for (size_t i = 0; i < config->logging_drivers.count; i++) {
+        const char *driver = config->logging_drivers.items[i];
+
+        if (api_minor(host->docker_api_version) >= logging_driver_minor(driver))
+            add(list, arena_printf(arena, LOG_DRIVER "%s", driver), NULL);
+        else
+            log_warning("logging driver is too new for this Docker", "driver", driver);
+    }
+}
+
+struct config_map capabilities_list(struct arena *arena, const struct agent_config *config,
+                                    const struct host_facts *host, bool with_custom)
+{
+    size_t room = config->attributes.count + FIXED_MAX + ARRAY_LEN(api_minors) +
+                  config->logging_drivers.count + host->volume_plugins.count;
+    struct config_map list = {.items = ARENA_ARRAY(arena, struct config_pair, room)};
+
+    for (size_t i = 0; with_custom && i < config->attributes.count; i++)
+        add(&list, config->attributes.items[i].name, config->attributes.items[i].value);
+    add_fixed(&list, config, host);
+    for (size_t i = 0; i < ARRAY_LEN(api_minors); i++)
+        if (supports_api(host, api_minors[i]))
+            add(&list, arena_printf(arena, DOCKER_API "1.%d", api_minors[i]), NULL);
+    add_logging_drivers(arena, &list, config, host);
+    for (size_t i = 0; i < host->volume_plugins.count; i++)
+        add(&list, arena_printf(arena, PLUGIN "%s", host->volume_plugins.items[i]), NULL);
+    add(&list, "ecs.os-type", "linux");
+    add(&list, "ecs.os-family", "LINUX");
+    add(&list, "ecs.os-type-detailed", "LINUX");
+    add(&list, "ecs.cpu-architecture", capabilities_architecture(host->machine));
+    return list;
+}

@@ -1,0 +1,387 @@
+#include <string.h>
+
+#include "agent/engine/container.h"
+#include "agent/engine/engine_reason.h"
+#include "agent/engine/engine_task.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+void engine_call_begun(struct engine_task *task)
+{
+    task->calls++;
+    task->engine->calls++;
+}
+
+bool engine_call_ended(struct engine *engine, struct engine_task *task)
+{
+    if (task)
+        task->calls--;
+    engine->calls--;
+    if (!engine->is_closing)
+        return true;
+    engine_turn_soon(engine); /* the last one out closes */
+    return false;
+}
+
+/* Ends a container's call; false if nothing is to follow because the engine is closing. */
+bool engine_container_finish(struct engine_container *container)
+{
+    container->call = NULL;
+    container->doing = ENGINE_IDLE;
+    if (!engine_call_ended(container->task->engine, container->task))
+        return false;
+    engine_task_wake(container->task);
+    return true;
+}
+
+void engine_container_begin(struct engine_container *container, enum engine_doing doing)
+{
+    container->doing = doing;
+    engine_call_begun(container->task);
+}
+
+void engine_container_retry(struct engine_container *container)
+{
+    struct engine *engine = container->task->engine;
+    int64_t pause_ms = ENGINE_RETRY_FIRST_MS;
+
+    for (unsigned i = 0; i < container->tries && pause_ms < ENGINE_RETRY_MAX_MS; i++)
+        pause_ms *= 2;
+    if (pause_ms > ENGINE_RETRY_MAX_MS)
+        pause_ms = ENGINE_RETRY_MAX_MS;
+    container->tries++;
+    container->retry_at_mono_ms =
+        engine_mono_ms(engine) + rng_jitter_ms(&engine->rng, pause_ms, 20);
+}
+
+/* Docker's answer was lost on the way: what it did has to be looked up. */
+void engine_container_doubt(struct engine_container *container)
+{
+    container->is_unsure = container->known != ENGINE_STOPPED;
+    engine_container_retry(container);
+}
+
+static bool is_answer(const struct docker_failure *failure)
+{
+    return failure->fault == DOCKER_REFUSED || failure->fault == DOCKER_NOT_FOUND ||
+           failure->fault == DOCKER_CONFLICT;
+}
+
+const char *engine_container_handle(const struct engine_container *container)
+{
+    return container->docker_id ? container->docker_id : container->docker_name;
+}
+
+/* Pull */
+
+static void on_image(const struct image_result *result, void *data)
+{
+    struct engine_container *container = data;
+    struct engine_task *task = container->task;
+
+    container->image_request = NULL;
+    if (!engine_container_finish(container))
+        return;
+    if (result->is_lost) {
+        engine_container_retry(container);
+        return;
+    }
+    if (!task->pull_started_at_ms)
+        task->pull_started_at_ms = result->started_at_ms;
+    task->pull_stopped_at_ms = result->stopped_at_ms;
+    engine_task_touch(task);
+    if (result->reason) {
+        engine_container_end(container, -1, str_dup(result->reason));
+        return;
+    }
+    free(container->image_digest);
+    container->image_digest = str_dup(result->digest);
+    container->is_image_assumed = false;
+    engine_container_advance(container, ENGINE_PULLED);
+}
+
+void engine_container_pull(struct engine_container *container)
+{
+    const char *image = container->spec->image ? container->spec->image : "";
+
+    engine_container_begin(container, ENGINE_PULLING);
+    container->image_request =
+        images_get(container->task->engine->images, image, on_image, container);
+}
+
+/* Create */
+
+static struct error *create_body(struct engine_container *container, struct buf *ret_body)
+{
+    struct engine_task *task = container->task;
+    const struct agent_config *config = task->engine->config;
+    struct arena arena = {0};
+    const char **docker_names = ARENA_ARRAY(&arena, const char *, task->container_count);
+    const char **volume_names = ARENA_ARRAY(&arena, const char *, task->volume_count);
+    const struct container_plan plan = {
+        .task = task->spec,
+        .container = container->spec,
+        .cluster = config->cluster ? config->cluster : "default",
+        .region = config->region,
+        .is_privileged_disabled = config->is_privileged_disabled,
+        .docker_names = docker_names,
+        .volume_names = volume_names,
+        .range_starts = container->range_starts,
+    };
+    struct error *err;
+
+    for (size_t i = 0; i < task->container_count; i++)
+        docker_names[i] = task->containers[i].docker_name;
+    for (size_t i = 0; i < task->volume_count; i++)
+        volume_names[i] = task->volumes[i].docker_name;
+    err = engine_container_choose_ports(container);
+    if (!err)
+        err = container_create_body(&plan, ret_body);
+    arena_done(&arena);
+    return err;
+}
+
+static void on_create_failed(struct engine_container *container,
+                             const struct docker_failure *failure)
+{
+    if (failure->fault == DOCKER_NOT_FOUND && container->is_image_assumed &&
+        strcasestr(failure->message, "no such image")) {
+        container->is_image_assumed = false;
+        container->is_image_missing = true;
+        container->known = ENGINE_NONE; /* back to the pull that was skipped */
+        return;
+    }
+    /* The name is ours alone: somebody who has it is the container that an earlier call made. */
+    if (failure->fault == DOCKER_CONFLICT && container->tries < ENGINE_CONFLICT_TRIES_MAX) {
+        engine_container_doubt(container);
+        container->retry_at_mono_ms = 0;
+        return;
+    }
+    if (failure->fault == DOCKER_UNREACHABLE || failure->fault == DOCKER_MALFORMED) {
+        engine_container_doubt(container);
+        return;
+    }
+    engine_container_end(container, -1,
+                         engine_reason("CannotCreateContainerError", "created", failure));
+}
+
+static void on_created(const struct docker_failure *failure, const char *id, void *data)
+{
+    struct engine_container *container = data;
+
+    FAIL_POINT("agent_after_create");
+    if (!engine_container_finish(container))
+        return;
+    if (container->known == ENGINE_STOPPED)
+        return;
+    if (failure) {
+        on_create_failed(container, failure);
+        return;
+    }
+    container->created_at_ms = engine_now_ms(container->task->engine);
+    engine_container_set_id(container, id);
+    engine_container_advance(container, ENGINE_CREATED);
+}
+
+void engine_container_create(struct engine_container *container)
+{
+    struct engine *engine = container->task->engine;
+    CLEANUP(buf_done) struct buf body = {0};
+    struct error *err = create_body(container, &body);
+
+    if (err) {
+        engine_container_end(container, -1, str_dup(err->message));
+        error_free(err); /* it is the container's reason now */
+        return;
+    }
+    FAIL_POINT("agent_before_create");
+    engine_container_begin(container, ENGINE_CREATING);
+    container->call =
+        docker_create(engine->docker, container->docker_name, body.data,
+                      engine->config->container_create_timeout_ms, on_created, container);
+}
+
+/* Start */
+
+static void on_start_failed(struct engine_container *container,
+                            const struct docker_failure *failure)
+{
+    /* Docker also says 404 of things that the container was to use. */
+    if (failure->fault == DOCKER_NOT_FOUND &&
+        strstr(failure->message, engine_container_handle(container))) {
+        engine_container_vanished(container);
+    } else if (is_answer(failure) && container->is_repeated &&
+               container->recreations < ENGINE_RECREATIONS_MAX) {
+        engine_container_recreate(container); /* what Docker left behind may be in the way */
+    } else if (is_answer(failure)) {
+        engine_container_end(container, -1,
+                             engine_reason("CannotStartContainerError", "started", failure));
+    } else if (failure->fault == DOCKER_TIMEOUT) {
+        /* It may run yet, now or later. */
+        engine_container_end(container, -1,
+                             engine_reason("CannotStartContainerError", "started", failure));
+        container->is_to_be_stopped = true;
+    } else {
+        engine_container_doubt(container);
+    }
+}
+
+static void on_started(const struct docker_failure *failure, void *data)
+{
+    struct engine_container *container = data;
+    struct engine *engine = container->task->engine;
+
+    FAIL_POINT("agent_after_start");
+    if (!engine_container_finish(container))
+        return;
+    if (container->known == ENGINE_STOPPED || container->is_unsure)
+        return; /* its end was quicker than the answer */
+    if (failure) {
+        on_start_failed(container, failure);
+        return;
+    }
+    if (!container->started_at_ms || container->restarts)
+        container->started_at_ms = engine_now_ms(engine);
+    if (container->desired == ENGINE_RUNNING && engine_container_must_look_for_ports(container)) {
+        container->is_unsure = true;
+        return;
+    }
+    engine_container_bind(container, NULL);
+    engine_container_advance(container, ENGINE_RUNNING);
+}
+
+void engine_container_start(struct engine_container *container)
+{
+    struct engine *engine = container->task->engine;
+
+    FAIL_POINT("agent_before_start");
+    container->observed = LEFTOVER_UNKNOWN;
+    engine_container_begin(container, ENGINE_STARTING);
+    container->call =
+        docker_start(engine->docker, engine_container_handle(container),
+                     engine->config->container_start_timeout_ms, on_started, container);
+}
+
+/* Look */
+
+static bool is_ours(const struct engine_container *container, const struct docker_container *docker)
+{
+    return str_eq(docker->task_arn, container->task->arn) &&
+           str_eq(docker->container_name, container->spec->name);
+}
+
+static void on_look_failed(struct engine_container *container, const struct docker_failure *failure)
+{
+    bool was_there = container->docker_id || container->is_start_sent;
+
+    if (failure->fault == DOCKER_NOT_FOUND && !was_there && container->tries > 0) {
+        /* A name that is taken by nothing: Docker is still at work on an earlier create call. */
+        container->is_unsure = false;
+        engine_container_retry(container);
+    } else if (failure->fault == DOCKER_NOT_FOUND) {
+        engine_container_vanished(container);
+    } else if (failure->fault == DOCKER_UNREACHABLE || container->tries < ENGINE_TRIES_MAX) {
+        engine_container_retry(container);
+    } else {
+        engine_container_end(container, -1,
+                             engine_reason("CannotInspectContainerError", "inspecting", failure));
+        container->is_to_be_stopped = true;
+    }
+}
+
+static void on_looked(const struct docker_failure *failure, const struct docker_container *docker,
+                      void *data)
+{
+    struct engine_container *container = data;
+
+    engine_gate_leave(container->task->engine, ENGINE_GATE_LOOK);
+    if (!engine_container_finish(container))
+        return;
+    if (failure) {
+        on_look_failed(container, failure);
+    } else if (!is_ours(container, docker)) {
+        container->is_unsure = false;
+        engine_container_end(container, -1,
+                             str_printf("CannotCreateContainerError: the name %s is in use",
+                                        container->docker_name));
+    } else {
+        engine_container_adopt(container, docker);
+    }
+}
+
+void engine_container_look(struct engine_container *container)
+{
+    struct engine_task *task = container->task;
+    struct engine *engine = task->engine;
+
+    if (!engine_gate_enter(task, ENGINE_GATE_LOOK))
+        return;
+    engine_container_begin(container, ENGINE_LOOKING);
+    container->call =
+        docker_inspect(engine->docker, engine_container_handle(container), on_looked, container);
+}
+
+/* Stop */
+
+static int grace_s(const struct engine_container *container)
+{
+    if (container->spec->has_stop_timeout && container->spec->stop_timeout >= 0)
+        return container->spec->stop_timeout;
+    return (int)(container->task->engine->config->container_stop_timeout_ms / 1000);
+}
+
+static void on_halted(const struct docker_failure *failure, void *data)
+{
+    struct engine_container *container = data;
+    struct engine_task *task = container->task;
+
+    FAIL_POINT("agent_after_stop");
+    if (!engine_container_finish(container))
+        return;
+    if (!failure || failure->fault == DOCKER_NOT_FOUND) {
+        container->is_to_be_stopped = false;
+        /* Its event, which has the exit code, may still be on the way. */
+        container->is_unsure = container->known != ENGINE_STOPPED;
+    } else if (failure->fault == DOCKER_UNREACHABLE) {
+        engine_container_doubt(container);
+    } else if (container->tries < ENGINE_TRIES_MAX) {
+        log_warning("container not stopped, trying again", "task", task->arn, "container",
+                    container->spec->name, "error", failure->message);
+        engine_container_retry(container);
+    } else {
+        container->is_to_be_stopped = false;
+        if (!task->reason)
+            task->reason = str_dup(REASON_STATE);
+        engine_container_end(container, -1,
+                             engine_reason("CannotStopContainerError", "stopped", failure));
+    }
+}
+
+void engine_container_halt(struct engine_container *container)
+{
+    FAIL_POINT("agent_before_stop");
+    container->is_stop_asked = true;
+    engine_container_begin(container, ENGINE_STOPPING);
+    container->call =
+        docker_stop(container->task->engine->docker, engine_container_handle(container),
+                    grace_s(container), on_halted, container);
+}
+
+/* Ends everything that is under way, because the engine is closing. Completions still run. */
+void engine_cancel_calls(struct engine_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        struct engine_container *container = &task->containers[i];
+
+        if (container->call)
+            docker_cancel(container->call);
+        if (container->image_request) {
+            image_cancel(TAKE(container->image_request));
+            container->doing = ENGINE_IDLE;
+            (void)engine_call_ended(task->engine, task);
+        }
+    }
+    for (size_t i = 0; i < task->volume_count; i++)
+        if (task->volumes[i].call)
+            docker_cancel(task->volumes[i].call);
+}

@@ -1,0 +1,179 @@
+#include "agent/session/api_client.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "agent/version.h" /* made at build time: AGENT_HASH */
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/http_client.h"
+#include "wire/shape.h"
+
+#define TARGET_PREFIX   "AmazonEC2ContainerServiceV20141113."
+#define CONTENT_TYPE    "application/x-amz-json-1.1"
+#define CONNECTIONS_MAX 12 /* ten reports and what the sessions ask */
+#define MESSAGE_SHOWN   1024
+
+const char *const api_client_version = BERTH_VERSION;
+const char *const api_client_hash = AGENT_HASH;
+const char *const api_client_agent = "Amazon ECS Agent - v" BERTH_VERSION " (" AGENT_HASH ")";
+
+#define USER_AGENT "Amazon ECS Agent - v" BERTH_VERSION " (" AGENT_HASH ") (linux; LINUX) (berth)"
+
+struct api_client {
+    struct api_client_options options;
+    struct http_client *http;
+    char *url; /* with the slash the path needs */
+};
+
+struct call {
+    struct api_client *client;
+    const char *operation; /* constant */
+    struct error *refused; /* owned; could not be asked at all */
+    api_client_done_fn *done;
+    void *data;
+};
+
+struct error *api_client_new(const struct api_client_options *options,
+                             struct api_client **ret_client)
+{
+    struct http_client_options http = {.ca_file = options->config->ca_file,
+                                       .is_insecure = options->config->is_insecure,
+                                       .connections_max = CONNECTIONS_MAX};
+    struct api_client *client;
+    struct http_client *made;
+
+    TRY(http_client_new(options->loop, &http, &made));
+    client = xcalloc(1, sizeof(*client));
+    client->options = *options;
+    client->http = made;
+    client->url = str_printf("%s/", options->config->server_url);
+    *ret_client = client;
+    return NULL;
+}
+
+void api_client_free(struct api_client *client)
+{
+    if (!client)
+        return;
+    http_client_free(client->http);
+    free(client->url);
+    free(client);
+}
+
+/* The code and message of an error answer; a body that is none gives the status. */
+static struct error *answer_error(const char *operation, const struct http_response *response)
+{
+    json_t *json = json_loadb(response->body, response->body_len, 0, NULL);
+    const char *type = json_string_value(json_object_get(json, "__type"));
+    const char *message = json_string_value(json_object_get(json, "message"));
+    enum api_error code = response->status >= 500 ? API_SERVER : API_CLIENT;
+    struct error *err;
+
+    if (!message)
+        message = json_string_value(json_object_get(json, "Message"));
+    if (type && !api_error_parse(type, &code))
+        log_warning("error code unknown", "operation", operation, "code", type);
+    if (response->status == 429)
+        code = API_THROTTLING;
+    err = error_new(code, "%s answered %d %s: %.*s", operation, response->status,
+                    type ? type : "without a code", MESSAGE_SHOWN, message ? message : "");
+    json_decref(json);
+    return err;
+}
+
+static struct error *read_answer(const struct call *call, const struct http_response *response,
+                                 json_t **ret_json)
+{
+    struct error *err;
+
+    if (response->status != 200)
+        return answer_error(call->operation, response);
+    err = shape_parse_json(response->body, response->body_len, ret_json);
+    if (err) {
+        err->code = API_SERVER; /* a 200 that is not JSON comes from something in between */
+        err = error_wrap(err, "%s", call->operation);
+    }
+    return err;
+}
+
+static void on_answer(struct error *err, const struct http_response *response, void *data)
+{
+    struct call *call = data;
+    json_t *json = NULL;
+
+    if (err) {
+        err->code = API_SERVICE_UNAVAILABLE;
+        err = error_wrap(err, "%s", call->operation);
+    } else {
+        err = read_answer(call, response, &json);
+    }
+    call->done(err, json, call->data);
+    json_decref(json);
+    free(call);
+}
+
+static void on_not_asked(void *data)
+{
+    struct call *call = data;
+
+    call->done(TAKE(call->refused), NULL, call->data);
+    free(call);
+}
+
+static struct error *start(struct call *call, struct arena *arena, const struct buf *body)
+{
+    struct api_client *client = call->client;
+    struct http_header headers[8] = {
+        {"content-type", CONTENT_TYPE},
+        {"x-amz-target", arena_printf(arena, TARGET_PREFIX "%s", call->operation)},
+    };
+    struct http_header *signature;
+    struct http_call_options http = {.method = "POST",
+                                     .url = client->url,
+                                     .headers = headers,
+                                     .body = body->data ? body->data : "",
+                                     .body_len = body->len,
+                                     .timeout_ms = API_CLIENT_TIMEOUT_MS,
+                                     .done = on_answer,
+                                     .data = call};
+    struct sigv4_keys keys;
+    size_t count = 2, signature_count;
+
+    TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock), &keys));
+    sigv4_sign(arena, &keys, client->options.config->region, API_CLIENT_SERVICE, "POST",
+               client->url, headers, count, http.body, http.body_len,
+               clock_wall_ms(client->options.clock), &signature, &signature_count);
+    for (size_t i = 0; i < signature_count && count < ARRAY_LEN(headers) - 1; i++)
+        headers[count++] = signature[i];
+    headers[count++] = (struct http_header){"user-agent", USER_AGENT};
+    http.header_count = count;
+    http_call_start(client->http, &http);
+    return NULL;
+}
+
+void api_client_call(struct api_client *client, const char *operation, const struct buf *body,
+                     api_client_done_fn *done, void *data)
+{
+    struct call *call = xcalloc(1, sizeof(*call));
+    struct arena arena = {0};
+
+    *call = (struct call){.client = client, .operation = operation, .done = done, .data = data};
+    call->refused = start(call, &arena, body);
+    if (call->refused)
+        loop_defer(client->options.loop, on_not_asked, call);
+    arena_done(&arena);
+}
+
+bool api_client_is_retriable(const struct error *err)
+{
+    switch (err->code) {
+    case API_SERVER:
+    case API_SERVICE_UNAVAILABLE:
+    case API_THROTTLING:
+    case API_LIMIT_EXCEEDED:
+        return true;
+    default:
+        return false;
+    }
+}
