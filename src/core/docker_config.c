@@ -184,7 +184,27 @@ static void add_linux(struct buf *buf, const struct ecs_linux_parameters *params
     }
 }
 
-static void add_log(struct buf *buf, const struct ecs_log_configuration *log)
+static const char *log_option(const struct ecs_log_configuration *log, const char *name)
+{
+    for (size_t i = 0; i < log->options.count; i++)
+        if (strcmp(log->options.items[i].key, name) == 0)
+            return log->options.items[i].value;
+    return NULL;
+}
+
+/* Whether an option goes to Docker as it is. Of awslogs two do not: the prefix stands for the name
+ * of the stream, and of the two ways to tell where a message begins Docker takes only one (TD-187,
+ * TD-192). */
+static bool is_for_docker(const struct ecs_log_configuration *log, const char *option)
+{
+    if (log->log_driver != ECS_LOG_DRIVER_AWSLOGS)
+        return true;
+    if (strcmp(option, "awslogs-multiline-pattern") == 0)
+        return !log_option(log, "awslogs-datetime-format");
+    return strcmp(option, "awslogs-stream-prefix") != 0;
+}
+
+static void add_log(struct buf *buf, const struct ecs_log_configuration *log, const char *stream)
 {
     json_text_add_name(buf, "LogConfig");
     buf_add_char(buf, '{');
@@ -192,8 +212,22 @@ static void add_log(struct buf *buf, const struct ecs_log_configuration *log)
     json_text_add_name(buf, "Config");
     buf_add_char(buf, '{');
     for (size_t i = 0; i < log->options.count; i++)
-        add_string(buf, log->options.items[i].key, log->options.items[i].value);
+        if (is_for_docker(log, log->options.items[i].key))
+            add_string(buf, log->options.items[i].key, log->options.items[i].value);
+    add_string(buf, "awslogs-stream", stream);
     buf_add_str(buf, "}}");
+}
+
+char *docker_log_stream(struct arena *arena, const struct ecs_container_definition *container,
+                        const char *task_id)
+{
+    const struct ecs_log_configuration *log = container->log_configuration;
+    const char *prefix = log && log->log_driver == ECS_LOG_DRIVER_AWSLOGS
+                             ? log_option(log, "awslogs-stream-prefix")
+                             : NULL;
+
+    return str_is_empty(prefix) ? NULL
+                                : arena_printf(arena, "%s/%s/%s", prefix, container->name, task_id);
 }
 
 static void add_ulimits(struct buf *buf, const struct ecs_ulimit_list *ulimits)
@@ -231,7 +265,7 @@ static void add_extra_hosts(struct buf *buf, const struct ecs_host_entry_list *h
 
 char *docker_host_config_text(struct arena *arena, const struct ecs_container_definition *container,
                               const char *network_mode, int32_t memory_mib,
-                              int32_t memory_reservation_mib)
+                              int32_t memory_reservation_mib, const char *log_stream)
 {
     CLEANUP(buf_done) struct buf buf = {0};
 
@@ -257,7 +291,7 @@ char *docker_host_config_text(struct arena *arena, const struct ecs_container_de
     if (memory_reservation_mib)
         add_int(&buf, "MemoryReservation", (int64_t)memory_reservation_mib * MIB);
     if (container->log_configuration)
-        add_log(&buf, container->log_configuration);
+        add_log(&buf, container->log_configuration, log_stream);
     if (container->linux_parameters)
         add_linux(&buf, container->linux_parameters, memory_mib);
     return take_text(arena, &buf);

@@ -128,7 +128,8 @@ static void add_secret(struct arena *arena, const struct scope *scope,
         .value_from = from->value_from,
         .region = is_arn ? arn.region : scope->region,
         .provider = is_arn && strcmp(arn.service, "secretsmanager") == 0 ? "asm" : "ssm",
-        .type = "ENVIRONMENT_VARIABLE",
+        /* An agent makes a variable of what is one, whatever its target. */
+        .type = is_of_log ? "BOOTSTRAP" : "ENVIRONMENT_VARIABLE",
         .target = is_of_log ? "LOG_DRIVER" : "CONTAINER",
     };
 }
@@ -300,6 +301,23 @@ static const char *docker_network_mode(enum network_mode mode)
     return mode == NETWORK_MODE_NONE ? "none" : NULL;
 }
 
+/* `log_stream`: NULL, or what a container of one task logs to. */
+static void build_docker_config(struct arena *arena, const struct payload_source *source,
+                                const struct ecs_container_definition *from,
+                                const struct ecs_container_override *over, const char *log_stream,
+                                struct acs_container *to)
+{
+    int32_t memory = over && over->has_memory ? over->memory : from->memory;
+    int32_t reservation =
+        over && over->has_memory_reservation ? over->memory_reservation : from->memory_reservation;
+
+    to->docker_config = ARENA_NEW(arena, struct acs_docker_config);
+    to->docker_config->version = DOCKER_API_VERSION;
+    to->docker_config->config = docker_config_text(arena, from);
+    to->docker_config->host_config = docker_host_config_text(
+        arena, from, docker_network_mode(source->network_mode), memory, reservation, log_stream);
+}
+
 /* All but what is the task's own. */
 static void build_container(struct arena *arena, const struct scope *scope,
                             const struct payload_source *source,
@@ -308,10 +326,8 @@ static void build_container(struct arena *arena, const struct scope *scope,
 {
     const struct ecs_task_definition *document = source->document;
     const struct ecs_log_configuration *log = from->log_configuration;
-    bool has_cpu = over && over->has_cpu, has_memory = over && over->has_memory;
-    int32_t memory = has_memory ? over->memory : from->memory;
-    int32_t reservation =
-        over && over->has_memory_reservation ? over->memory_reservation : from->memory_reservation;
+    bool has_cpu = over && over->has_cpu;
+    int32_t memory = over && over->has_memory ? over->memory : from->memory;
 
     to->name = from->name;
     to->image = from->image;
@@ -335,11 +351,7 @@ static void build_container(struct arena *arena, const struct scope *scope,
     build_order(arena, from, to);
     build_registry(arena, scope, from, document->execution_role_arn != NULL, to);
     build_firelens(arena, from->firelens_configuration, to);
-    to->docker_config = ARENA_NEW(arena, struct acs_docker_config);
-    to->docker_config->version = DOCKER_API_VERSION;
-    to->docker_config->config = docker_config_text(arena, from);
-    to->docker_config->host_config = docker_host_config_text(
-        arena, from, docker_network_mode(source->network_mode), memory, reservation);
+    build_docker_config(arena, source, from, over, NULL, to);
     if (from->health_check)
         to->health_check_type = "docker"; /* AP-305: always with Healthcheck in config */
     if (log && log->log_driver == ECS_LOG_DRIVER_AWSLOGS && document->execution_role_arn)
@@ -347,10 +359,18 @@ static void build_container(struct arena *arena, const struct scope *scope,
 }
 
 static void finish_container(struct arena *arena, const struct scope *scope,
-                             const struct task *task, struct acs_container *to)
+                             const struct task *task, const struct payload_source *source,
+                             const struct ecs_container_definition *from,
+                             const struct ecs_container_override *over, struct acs_container *to)
 {
     const struct container *record = container_of_task(task, to->name);
+    char task_id[ID_HEX_SIZE];
+    const char *log_stream;
 
+    id_format(&task->id, task_id);
+    log_stream = docker_log_stream(arena, from, task_id);
+    if (log_stream)
+        build_docker_config(arena, source, from, over, log_stream, to);
     if (task->enable_execute_command) {
         SET_LIST(arena, &to->managed_agents, 1);
         to->managed_agents.items[0].name = "ExecuteCommandAgent";
@@ -506,14 +526,15 @@ static void build_containers(struct arena *arena, const struct scope *scope,
 
     SET_LIST(arena, &to->containers, common->count);
     for (size_t i = 0; i < common->count; i++) {
+        const struct ecs_container_definition *from =
+            &source->document->container_definitions.items[i];
         const struct ecs_container_override *over = override_of(overrides, common->items[i].name);
 
         if (over)
-            build_container(arena, scope, source, &source->document->container_definitions.items[i],
-                            over, &to->containers.items[i]);
+            build_container(arena, scope, source, from, over, &to->containers.items[i]);
         else
             to->containers.items[i] = common->items[i];
-        finish_container(arena, scope, task, &to->containers.items[i]);
+        finish_container(arena, scope, task, source, from, over, &to->containers.items[i]);
     }
 }
 
