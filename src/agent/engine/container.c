@@ -2,11 +2,9 @@
 
 #include <ctype.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "agent/engine/container_port.h"
-#include "agent/engine/volume.h"
+#include "agent/engine/container_parts.h"
 
 #define LABEL(name) "com.amazonaws.ecs." name
 
@@ -86,40 +84,27 @@ static void lay_over(json_t *base, json_t *over)
     }
 }
 
-static json_t *load_config(const char *text)
+void container_set_string(json_t *object, const char *name, const char *value)
+{
+    json_object_set_new(object, name, json_string(value));
+}
+
+json_t *container_load_config(const char *text)
 {
     if (!text || !*text || strcmp(text, "null") == 0)
         return json_object();
     return json_loads(text, 0, NULL);
 }
 
-/* hostConfig of the task definition as an object; NULL if it is not one. */
-static json_t *load_host_config(const struct acs_container *container)
+json_t *container_load_host_config(const struct acs_container *container)
 {
-    return load_config(container->docker_config ? container->docker_config->host_config : NULL);
+    return container_load_config(container->docker_config ? container->docker_config->host_config
+                                                          : NULL);
 }
 
-const char *container_network_mode(struct arena *arena, const struct acs_task *task,
-                                   const struct acs_container *container)
+bool container_is_internal(const char *name)
 {
-    const char *mode = task->network_mode;
-
-    if (str_is_empty(mode)) {
-        CLEANUP(json_decrefp) json_t *host = load_host_config(container);
-
-        mode = arena_dup(arena, json_string_value(json_object_get(host, "NetworkMode")));
-    }
-    return str_is_empty(mode) || strcmp(mode, "default") == 0 ? "bridge" : mode;
-}
-
-int64_t container_memory_mib(const struct acs_container *container)
-{
-    CLEANUP(json_decrefp) json_t *host = load_host_config(container);
-    json_int_t reservation = json_integer_value(json_object_get(host, "MemoryReservation"));
-
-    if (reservation > 0)
-        return reservation / CONTAINER_MIB;
-    return container->has_memory && container->memory > 0 ? container->memory : 0;
+    return str_starts_with(name, "~internal~");
 }
 
 bool container_has_health_check(const struct acs_container *container)
@@ -127,100 +112,8 @@ bool container_has_health_check(const struct acs_container *container)
     return container->health_check_type && str_eq_nocase(container->health_check_type, "docker");
 }
 
-static json_t *string_array(const struct acs_string_list *list)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(array, json_string(list->items[i] ? list->items[i] : ""));
-    return array;
-}
-
-static void set_string(json_t *object, const char *name, const char *value)
-{
-    json_object_set_new(object, name, json_string(value));
-}
-
-static bool has_variable(const struct acs_string_map *map, const char *name)
-{
-    for (size_t i = 0; i < map->count; i++)
-        if (strcmp(map->items[i].key, name) == 0)
-            return true;
-    return false;
-}
-
-static void add_variable(json_t *env, const char *name, const char *value)
-{
-    CLEANUP(str_freep) char *text = str_printf("%s=%s", name, value ? value : "");
-
-    json_array_append_new(env, json_string(text));
-}
-
-/* AP-310, as far as there is something behind a variable. */
-static json_t *environment(const struct container_plan *plan)
-{
-    const struct acs_string_map *map = &plan->container->environment;
-    static const char *const region_names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
-    json_t *env = json_array();
-
-    for (size_t i = 0; i < map->count; i++)
-        add_variable(env, map->items[i].key, map->items[i].value);
-    for (size_t i = 0; plan->region && i < ARRAY_LEN(region_names); i++)
-        if (!has_variable(map, region_names[i]))
-            add_variable(env, region_names[i], plan->region);
-    return env;
-}
-
-/* "80/tcp" */
-static void port_key(char *text, size_t size, int port, const char *protocol)
-{
-    snprintf(text, size, "%d/%s", port, protocol);
-}
-
-static void publish(json_t *exposed, json_t *bindings, int container_port, int host_port,
-                    const char *protocol)
-{
-    char key[32], port[16];
-    json_t *list;
-
-    port_key(key, sizeof(key), container_port, protocol);
-    snprintf(port, sizeof(port), "%d", host_port);
-    json_object_set_new(exposed, key, json_object());
-    list = json_object_get(bindings, key);
-    if (!list) {
-        list = json_array();
-        json_object_set_new(bindings, key, list);
-    }
-    json_array_append_new(list, json_pack("{ss}", "HostPort", port));
-}
-
-static void publish_ports(const struct container_plan *plan, json_t *config, json_t *host)
-{
-    const struct acs_port_mappings *mappings = &plan->container->port_mappings;
-    json_t *exposed, *bindings;
-
-    if (mappings->count == 0)
-        return;
-    exposed = json_object();
-    bindings = json_object();
-    for (size_t i = 0; i < mappings->count; i++) {
-        const struct acs_port_mapping *mapping = &mappings->items[i];
-        const char *protocol = container_port_protocol(mapping);
-        int first, last;
-
-        if (container_port_range_parse(mapping->container_port_range, &first, &last)) {
-            for (int port = first; port <= last; port++)
-                publish(exposed, bindings, port, plan->range_starts[i] + port - first, protocol);
-        } else {
-            publish(exposed, bindings, mapping->container_port, mapping->host_port, protocol);
-        }
-    }
-    json_object_set_new(config, "ExposedPorts", exposed);
-    json_object_set_new(host, "PortBindings", bindings);
-}
-
-/* The name in Docker of a container of the task; NULL if the task has none of that name. */
-static const char *docker_name_of(const struct container_plan *plan, const char *name, size_t len)
+const char *container_docker_name_of(const struct container_plan *plan, const char *name,
+                                     size_t len)
 {
     const struct acs_containers *all = &plan->task->containers;
 
@@ -230,113 +123,13 @@ static const char *docker_name_of(const struct container_plan *plan, const char 
     return NULL;
 }
 
-/* "db:database" becomes "<name of db in Docker>:database"; "db" keeps its name as alias. */
-static struct error *links(const struct container_plan *plan, json_t *host)
+static json_t *string_array(const struct acs_string_list *list)
 {
-    const struct acs_string_list *list = &plan->container->links;
-    json_t *array;
+    json_t *array = json_array();
 
-    if (list->count == 0)
-        return NULL;
-    array = json_array();
-    json_object_set_new(host, "Links", array);
-    for (size_t i = 0; i < list->count; i++) {
-        const char *link = list->items[i] ? list->items[i] : "";
-        size_t len = strcspn(link, ":");
-        const char *target = docker_name_of(plan, link, len);
-        CLEANUP(str_freep) char *text = NULL;
-
-        if (!target)
-            return error_new(API_CLIENT,
-                             "HostConfigError: Link Error: container %.*s does not exist", (int)len,
-                             link);
-        text = str_printf("%s:%s", target, link[len] ? link + len + 1 : link);
-        json_array_append_new(array, json_string(text));
-    }
-    return NULL;
-}
-
-static struct error *volumes_from(const struct container_plan *plan, json_t *host)
-{
-    const struct acs_volumes_from *list = &plan->container->volumes_from;
-    json_t *array;
-
-    if (list->count == 0)
-        return NULL;
-    array = json_array();
-    json_object_set_new(host, "VolumesFrom", array);
-    for (size_t i = 0; i < list->count; i++) {
-        const char *source = list->items[i].source_container ? list->items[i].source_container : "";
-        const char *target = docker_name_of(plan, source, strlen(source));
-        CLEANUP(str_freep) char *text = NULL;
-
-        if (!target)
-            return error_new(API_CLIENT,
-                             "HostConfigError: Volume Error: container %s does not exist", source);
-        text = str_printf("%s%s", target, list->items[i].read_only ? ":ro" : "");
-        json_array_append_new(array, json_string(text));
-    }
-    return NULL;
-}
-
-/* Where the volume `name` is: a path of the host or the name of a volume; NULL if there is none. */
-static const char *volume_source(const struct container_plan *plan, const char *name)
-{
-    const struct acs_volumes *all = &plan->task->volumes;
-
-    for (size_t i = 0; name && i < all->count; i++) {
-        if (strcmp(all->items[i].name, name) != 0)
-            continue;
-        return volume_kind(&all->items[i]) == VOLUME_BIND ? all->items[i].host->source_path
-                                                          : plan->volume_names[i];
-    }
-    return NULL;
-}
-
-static struct error *binds(const struct container_plan *plan, json_t *host)
-{
-    const struct acs_mount_points *points = &plan->container->mount_points;
-    json_t *array;
-
-    if (points->count == 0)
-        return NULL;
-    array = json_array();
-    json_object_set_new(host, "Binds", array);
-    for (size_t i = 0; i < points->count; i++) {
-        const struct acs_mount_point *point = &points->items[i];
-        const char *source = volume_source(plan, point->source_volume);
-        CLEANUP(str_freep) char *text = NULL;
-
-        if (!source)
-            return error_new(API_CLIENT,
-                             "HostConfigError: Invalid volume referenced: %s", /* AP-306 */
-                             point->source_volume ? point->source_volume : "");
-        if (str_is_empty(point->container_path))
-            return error_new(API_CLIENT,
-                             "HostConfigError: Path does not exist on container: volume %s",
-                             point->source_volume);
-        text = str_printf("%s:%s%s", source, point->container_path, point->read_only ? ":ro" : "");
-        json_array_append_new(array, json_string(text));
-    }
-    return NULL;
-}
-
-static void limits(const struct acs_container *container, json_t *host)
-{
-    int64_t cpu = container->has_cpu ? container->cpu : 0;
-
-    if (cpu < CONTAINER_CPU_MIN)
-        cpu = CONTAINER_CPU_MIN;
-    if (cpu > CONTAINER_CPU_MAX)
-        cpu = CONTAINER_CPU_MAX;
-    json_object_set_new(host, "CpuShares", json_integer(cpu));
-    if (container->has_memory && container->memory > 0) {
-        int64_t bytes = (int64_t)container->memory * CONTAINER_MIB;
-
-        if (bytes < CONTAINER_MEMORY_MIN)
-            bytes = CONTAINER_MEMORY_MIN;
-        json_object_set_new(host, "Memory", json_integer(bytes));
-    }
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_string(list->items[i] ? list->items[i] : ""));
+    return array;
 }
 
 /* What the agent makes of the task before dockerConfig has its say. */
@@ -349,21 +142,20 @@ static struct error *derive(const struct container_plan *plan, const char *netwo
     struct error *err = container_override(&arena, container, &command);
 
     if (!err) {
-        set_string(config, "Image", container->image ? container->image : "");
+        container_set_string(config, "Image", container->image ? container->image : "");
         if (command.is_set && command.count)
             json_object_set_new(config, "Cmd", string_array(&command));
         if (container->entry_point.is_set && container->entry_point.count)
             json_object_set_new(config, "Entrypoint", string_array(&container->entry_point));
-        json_object_set_new(config, "Env", environment(plan));
+        json_object_set_new(config, "Env", container_environment(plan));
     }
     arena_done(&arena);
     TRY(err);
-    limits(container, host);
+    TRY(container_limit(plan, host));
     if (strcmp(network_mode, "bridge") == 0)
-        publish_ports(plan, config, host);
-    TRY(links(plan, host));
-    TRY(volumes_from(plan, host));
-    return binds(plan, host);
+        container_publish_ports(plan, config, host);
+    TRY(container_link(plan, host));
+    return container_mount(plan, host);
 }
 
 static void set_labels(const struct container_plan *plan, json_t *config)
@@ -375,31 +167,20 @@ static void set_labels(const struct container_plan *plan, json_t *config)
         labels = json_object();
         json_object_set_new(config, "Labels", labels);
     }
-    set_string(labels, LABEL("cluster"), plan->cluster);
-    set_string(labels, LABEL("container-name"), plan->container->name);
-    set_string(labels, CONTAINER_LABEL_TASK, task->arn);
-    set_string(labels, LABEL("task-definition-family"), task->family ? task->family : "");
-    set_string(labels, LABEL("task-definition-version"), task->version ? task->version : "");
-}
-
-/* The fields that dockerConfig may not decide (AP-303). */
-static void set_modes(const struct container_plan *plan, json_t *host)
-{
-    const struct acs_task *task = plan->task;
-
-    if (str_eq(task->network_mode, "host") || str_eq(task->network_mode, "none"))
-        set_string(host, "NetworkMode", task->network_mode);
-    if (!str_is_empty(task->pid_mode))
-        set_string(host, "PidMode", task->pid_mode);
-    if (!str_is_empty(task->ipc_mode))
-        set_string(host, "IpcMode", task->ipc_mode);
+    container_set_string(labels, LABEL("cluster"), plan->cluster);
+    container_set_string(labels, LABEL("container-name"), plan->container->name);
+    container_set_string(labels, CONTAINER_LABEL_TASK, task->arn);
+    container_set_string(labels, LABEL("task-definition-family"), task->family ? task->family : "");
+    container_set_string(labels, LABEL("task-definition-version"),
+                         task->version ? task->version : "");
 }
 
 static struct error *overlay(const struct container_plan *plan, json_t *config, json_t *host)
 {
     const struct acs_docker_config *given = plan->container->docker_config;
-    CLEANUP(json_decrefp) json_t *over_config = load_config(given ? given->config : NULL);
-    CLEANUP(json_decrefp) json_t *over_host = load_config(given ? given->host_config : NULL);
+    CLEANUP(json_decrefp) json_t *over_config = container_load_config(given ? given->config : NULL);
+    CLEANUP(json_decrefp)
+    json_t *over_host = container_load_config(given ? given->host_config : NULL);
 
     if (!json_is_object(over_config))
         return error_new(API_CLIENT,
@@ -440,7 +221,7 @@ struct error *container_create_body(const struct container_plan *plan, struct bu
     TRY(err);
     TRY(overlay(plan, config, host));
     set_labels(plan, config);
-    set_modes(plan, host);
+    container_set_namespaces(plan, host);
     TRY(check(plan, config, host));
     json_object_set(config, "HostConfig", host);
     text = json_dumps(config, JSON_COMPACT);

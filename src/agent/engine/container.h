@@ -23,6 +23,16 @@
 #define CONTAINER_MEMORY_MIN (4 * 1024 * 1024)
 #define CONTAINER_MIB        (1024 * 1024)
 
+/* The internal container that owns the namespaces which the task's containers share (AP-431). It is
+ * never reported. */
+#define CONTAINER_PAUSE_NAME "~internal~ecs~pause~namespace"
+
+enum container_gpus {
+    CONTAINER_GPUS_NONE,     /* ECS_ENABLE_GPU_SUPPORT is off */
+    CONTAINER_GPUS_RUNTIME,  /* Docker's runtime for GPUs, and NVIDIA_VISIBLE_DEVICES */
+    CONTAINER_GPUS_REQUESTS, /* DeviceRequests: on external instances */
+};
+
 /* Everything a create call is made of; all lent. */
 struct container_plan {
     const struct acs_task *task;
@@ -34,6 +44,11 @@ struct container_plan {
     const char *const *volume_names; /* of task->volumes, in order; NULL for a bind mount */
     const int
         *range_starts; /* of container->port_mappings: first host port of a range, 0: no range */
+    const char *cgroup_parent; /* NULL: Docker's own (AP-419) */
+    bool inherits_task_memory; /* a container without a limit gets the task's */
+    const char *pause_id;      /* Docker's id of the pause container; NULL: the task has none */
+    enum container_gpus gpus;
+    const char *nvidia_runtime; /* AG-129 */
 };
 
 MUST_USE struct error *container_create_body(const struct container_plan *plan,
@@ -53,6 +68,9 @@ MUST_USE struct error *container_override(struct arena *arena,
  * `arena` or is constant. */
 const char *container_network_mode(struct arena *arena, const struct acs_task *task,
                                    const struct acs_container *container);
+
+/* True for the containers that the agent adds to a task. */
+bool container_is_internal(const char *name);
 
 /* What is wanted of the host, MiB: MemoryReservation of hostConfig if set, else memory (AP-414). */
 int64_t container_memory_mib(const struct acs_container *container);

@@ -196,9 +196,9 @@ static void members(void **state)
          "{\"Cmd\":[\"o\"]}"},
         {"override that says nothing",
          ONE("\"command\":[\"c\"],\"overrides\":\"{\\\"command\\\":null}\""), "{\"Cmd\":[\"c\"]}"},
-        {"variables, the task's region wins",
+        {"variables; a region of the task's own keeps both of ours out",
          ONE("\"environment\":{\"A\":\"\",\"AWS_REGION\":\"x\"}"),
-         "{\"Env\":[\"A=\",\"AWS_REGION=x\",\"AWS_DEFAULT_REGION=us-east-1\"]}"},
+         "{\"Env\":[\"A=\",\"AWS_REGION=x\"]}"},
         {"dynamic port", ONE("\"portMappings\":[{\"containerPort\":80,\"hostPort\":0}]"),
          "{\"ExposedPorts\":{\"80/tcp\":{}},\"HostConfig\":{\"PortBindings\":{\"80/tcp\":"
          "[{\"HostPort\":\"0\"}]}}}"},
