@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/docker/docker_detail.h"
 #include "base/str.h"
 
 #define LABEL_TASK_ARN  "com.amazonaws.ecs.task-arn"
@@ -173,6 +174,16 @@ static const char *without_slash(const char *name)
     return name && name[0] == '/' ? name + 1 : name;
 }
 
+/* Docker keeps the last five, the newest at the end. */
+static void read_last_check(struct arena *arena, const json_t *log, struct docker_container *out)
+{
+    size_t count = json_array_size(log);
+    const json_t *last = count ? json_array_get(log, count - 1) : NULL;
+
+    out->check_exit_code = int_of(last, "ExitCode");
+    out->check_output = text_of(arena, last, "Output");
+}
+
 struct error *docker_read_container(struct arena *arena, const char *json, size_t len,
                                     struct docker_container *ret)
 {
@@ -200,6 +211,8 @@ struct error *docker_read_container(struct arena *arena, const char *json, size_
     out.health = text_of(arena, health, "Status");
     if (str_eq(out.health, "none") || str_eq(out.health, ""))
         out.health = NULL;
+    read_last_check(arena, json_object_get(health, "Log"), &out);
+    out.detail = docker_detail_write(arena, root);
     out.created_at_ms = docker_read_time_ms(json_string_value(json_object_get(root, "Created")));
     out.started_at_ms = docker_read_time_ms(json_string_value(json_object_get(state, "StartedAt")));
     out.finished_at_ms =

@@ -39,10 +39,13 @@ struct docker_container {
     const char *image_id;                  /* "sha256:..."; NULL in listings */
     enum docker_state state;
     bool is_oom_killed;
-    int exit_code;          /* of an exited container; 0 otherwise. Not in listings */
-    const char *error;      /* why it could not be started; "" if it could */
-    const char *log_driver; /* "json-file"...; NULL in listings */
-    const char *health;     /* "healthy", "unhealthy", "starting"; NULL: no health check */
+    int exit_code;            /* of an exited container; 0 otherwise. Not in listings */
+    const char *error;        /* why it could not be started; "" if it could */
+    const char *log_driver;   /* "json-file"...; NULL in listings */
+    const char *health;       /* "healthy", "unhealthy", "starting"; NULL: no health check */
+    int check_exit_code;      /* of the last health check; 0 if there was none. Not in listings */
+    const char *check_output; /* what that said; NULL */
+    const char *detail;       /* for the metadata of a task (docker_detail.h); NULL in listings */
     int64_t created_at_ms, started_at_ms, finished_at_ms;
     struct docker_binding *bindings;
     size_t binding_count;

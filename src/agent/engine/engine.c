@@ -182,6 +182,7 @@ struct error *engine_new(struct loop *loop, const struct agent_config *config,
     RB_INIT(&engine->tasks);
     RB_INIT(&engine->names);
     RB_INIT(&engine->ids);
+    RB_INIT(&engine->endpoints);
     TAILQ_INIT(&engine->order);
     TAILQ_INIT(&engine->woken);
     TAILQ_INIT(&engine->looked);
@@ -288,14 +289,27 @@ void engine_close(struct engine *engine, loop_fn *closed, void *data)
 
 /* What is wanted */
 
-/* The task as it is kept: without the credentials (AP-542). */
+/* Of credentials, their id: it is in the environment of the containers, too (AP-233). */
+static struct acs_role_credentials *without_secrets(const struct acs_role_credentials *from,
+                                                    struct acs_role_credentials *kept)
+{
+    if (!from)
+        return NULL;
+    *kept = (struct acs_role_credentials){.credentials_id = from->credentials_id,
+                                          .role_arn = from->role_arn};
+    return kept;
+}
+
+/* The task as it is kept: without what is secret in its credentials (AP-542). */
 static char *spec_text(const struct acs_task *task)
 {
     struct acs_task kept = *task;
     struct buf text = {0};
 
-    kept.role_credentials = NULL;
-    kept.execution_role_credentials = NULL;
+    kept.role_credentials = without_secrets(task->role_credentials, &application);
+    kept.execution_role_credentials =
+        without_secrets(task->execution_role_credentials, &execution);
+    struct acs_role_credentials application, execution;
     acs_encode_task(&text, &kept);
     return buf_take(&text);
 }
@@ -374,6 +388,9 @@ static void fill_container_view(const struct engine_container *container,
         .image = container->spec->image,
         .image_id = container->image_id,
         .image_digest = container->image_digest,
+        .spec = container->spec,
+        .endpoint_id = container->endpoint_id,
+        .detail = container->detail,
         .known = container->known,
         .desired = container->desired,
         .has_exit_code = container->has_exit_code,
@@ -402,6 +419,7 @@ void engine_task_fill_view(struct engine_task *task, struct engine_task_view *re
         .known = task->known,
         .desired = task->desired,
         .reported = task->reported,
+        .spec = task->spec,
         .reason = task->reason ? task->reason : "",
         .pull_started_at_ms = task->pull_started_at_ms,
         .pull_stopped_at_ms = task->pull_stopped_at_ms,
@@ -425,6 +443,18 @@ void engine_each(struct engine *engine, engine_each_fn *each, void *data)
 {
     struct engine_task *task;
     struct engine_task_view view;
+
+bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
+                          struct engine_task_view *ret, size_t *ret_index)
+{
+    const struct engine_container *container = engine_container_of_endpoint(engine, endpoint_id);
+
+    if (!container)
+        return false;
+    engine_task_fill_view(container->task, ret);
+    *ret_index = (size_t)(container - container->task->containers);
+    return true;
+}
 
     TAILQ_FOREACH(task, &engine->order, in_order)
     {

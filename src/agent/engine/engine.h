@@ -36,6 +36,9 @@ struct engine_binding {
 
 struct engine_container_view {
     const char *name;
+    const struct acs_container *spec;
+    const char *endpoint_id; /* names its metadata; kept for its life */
+    const char *detail;      /* what Docker said last of it (docker_detail.h); NULL: nothing yet */
     const char *docker_id, *docker_name;         /* NULL until created */
     const char *image, *image_id, *image_digest; /* NULL until known */
     enum engine_status known, desired;
@@ -53,6 +56,7 @@ struct engine_container_view {
 
 struct engine_task_view {
     const char *arn, *family, *version;
+    const struct acs_task *spec; /* without secrets; only the arn for a task that was refused */
     enum engine_status known, desired, reported;
     const char *reason; /* task-level, "" mostly (AP-126) */
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms; /* 0: not yet */
@@ -106,4 +110,7 @@ bool engine_view(struct engine *engine, const char *task_arn, struct engine_task
 typedef void engine_each_fn(const struct engine_task_view *task, void *data);
 void engine_each(struct engine *engine, engine_each_fn *each, void *data);
 
+/* The task of the container with that endpoint id, and which of its containers that is. */
+bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
+                          struct engine_task_view *ret, size_t *ret_index);
 #endif

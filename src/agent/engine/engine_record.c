@@ -12,6 +12,7 @@ static struct error *put_container(struct engine *engine, const struct engine_co
         .name = container->spec->name,
         .docker_name = container->docker_name,
         .docker_id = container->docker_id,
+        .endpoint_id = container->endpoint_id,
         .known = container->known,
         .desired = container->desired,
         .reported = container->reported,
@@ -197,6 +198,7 @@ static struct error *on_container(const struct agent_store_container *row, void 
     if (row->docker_id)
         engine_container_set_id(container, row->docker_id);
     container->known = status_of(row->known);
+    engine_container_set_endpoint(container, row->endpoint_id);
     container->desired = row->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING;
     container->reported = status_of(row->reported);
     container->is_start_sent = row->is_start_sent;

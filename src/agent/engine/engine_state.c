@@ -322,6 +322,8 @@ void engine_container_adopt(struct engine_container *container,
     }
     free(container->log_driver);
     container->log_driver = str_dup(docker->log_driver);
+    free(container->detail);
+    container->detail = str_dup(docker->detail);
     container->created_at_ms = docker->created_at_ms;
     container->is_unsure = false;
     switch (docker->state) {

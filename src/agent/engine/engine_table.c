@@ -20,9 +20,15 @@ static int id_cmp_text(const struct engine_container *a, const struct engine_con
     return strcmp(a->docker_id, b->docker_id);
 }
 
+static int endpoint_cmp(const struct engine_container *a, const struct engine_container *b)
+{
+    return strcmp(a->endpoint_id, b->endpoint_id);
+}
+
 RB_GENERATE_STATIC(engine_tasks, engine_task, by_arn, task_cmp)
 RB_GENERATE_STATIC(engine_names, engine_container, by_name, name_cmp)
 RB_GENERATE_STATIC(engine_ids, engine_container, by_id, id_cmp_text)
+RB_GENERATE_STATIC(engine_endpoints, engine_container, by_endpoint, endpoint_cmp)
 
 struct engine_task *engine_task_find(struct engine *engine, const char *arn)
 {
@@ -40,6 +46,30 @@ struct engine_container *engine_container_find(struct engine *engine, const char
     if (!found && name)
         found = RB_FIND(engine_names, &engine->names, &key);
     return found;
+}
+
+struct engine_container *engine_container_of_endpoint(struct engine *engine, const char *id)
+{
+    struct engine_container key = {0};
+
+    if (strlen(id) != UUID_SIZE - 1)
+        return NULL;
+    memcpy(key.endpoint_id, id, UUID_SIZE);
+    return RB_FIND(engine_endpoints, &engine->endpoints, &key);
+}
+
+void engine_container_set_endpoint(struct engine_container *container, const char *id)
+{
+    struct engine *engine = container->task->engine;
+
+    if (container->endpoint_id[0])
+        RB_REMOVE(engine_endpoints, &engine->endpoints, container);
+    if (id && strlen(id) == UUID_SIZE - 1)
+        memcpy(container->endpoint_id, id, UUID_SIZE);
+    else
+        uuid_new(&engine->rng, container->endpoint_id);
+    while (RB_INSERT(engine_endpoints, &engine->endpoints, container)) /* never two of an id */
+        uuid_new(&engine->rng, container->endpoint_id);
 }
 
 void engine_container_set_id(struct engine_container *container, const char *docker_id)
@@ -209,6 +239,7 @@ static void make_containers(struct engine_task *task)
                                      &task->engine->rng);
         engine_container_set_name(container, name);
     }
+        engine_container_set_endpoint(container, NULL);
 }
 
 static struct engine_task *new_task(struct engine *engine, const char *arn, int64_t sequence)
@@ -274,8 +305,10 @@ static void free_container(struct engine_container *container)
     free(container->docker_id);
     free(container->docker_name);
     free(container->reason);
+    RB_REMOVE(engine_endpoints, &engine->endpoints, container);
     free(container->image_id);
     free(container->image_digest);
+    free(container->detail);
     free(container->log_driver);
     free(container->range_starts);
     arena_done(&container->binding_arena);

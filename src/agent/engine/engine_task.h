@@ -26,6 +26,7 @@
 #include "agent/engine/store.h"
 #include "agent/engine/volume.h"
 #include "base/tree.h"
+#include "base/id.h"
 
 /* Tasks that have not stopped; beyond it one is not accepted, and the server sends it again. */
 #define ENGINE_TASKS_MAX 10000
@@ -63,11 +64,13 @@ enum engine_gate_kind { ENGINE_GATE_LOOK, ENGINE_GATE_START, ENGINE_GATE_COUNT }
 struct engine_container {
     struct engine_task *task;
     const struct acs_container *spec;
-    RB_ENTRY(engine_container) by_name, by_id;
+    RB_ENTRY(engine_container) by_name, by_id, by_endpoint;
 
     char *docker_name; /* decided, and on disk, before anything is created */
     char *docker_id;   /* in engine->by_id once set */
     enum engine_status known, desired, reported;
+    char endpoint_id[UUID_SIZE]; /* names its metadata; on disk before anything is created */
+    char *detail; /* what Docker said last, for its metadata (docker_detail.h); NULL: nothing yet */
     enum engine_doing doing;
     struct docker_call *call;
     struct image_request *image_request;
@@ -158,6 +161,7 @@ TAILQ_HEAD(engine_task_list, engine_task);
 
 struct engine_gate {
     unsigned inside, most;
+RB_HEAD(engine_endpoints, engine_container);
     struct engine_task_list waiting;
 };
 
@@ -193,6 +197,7 @@ struct engine {
     struct admission admission;
     struct engine_stranger *strangers;
     size_t stranger_count;
+    struct engine_endpoints endpoints;
 
     /* engine_link.c: Docker as a whole */
     bool is_linked; /* events flow and all containers have been looked at since */
@@ -234,8 +239,11 @@ void engine_container_set_name(struct engine_container *container, const char *d
 
 /* engine_state.c: the writers of known, and what follows from a change */
 
+struct engine_container *engine_container_of_endpoint(struct engine *engine, const char *id);
 int64_t engine_now_ms(const struct engine *engine);
 int64_t engine_mono_ms(const struct engine *engine);
+/* A new id if `id` is NULL, as it is for what an earlier version kept. */
+void engine_container_set_endpoint(struct engine_container *container, const char *id);
 void engine_task_wake(struct engine_task *task);  /* looked at again this turn */
 void engine_task_touch(struct engine_task *task); /* to be written */
 void engine_task_stop(struct engine_task *task);  /* desired: STOPPED, with all containers */

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define SCHEMA_VERSION 1
 
 enum statement {
     SET_META,
@@ -34,7 +33,7 @@ enum statement {
 #define CONTAINER_COLUMNS                                                                          \
     "task_arn, name, docker_name, docker_id, known, desired, reported, is_start_sent, "            \
     "has_exit_code, is_oom, exit_code, restarts, reason, image_id, image_digest, health, "         \
-    "bindings, health_since_ms, created_at_ms, started_at_ms, finished_at_ms"
+    "bindings, health_since_ms, created_at_ms, started_at_ms, finished_at_ms, endpoint_id"
 
 /* An upsert keeps the row's rowid, and with it the order in which rows were first put. */
 static const char *const sql[STATEMENT_COUNT] = {
@@ -52,7 +51,7 @@ static const char *const sql[STATEMENT_COUNT] = {
         "stopped_at_ms = excluded.stopped_at_ms",
     [PUT_CONTAINER] =
         "INSERT INTO container (" CONTAINER_COLUMNS ") "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
         "docker_id = excluded.docker_id, known = excluded.known, desired = excluded.desired, "
         "reported = excluded.reported, is_start_sent = excluded.is_start_sent, "
@@ -62,7 +61,7 @@ static const char *const sql[STATEMENT_COUNT] = {
         "health = excluded.health, "
         "bindings = excluded.bindings, health_since_ms = excluded.health_since_ms, "
         "created_at_ms = excluded.created_at_ms, started_at_ms = excluded.started_at_ms, "
-        "finished_at_ms = excluded.finished_at_ms",
+        "finished_at_ms = excluded.finished_at_ms, endpoint_id = excluded.endpoint_id",
     [PUT_VOLUME] =
         "INSERT INTO volume (task_arn, name, docker_name, is_task_scoped) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
@@ -84,6 +83,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 
 static const char schema[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+/* The first version. A new file has every upgrade run on it too. */
     "CREATE TABLE task (arn TEXT PRIMARY KEY, spec TEXT NOT NULL, sequence INTEGER NOT NULL,"
     " desired INTEGER NOT NULL, known INTEGER NOT NULL, reported INTEGER NOT NULL,"
     " is_admitted INTEGER NOT NULL, reason TEXT, pull_started_at_ms INTEGER NOT NULL,"
@@ -106,6 +106,13 @@ static const char schema[] =
 
 struct agent_store {
     sqlite3 *db;
+/* What each version added to the one before it; numbers are never reused. */
+static const char *const upgrades[] = {
+    [1] = "ALTER TABLE container ADD COLUMN endpoint_id TEXT; PRAGMA user_version = 2;",
+    [2] = "ALTER TABLE image ADD COLUMN id TEXT; PRAGMA user_version = 3;",
+};
+#define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
+
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
@@ -150,10 +157,14 @@ static struct error *prepare(struct agent_store *store)
                          "agent state was written by a newer version (format %d, known: %d)",
                          version, SCHEMA_VERSION);
     TRY(run(store, "BEGIN IMMEDIATE"));
-    if (version == 0)
+    if (version == 0) {
         TRY(run(store, schema));
     TRY(run(store, "COMMIT"));
     for (int i = 0; i < STATEMENT_COUNT; i++) {
+        version = 1;
+    }
+    for (; version < SCHEMA_VERSION; version++)
+        TRY(run(store, upgrades[version]));
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &store->statements[i], NULL) != SQLITE_OK)
             return sql_error(store, sql[i]);
@@ -316,6 +327,7 @@ struct error *agent_store_put_container(struct agent_store *store,
     bind_int(stmt, &at, container->finished_at_ms);
     return step(store, PUT_CONTAINER);
 }
+    bind_text(stmt, &at, container->endpoint_id);
 
 struct error *agent_store_put_volume(struct agent_store *store,
                                      const struct agent_store_volume *volume)
@@ -425,6 +437,7 @@ static struct error *visit_volume(UNUSED struct agent_store *store, sqlite3_stmt
 {
     struct agent_store_volume volume = {0};
     int at = 0;
+    container.endpoint_id = text_at(stmt, &at);
 
     volume.task_arn = text_at(stmt, &at);
     volume.name = text_at(stmt, &at);

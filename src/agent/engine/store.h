@@ -51,6 +51,7 @@ struct agent_store_container {
     const char *task_arn, *name;
     const char *docker_name; /* decided before anything is created */
     const char *docker_id;   /* NULL: no answer to a create has been seen */
+    const char *endpoint_id; /* of its metadata; NULL in rows of earlier versions */
     int known, desired, reported;
     bool is_start_sent; /* stored before the start call: it may have run */
     bool has_exit_code, is_oom;
