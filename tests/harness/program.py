@@ -148,6 +148,7 @@ class Agent(Program):
         settings = {
             "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_DEFAULT_REGION": REGION,
             "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
+            "BERTH_TASK_ENDPOINT": "none",  # 169.254.170.2 is there once, and many agents run at once
         }
         settings.update(env or {})
         super().__init__(["agent", "--server", server_url, "--cluster", cluster, "--data", self.data, "--docker", docker_host,

@@ -107,6 +107,9 @@ static const struct variable {
     {"ECS_ENABLE_SPOT_INSTANCE_DRAINING", BOOL, MEMBER(drains_on_spot_notice)},
     {"ECS_UPDATES_ENABLED", BOOL, MEMBER(are_updates_enabled)},
     {"ECS_UPDATE_DOWNLOAD_DIR", TEXT, MEMBER(update_download_dir)},
+    {"BERTH_TASK_ENDPOINT", TEXT, MEMBER(task_endpoint), .text_fallback = CONFIG_TASK_ENDPOINT},
+    {"ECS_AUDIT_LOGFILE", TEXT, MEMBER(audit_log_file), .text_fallback = CONFIG_AUDIT_LOG_FILE},
+    {"ECS_AUDIT_LOGFILE_DISABLED", BOOL, MEMBER(is_audit_log_disabled)},
 };
 
 static void set_default(struct agent_config *config, const struct variable *var)
@@ -320,6 +323,23 @@ static struct error *check_logging_drivers(const struct config_list *drivers)
 }
 
 static const char *flag_or(struct agent_config *config, const char *flag, const char *otherwise)
+/* What containers are told of it; the port of HTTP is left out, as everywhere in ECS. */
+static struct error *load_task_endpoint(struct agent_config *config)
+{
+    const char *text = config->task_endpoint, *colon = strrchr(text, ':');
+    int64_t port;
+
+    if (str_eq(text, CONFIG_TASK_ENDPOINT_NONE))
+        return NULL;
+    if (!colon || colon == text || !str_to_int64(colon + 1, &port) || port < 1 || port > 65535)
+        return error_new(API_INVALID_PARAMETER,
+                         "BERTH_TASK_ENDPOINT is %s: it is an address and a port, or none", text);
+    config->task_endpoint_url =
+        port == 80 ? arena_printf(&config->arena, "http://%.*s", (int)(colon - text), text)
+                   : arena_printf(&config->arena, "http://%s", text);
+    return NULL;
+}
+
 {
     return flag ? arena_dup(&config->arena, flag) : otherwise;
 }
@@ -341,6 +361,7 @@ static struct error *load(struct agent_config *config, const struct config_flags
     config->log_format = flag_or(config, flags->log_format, config->log_format);
     config->introspection_listen = flag_or(
         config, flags->introspection_listen,
+    TRY(load_task_endpoint(config));
         config->allows_offhost_introspection ? CONFIG_INTROSPECTION_OFFHOST : CONFIG_INTROSPECTION);
     if (!str_starts_with(config->docker_host, "unix://") &&
         !str_starts_with(config->docker_host, "tcp://"))

@@ -27,6 +27,9 @@
 #define CONFIG_REGION                "us-east-1"
 #define CONFIG_INTROSPECTION         "127.0.0.1:51678"
 #define CONFIG_INTROSPECTION_OFFHOST "0.0.0.0:51678"
+#define CONFIG_TASK_ENDPOINT         "169.254.170.2:80"
+#define CONFIG_TASK_ENDPOINT_NONE    "none"
+#define CONFIG_AUDIT_LOG_FILE        "/var/log/ecs/audit.log"
 
 enum image_pull_behavior { PULL_DEFAULT, PULL_ALWAYS, PULL_ONCE, PULL_PREFER_CACHED };
 
@@ -107,6 +110,10 @@ struct agent_config {
     bool are_updates_enabled;
     const char *update_download_dir;
 };
+    const char *task_endpoint;     /* host:port, or CONFIG_TASK_ENDPOINT_NONE */
+    const char *task_endpoint_url; /* as containers are told; NULL: it is not served */
+    const char *audit_log_file;
+    bool is_audit_log_disabled;
 
 /* Flags of the command line; NULL or false: not given. */
 struct config_flags {

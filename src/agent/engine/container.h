@@ -22,6 +22,8 @@
 #define CONTAINER_CPU_MAX    262144
 #define CONTAINER_MEMORY_MIN (4 * 1024 * 1024)
 #define CONTAINER_MIB        (1024 * 1024)
+#define CONTAINER_METADATA   "/opt/ecs/metadata" /* AG-192 */
+#define CONTAINER_METADATA_FILE "ecs-container-metadata.json"
 
 /* The internal container that owns the namespaces which the task's containers share (AP-431). It is
  * never reported. */
@@ -49,6 +51,9 @@ struct container_plan {
     const char *pause_id;      /* Docker's id of the pause container; NULL: the task has none */
     enum container_gpus gpus;
     const char *nvidia_runtime; /* AG-129 */
+    const char *endpoint_url;   /* "http://169.254.170.2"; NULL: the endpoints are not served */
+    const char *endpoint_id;    /* of the container; with an URL */
+    const char *metadata_dir;   /* of the host, with its metadata file; NULL: it has none */
 };
 
 MUST_USE struct error *container_create_body(const struct container_plan *plan,

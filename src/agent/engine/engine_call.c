@@ -119,6 +119,8 @@ static struct error *create_body(struct engine_container *container, struct buf 
     const char **docker_names = ARENA_ARRAY(&arena, const char *, task->container_count);
     const char **volume_names = ARENA_ARRAY(&arena, const char *, task->volume_count);
     const struct container_plan plan = {
+        .endpoint_url = config->task_endpoint_url,
+        .endpoint_id = container->endpoint_id,
         .task = task->spec,
         .container = container->spec,
         .cluster = config->cluster ? config->cluster : "default",
