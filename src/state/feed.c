@@ -122,7 +122,9 @@ static void add_task(struct feed_row *row, const struct task *task)
     entry->has_old_arn = task->has_old_arn;
     entry->last_status = task->last_status;
     entry->desired_status = task->desired_status;
-    for (; count < task->containers_count && count < FEED_CONTAINERS_MAX; count++)
+    for (; !id_is_zero(&task->instance) && count < task->containers_count &&
+           count < FEED_CONTAINERS_MAX;
+         count++)
         letters[count] = feed_container_letter(task->containers[count].last_status,
                                                task->containers[count].health);
     letters[count] = '\0';
@@ -231,6 +233,17 @@ static void add_entry(struct feed_row *row, const struct txn_entry *changed)
     }
 }
 
+/* A deployment that begins comes after what ended the one before it. */
+static void add_entries(struct feed_row *row, const struct txn *txn)
+{
+    for (size_t i = 0; i < txn->count; i++)
+        if (txn->entries[i].table->kind != RECORD_SERVICE)
+            add_entry(row, &txn->entries[i]);
+    for (size_t i = 0; i < txn->count; i++)
+        if (txn->entries[i].table->kind == RECORD_SERVICE)
+            add_entry(row, &txn->entries[i]);
+}
+
 int64_t feed_put(const struct txn *txn, struct buf *key, struct buf *value)
 {
     struct feed_row *row;
@@ -240,8 +253,7 @@ int64_t feed_put(const struct txn *txn, struct buf *key, struct buf *value)
         return 0;
     feed = &txn->scope->feed;
     row = feed_row_new();
-    for (size_t i = 0; i < txn->count; i++)
-        add_entry(row, &txn->entries[i]);
+    add_entries(row, txn);
     if (row->entries_count == 0) {
         feed_row_free(row);
         return 0;

@@ -45,8 +45,9 @@ class Docker:
         return found if everything else [one for one in found if one["State"]["Running"]]
 
     def remove_task_containers(self, cluster):
-        for one in self.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.cluster=" + cluster).split():
-            self.run("rm", "-f", "-v", one, check=False)
+        found = self.run("ps", "-aq", "--filter", "label=com.amazonaws.ecs.cluster=" + cluster).split()
+        if found:
+            self.run("rm", "-f", "-v", *found, check=False)
 
     def sample_image(self, tag="berth-sample-web:1"):
         subprocess.run([os.path.join(ROOT, "samples", "web", "image"), tag], env=dict(os.environ, DOCKER_HOST=self.host),
@@ -55,18 +56,19 @@ class Docker:
 
 
 class PrivateDocker(Docker):
-    """A dockerd of our own. Killed and started again by the fault tests."""
+    """A dockerd of our own. Killed and started again by the fault tests. `enter` is put before the command (to start it
+    in a namespace), `options` behind it."""
 
-    def __init__(self, directory=None, bridge=None):
+    def __init__(self, directory=None, bridge=None, enter=(), options=()):
         self.directory = directory or tempfile.mkdtemp(prefix="berth-docker-")
         self.owns_directory = directory is None
-        self.bridge = bridge
+        self.bridge, self.enter, self.options = bridge, enter, options
         self.process = None
         super().__init__("unix://%s/docker.sock" % self.directory)
 
     def start(self, timeout=60):
         d = self.directory
-        args = ["dockerd", "--data-root", d + "/data", "--exec-root", d + "/exec", "--pidfile", d + "/pid",
+        args = [*self.enter, "dockerd", *self.options, "--data-root", d + "/data", "--exec-root", d + "/exec", "--pidfile", d + "/pid",
                 "-H", self.host, "--containerd-namespace", "berth", "--log-level", "error"]
         if self.bridge:
             name, subnet = self.bridge
