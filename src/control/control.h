@@ -16,6 +16,7 @@ struct control;
 
 struct control_options {
     int64_t instance_lost_after_ms; /* ARCHITECTURE.md, Lost hosts; <= 0: never */
+    int64_t lead_grace_ms;          /* counted from so long after the start; 0: two minutes */
     /* Stopped tasks and gone instances stay describable so long; 0: one hour. */
     int64_t task_retention_ms;
     /* Stopped tasks that are kept longer are in the state's archive after so long; 0: one hour. */

@@ -14,7 +14,7 @@
 
 #include <sys/queue.h>
 
-#define LEAD_GRACE_MS 120000
+#define LEAD_GRACE_MS 120000 /* unless the options say else */
 
 /* A cluster with hosts that are not connected. */
 struct silent_cluster {
@@ -185,7 +185,8 @@ static void silent_add(struct lost_hosts *lost, const struct scope *scope, const
 {
     struct control *control = lost->control;
     int64_t now_ms = control_mono_ms(control);
-    int64_t since_ms = control->started_mono_ms + LEAD_GRACE_MS;
+    int64_t grace_ms = control->options.lead_grace_ms;
+    int64_t since_ms = control->started_mono_ms + (grace_ms ? grace_ms : LEAD_GRACE_MS);
     struct silent_host *host;
 
     if (silent_find(lost, instance))

@@ -186,6 +186,7 @@ static struct error *open_apis(struct server *server)
     TRY(control_new(server->loop, server->state,
                     &(struct control_options){
                         .instance_lost_after_ms = options->instance_lost_after_ms,
+                        .lead_grace_ms = options->lead_grace_ms,
                         .task_retention_ms = options->task_retention_ms,
                         .task_memory_ms = options->task_memory_ms,
                         .agent_release = options->agent_release,

@@ -26,6 +26,7 @@ struct server_options {
     bool is_strict; /* members of requests that nobody knows are refused (API-004) */
     const char *tls_cert_file, *tls_key_file; /* NULL: plain */
     int64_t instance_lost_after_ms;           /* <= 0: never */
+    int64_t lead_grace_ms;                    /* no host is silent sooner; 0: two minutes */
     int64_t task_retention_ms;
     int64_t task_memory_ms; /* of that, so long in memory; then on disk */
     struct quotas quotas;

@@ -18,6 +18,7 @@ static const struct {
     int64_t restart_after_ms; /* silent so long when the server restarts; 0: it does not */
     int64_t wait_ms;          /* from then on */
     bool is_lost;
+    int64_t lead_grace_ms; /* 0: two minutes */
 } cases[] = {
     {"not before its time", 4, 1, 2 * MINUTES, 5 * MINUTES, 0, 110 * SECONDS, false},
     {"then at once", 4, 1, 2 * MINUTES, 5 * MINUTES, 0, 130 * SECONDS, true},
@@ -27,6 +28,8 @@ static const struct {
     {"a server that began to lead waits two minutes more", 4, 1, 2 * MINUTES, 30 * SECONDS, 0,
      150 * SECONDS, false},
     {"and then its time", 4, 1, 2 * MINUTES, 30 * SECONDS, 0, 220 * SECONDS, true},
+    {"the operator may have it wait less", 4, 1, 2 * MINUTES, 30 * SECONDS, 0, 150 * SECONDS, true,
+     10 * SECONDS},
     {"a restart begins the wait again", 4, 1, 2 * MINUTES, 5 * MINUTES, 110 * SECONDS,
      230 * SECONDS, false},
     {"and ends it", 4, 1, 2 * MINUTES, 5 * MINUTES, 110 * SECONDS, 250 * SECONDS, true},
@@ -43,6 +46,7 @@ static void silent_hosts_are_lost_by_the_rules(void **state)
         bool is_lost;
 
         world->options.instance_lost_after_ms = cases[i].lost_after_ms;
+        world->options.lead_grace_ms = cases[i].lead_grace_ms;
         world_restart(world);
         world_define(world, "web", 64, false);
         world_pass(world, 5 * SECONDS);

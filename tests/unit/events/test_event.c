@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/service.h"
 #include "core/task.h"
 #include "events/filter.h"
 
@@ -325,6 +326,37 @@ services_and_their_deployments(void **data) /* MS-059, MS-098 to MS-105, T14, T1
     world_free(world);
 }
 
+/* A rollback: what ended the deployment before is told first, in whatever order they were changed. */
+static void a_deployment_begins_after_the_one_before_it_failed(void **data) /* MS-104, API-191 */
+{
+    struct world *world = world_new();
+    struct deployment *second;
+    const json_t *events;
+    struct txn *txn;
+
+    (void)data;
+    world_definition(world, "web", "", "");
+    world_do(world, "CreateService",
+             "{'serviceName':'front','taskDefinition':'web','desiredCount':1}");
+    txn = txn_begin(world->state, world_scope(world));
+    second = service_add_deployment(
+        txn_edit_service(txn, state_service(world->state, world_scope(world), "default", "front")),
+        0);
+    deployment_set_id(second, "ecs-svc/2");
+    deployment_set_family(second, "web");
+    second->revision = 1;
+    second->rollout_state = ROLLOUT_STATE_IN_PROGRESS;
+    tell(world, txn, EVENT_SERVICE_DEPLOYMENT_FAILED, "broken", "ecs-svc/1");
+    txn_commit(txn);
+    settle(world);
+    events = events_of(world, 0, NULL);
+    assert_int_equal(json_array_size(events), 3);
+    EXPECT(world, events, {"1.detail.eventName", "SERVICE_DEPLOYMENT_FAILED"},
+           {"2.detail.eventName", "SERVICE_DEPLOYMENT_IN_PROGRESS"},
+           {"2.detail.deploymentId", "ecs-svc/2"});
+    world_free(world);
+}
+
 static void a_service_on_providers_tells_of_them(void **data) /* MS-099, T15 */
 {
     struct world *world = world_new();
@@ -432,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_task_that_is_gone_is_told_in_short),
         cmocka_unit_test(instances_come_drain_and_go),
         cmocka_unit_test(services_and_their_deployments),
+        cmocka_unit_test(a_deployment_begins_after_the_one_before_it_failed),
         cmocka_unit_test(a_service_on_providers_tells_of_them),
         cmocka_unit_test(filters),
         cmocka_unit_test(the_last_event_id_counts_more_than_the_address),
