@@ -8,6 +8,7 @@ int command_server(int argc, char **argv);
 int command_agent(int argc, char **argv);
 int command_env(int argc, char **argv);
 int command_aws(int argc, char **argv);
+int command_explain(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_backup(int argc, char **argv);
 

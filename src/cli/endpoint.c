@@ -63,6 +63,25 @@ struct error *endpoint_read_up(const char *dir, struct endpoint *ret)
     return err ? error_wrap(err, "'berth up' does not seem to run on %s", dir) : NULL;
 }
 
+bool endpoint_read_env(struct endpoint *ret)
+{
+    const char *url = getenv("AWS_ENDPOINT_URL");
+    const char *region = getenv("AWS_REGION");
+
+    if (str_is_empty(url))
+        return false;
+    if (str_is_empty(region))
+        region = getenv("AWS_DEFAULT_REGION");
+    *ret = (struct endpoint){
+        .url = str_dup(url),
+        .region = str_dup(str_is_empty(region) ? "us-east-1" : region),
+        .access_key_id = str_dup(getenv("AWS_ACCESS_KEY_ID")),
+        .secret_access_key = str_dup(getenv("AWS_SECRET_ACCESS_KEY")),
+        .ca_file = str_dup(getenv("AWS_CA_BUNDLE")),
+    };
+    return true;
+}
+
 struct error *endpoint_write(const char *dir, const char *name, const struct endpoint *endpoint)
 {
     CLEANUP(json_freep)
@@ -102,22 +121,46 @@ static struct error *error_of_answer(long status, const char *text)
     return error_new(code, "%s", message ? message : name);
 }
 
-struct error *endpoint_call(const struct endpoint *endpoint, const char *service,
-                            const char *target, const json_t *body, int64_t timeout_ms,
-                            json_t **ret_answer)
+/* One request; `body` NULL: a GET. */
+struct request {
+    const char *service, *path;
+    const struct http_header *headers;
+    size_t header_count;
+    const char *body;
+};
+
+static struct curl_slist *add_line(struct arena *arena, struct curl_slist *lines,
+                                   const struct http_header *header)
+{
+    return curl_slist_append(lines, arena_printf(arena, "%s: %s", header->name, header->value));
+}
+
+static struct curl_slist *make_lines(struct arena *arena, const struct endpoint *endpoint,
+                                     const struct request *request, const char *url)
+{
+    const struct sigv4_keys keys = {endpoint->access_key_id, endpoint->secret_access_key, NULL};
+    const char *body = request->body ? request->body : "";
+    struct http_header *signatures = NULL;
+    size_t signature_count = 0;
+    struct curl_slist *lines = NULL;
+
+    if (endpoint->access_key_id)
+        sigv4_sign(arena, &keys, endpoint->region, request->service, request->body ? "POST" : "GET",
+                   url, request->headers, request->header_count, body, strlen(body),
+                   clock_wall_ms(&clock_system), &signatures, &signature_count);
+    for (size_t i = 0; i < request->header_count; i++)
+        lines = add_line(arena, lines, &request->headers[i]);
+    for (size_t i = 0; i < signature_count; i++)
+        lines = add_line(arena, lines, &signatures[i]);
+    return curl_slist_append(lines, "Expect:");
+}
+
+static struct error *perform(const struct endpoint *endpoint, const struct request *request,
+                             int64_t timeout_ms, json_t **ret_answer)
 {
     CLEANUP(arena_done) struct arena arena = {0};
     CLEANUP(buf_done) struct buf answer = {0};
-    CLEANUP(str_freep) char *text = json_dumps(body, JSON_COMPACT);
-    char *url = arena_printf(&arena, "%s/", endpoint->url);
-    const char *host = strstr(endpoint->url, "://");
-    const struct http_header headers[] = {
-        {"content-type", "application/x-amz-json-1.1"},
-        {"host", host ? host + 3 : endpoint->url},
-        {"x-amz-target", target},
-    };
-    struct http_header *signatures = NULL;
-    size_t signature_count = 0;
+    char *url = arena_printf(&arena, "%s%s", endpoint->url, request->path);
     struct curl_slist *lines = NULL;
     CURL *curl = curl_easy_init();
     CURLcode result;
@@ -125,23 +168,11 @@ struct error *endpoint_call(const struct endpoint *endpoint, const char *service
 
     if (!curl)
         return error_new(API_SERVER, "cannot start an HTTP request");
-    if (endpoint->access_key_id) {
-        const struct sigv4_keys keys = {endpoint->access_key_id, endpoint->secret_access_key, NULL};
-
-        sigv4_sign(&arena, &keys, endpoint->region, service, "POST", url, headers,
-                   ARRAY_LEN(headers), text, strlen(text), clock_wall_ms(&clock_system),
-                   &signatures, &signature_count);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(headers); i++)
-        lines = curl_slist_append(
-            lines, arena_printf(&arena, "%s: %s", headers[i].name, headers[i].value));
-    for (size_t i = 0; i < signature_count; i++)
-        lines = curl_slist_append(
-            lines, arena_printf(&arena, "%s: %s", signatures[i].name, signatures[i].value));
-    lines = curl_slist_append(lines, "Expect:");
+    lines = make_lines(&arena, endpoint, request, url);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
+    if (request->body)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -162,4 +193,35 @@ struct error *endpoint_call(const struct endpoint *endpoint, const char *service
     if (!*ret_answer)
         return error_new(API_SERVER, "%s answered something that is not JSON", endpoint->url);
     return NULL;
+}
+
+static const char *host_of(const struct endpoint *endpoint)
+{
+    const char *host = strstr(endpoint->url, "://");
+
+    return host ? host + 3 : endpoint->url;
+}
+
+struct error *endpoint_call(const struct endpoint *endpoint, const char *service,
+                            const char *target, const json_t *body, int64_t timeout_ms,
+                            json_t **ret_answer)
+{
+    CLEANUP(str_freep) char *text = json_dumps(body, JSON_COMPACT);
+    const struct http_header headers[] = {
+        {"content-type", "application/x-amz-json-1.1"},
+        {"host", host_of(endpoint)},
+        {"x-amz-target", target},
+    };
+
+    return perform(endpoint, &(struct request){service, "/", headers, ARRAY_LEN(headers), text},
+                   timeout_ms, ret_answer);
+}
+
+struct error *endpoint_get(const struct endpoint *endpoint, const char *path, int64_t timeout_ms,
+                           json_t **ret_answer)
+{
+    const struct http_header headers[] = {{"host", host_of(endpoint)}};
+
+    return perform(endpoint, &(struct request){"ecs", path, headers, ARRAY_LEN(headers), NULL},
+                   timeout_ms, ret_answer);
 }

@@ -23,6 +23,9 @@ void endpoint_done(struct endpoint *endpoint); /* fits CLEANUP */
 MUST_USE struct error *endpoint_read_server(const char *dir, struct endpoint *ret);
 /* DIR/up.json, which `berth up` keeps there, with its user's key. */
 MUST_USE struct error *endpoint_read_up(const char *dir, struct endpoint *ret);
+/* As AWS's own clients are told: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+ * AWS_REGION or AWS_DEFAULT_REGION, AWS_CA_BUNDLE. False if there is no AWS_ENDPOINT_URL. */
+bool endpoint_read_env(struct endpoint *ret);
 MUST_USE struct error *endpoint_write(const char *dir, const char *name,
                                       const struct endpoint *endpoint);
 
@@ -31,6 +34,9 @@ MUST_USE struct error *endpoint_write(const char *dir, const char *name,
 MUST_USE struct error *endpoint_call(const struct endpoint *endpoint, const char *service,
                                      const char *target, const json_t *body, int64_t timeout_ms,
                                      json_t **ret_answer);
+/* The same with GET, of "/explain?service=web". */
+MUST_USE struct error *endpoint_get(const struct endpoint *endpoint, const char *path,
+                                    int64_t timeout_ms, json_t **ret_answer);
 
 static inline void json_freep(json_t **json)
 {

@@ -18,6 +18,8 @@ static const struct {
     {"agent", "run the container agent of this host", command_agent},
     {"env", "print the shell settings that point AWS clients here", command_env},
     {"aws", "run the installed AWS CLI against this server", command_aws},
+    {"explain", "say why a service or task is as it is, and where tasks would fit",
+     command_explain},
     {"key", "create, list and delete access keys", command_key},
     {"backup", "copy the live server's store to a file", command_backup},
 };

@@ -398,3 +398,31 @@ size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hos
         start_failed(pass, err);
     return eligible;
 }
+
+/* A DAEMON has one task on a host: those with one are no place for another. */
+static void require_distinct(struct start *start)
+{
+    struct demand *demand = &start->demand;
+    struct placement_constraint *constraints =
+        ARENA_ARRAY(&start->pass->arena, struct placement_constraint, PLAN_CONSTRAINTS_MAX);
+
+    if (demand->constraint_count >= PLAN_CONSTRAINTS_MAX)
+        return;
+    for (size_t i = 0; i < demand->constraint_count; i++)
+        constraints[i] = demand->constraints[i];
+    constraints[demand->constraint_count++] =
+        (struct placement_constraint){.kind = CONSTRAINT_DISTINCT_INSTANCE};
+    demand->constraints = constraints;
+}
+
+struct error *start_survey(struct pass *pass, const struct crew *crew, const char *provider,
+                           struct plan *ret)
+{
+    CLEANUP(start_done) struct start start = {0};
+
+    TRY(start_begin(&start, pass, crew));
+    if (pass->service->strategy == STRATEGY_DAEMON)
+        require_distinct(&start);
+    start.demand.capacity_provider = provider;
+    return plan_survey(&pass->arena, fleet_of(pass), &start.demand, ret);
+}

@@ -25,7 +25,7 @@ static void follow_scale(struct pass *pass, const struct task_set *set)
         edit_set(pass, set)->desired_count = wanted.desired_count;
 }
 
-static struct error *read_crew(struct pass *pass, const struct task_set *set, struct crew *ret)
+struct error *task_set_crew(struct pass *pass, const struct task_set *set, struct crew *ret)
 {
     struct ecs_create_task_set_request *made =
         ARENA_NEW(&pass->arena, struct ecs_create_task_set_request);
@@ -75,7 +75,7 @@ static void keep_set(struct pass *pass, const struct task_set *set)
 {
     const char *reason = stop_reason_scaling(pass, set->id);
     struct crew crew;
-    struct error *err = read_crew(pass, set, &crew);
+    struct error *err = task_set_crew(pass, set, &crew);
     struct rollout_step step;
 
     if (err) {

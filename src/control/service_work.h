@@ -13,6 +13,7 @@
  *   service_task_sets.c  another controller's deployments: so many percent of the count in each
  *   service_rebalance.c  a steady service's tasks are evened out over zones
  *   service_wind_down.c  a deleted service ends
+ *   service_explain.c    what the next pass will find it waiting for
  */
 #ifndef BERTH_CONTROL_SERVICE_WORK_H
 #define BERTH_CONTROL_SERVICE_WORK_H
@@ -133,6 +134,9 @@ void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id 
 /* Of these instances, in order, those that meet the constraints on tasks of the crew, whatever room
  * they have; the others are taken out. Returns how many are left. */
 size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hosts, size_t count);
+/* What each host lacks for a task of the crew; of a provider's hosts alone unless NULL. */
+MUST_USE struct error *start_survey(struct pass *pass, const struct crew *crew,
+                                    const char *provider, struct plan *ret);
 
 /* ---- service_shares.c ---- */
 /* How many of `count` tasks each provider of the crew gets; from the arena. All of them, unless no
@@ -188,6 +192,8 @@ void rebalance(struct pass *pass, const struct crew *crew);
 void replica_keep_up(struct pass *pass);
 void daemon_keep_up(struct pass *pass);
 void task_sets_keep_up(struct pass *pass);
+MUST_USE struct error *task_set_crew(struct pass *pass, const struct task_set *set,
+                                     struct crew *ret);
 void wind_down(struct pass *pass);
 
 #endif

@@ -19,6 +19,11 @@ static const enum ecs_task_stop_code stop_codes[STOP_CODE_COUNT] = {
 };
 
 static const enum ecs_health_status healths[HEALTH_COUNT] = {
+const char *task_stop_code_text(enum stop_code code)
+{
+    return code == STOP_CODE_NONE ? NULL : ecs_task_stop_code_name(stop_codes[code]);
+}
+
     [HEALTH_UNKNOWN] = ECS_HEALTH_STATUS_UNKNOWN,
     [HEALTH_HEALTHY] = ECS_HEALTH_STATUS_HEALTHY,
     [HEALTH_UNHEALTHY] = ECS_HEALTH_STATUS_UNHEALTHY,

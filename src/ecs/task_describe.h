@@ -26,6 +26,9 @@ void task_describer_know(struct task_describer *describer, const struct task_rec
 MUST_USE struct error *task_describe(struct task_describer *describer, const struct task *task,
                                      bool with_tags, struct ecs_task *ret);
 
+/* "EssentialContainerExited"; NULL for STOP_CODE_NONE. */
+const char *task_stop_code_text(enum stop_code code);
+
 /* {arn, reason} for what was not found or not placed, in the call's arena. */
 struct ecs_failure failure_of(const char *arn, const char *reason);
 

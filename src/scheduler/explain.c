@@ -42,8 +42,11 @@ static bool has_text(const struct host *host, const char *text)
 
 static bool lacks_attribute(const struct search *search, const struct host *host, struct why *ret)
 {
+    const struct selection_key *key = &search->selection->key;
     const struct demand *demand = search->demand;
 
+    if (bits_cover(&host->has, &key->required) && !bits_meet(&host->has, &key->forbidden))
+        return false;
     for (size_t i = 0; i < demand->required_attribute_count; i++) {
         if (!has_text(host, demand->required_attributes[i])) {
             *ret = (struct why){.kind = WHY_ATTRIBUTE, .number = i, .distance = 50};
@@ -132,16 +135,30 @@ static const char *reason_of(const struct search *search, const struct host *hos
     return reasons[why->kind];
 }
 
-static struct refusal refusal_of(const struct search *search, const struct host *host,
-                                 const struct why *why)
-{
-    struct refusal refusal = {.host = host->id, .reason = reason_of(search, host, why)};
+/* A resource that is counted: what a task wants of it, what the host has free and in all. */
+struct figure {
+    const char *unit; /* NULL: it is none */
+    int64_t wanted, free, registered;
+};
 
-    if (why->kind == WHY_ATTRIBUTE)
-        refusal.detail = search->demand->required_attributes[why->number];
-    if (why->kind == WHY_FORBIDDEN)
-        refusal.detail = search->demand->forbidden_attribute;
-    return refusal;
+static struct figure figure_of(const struct search *search, const struct host *host,
+                               const struct why *why)
+{
+    const struct slot *slot = &search->fleet->slots[host->slot];
+    const struct claim *claim = &search->demand->claim;
+
+    switch (why->kind) {
+    case WHY_ENI:
+        return (struct figure){"network interfaces", claim->eni_count, slot->enis, host->eni_count};
+    case WHY_GPU:
+        return (struct figure){"GPUs", claim->gpu_count, slot->gpus, host->gpu_count};
+    case WHY_MEMORY:
+        return (struct figure){"MiB of memory", claim->memory, slot->memory, host->memory};
+    case WHY_CPU:
+        return (struct figure){"CPU units", claim->cpu, slot->cpu, host->cpu};
+    default:
+        return (struct figure){0};
+    }
 }
 
 /* The rule itself, as whoever made it wrote it. */
@@ -209,6 +226,20 @@ static const char *tally_text(struct arena *arena, const struct search *search,
     return "";
 }
 
+static struct refusal refusal_of(struct arena *arena, const struct search *search,
+                                 const struct host *host, const struct why *why)
+{
+    struct refusal refusal = {.host = host->id, .reason = reason_of(search, host, why)};
+    struct figure figure = figure_of(search, host, why);
+
+    if (figure.unit)
+        refusal.detail = arena_printf(arena, "%" PRId64 " %s wanted, %" PRId64 " free",
+                                      figure.wanted, figure.unit, figure.free);
+    else
+        refusal.detail = rule_text(arena, search, why);
+    return refusal;
+}
+
 /* ---- all hosts ---- */
 
 struct explaining {
@@ -222,6 +253,7 @@ struct explaining {
 static void tally(struct explaining *in, const struct host *host, const struct why *why)
 {
     struct plan *plan = in->plan;
+    struct figure figure = figure_of(in->search, host, why);
     struct refusal_tally *one;
     size_t at = 0;
 
@@ -237,7 +269,13 @@ static void tally(struct explaining *in, const struct host *host, const struct w
         one->rule = rule_text(in->arena, in->search, why);
         one->one = tally_text(in->arena, in->search, why, one->rule, false);
         one->many = tally_text(in->arena, in->search, why, one->rule, true);
+        one->unit = figure.unit;
+        one->wanted = figure.wanted;
+        one->most = figure.free;
     }
+    if (figure.free > one->most)
+        one->most = figure.free;
+    one->too_small += figure.registered < figure.wanted;
     one->hosts++;
     if (one->sample_count < ARRAY_LEN(one->samples))
         one->samples[one->sample_count++] = host->id;
@@ -251,7 +289,7 @@ static void refuse(struct explaining *in, const struct host *host, const struct 
 
     if (plan->refusal_count == PLAN_REFUSALS_MAX && why->distance >= in->closest)
         return;
-    refusal = refusal_of(in->search, host, why);
+    refusal = refusal_of(in->arena, in->search, host, why);
     if (why->distance < in->closest && plan->refusal_count) {
         struct refusal first = plan->refusals[0];
 
@@ -273,8 +311,10 @@ static void explain_host(struct explaining *in, const struct host *host)
         return;
     in->plan->hosts_seen++;
     why = why_not(in->search, host);
-    if (why.kind == WHY_NOT_AT_ALL)
+    if (why.kind == WHY_NOT_AT_ALL) {
+        in->plan->hosts_fitting++;
         return;
+    }
     tally(in, host, &why);
     refuse(in, host, &why);
 }

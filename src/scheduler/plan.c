@@ -178,6 +178,23 @@ static struct error *selection_read(struct arena *arena, struct search *search)
     return NULL;
 }
 
+static struct error *search_read(struct arena *arena, struct search *search)
+{
+    if (search->demand->constraint_count > PLAN_CONSTRAINTS_MAX)
+        return error_new(API_INVALID_PARAMETER, "At most %d placement constraints are allowed.",
+                         PLAN_CONSTRAINTS_MAX);
+    TRY(rules_read(search, search->demand));
+    return selection_read(arena, search);
+}
+
+/* An owner comes with its first claim, and goes with its last. */
+static void find_owner(struct search *search)
+{
+    search->owner = fleet_owner(search->fleet, search->demand->claim.owner, false);
+    if (search->asks_counts)
+        owner_settle(search->fleet, search->owner);
+}
+
 /* ---- the plan ---- */
 
 struct error *plan_place(struct arena *arena, const struct fleet *fleet,
@@ -193,23 +210,17 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
     uint32_t *claimed;
     size_t claimed_count = 0;
 
-    if (demand->constraint_count > CONSTRAINTS_MAX)
-        return error_new(API_INVALID_PARAMETER, "At most %d placement constraints are allowed.",
-                         CONSTRAINTS_MAX);
-    TRY(rules_read(&search, demand));
-    TRY(selection_read(arena, &search));
+    TRY(search_read(arena, &search));
     plan.hosts = ARENA_ARRAY(arena, struct id, wanted);
     claimed = wanted > 1 ? ARENA_ARRAY(arena, uint32_t, wanted) : NULL;
     while (plan.placed_count < wanted) {
         uint32_t slot;
 
-        /* An owner comes with its first claim, and goes with its last. */
-        search.owner = fleet_owner(search.fleet, demand->claim.owner, false);
-        if (search.asks_counts)
-            owner_settle(search.fleet, search.owner);
+        find_owner(&search);
         slot = search_pick(&search);
         if (slot == NO_SLOT) {
-            search_explain(arena, &search, &plan);
+            if (!demand->is_silent)
+                search_explain(arena, &search, &plan);
             break;
         }
         plan.hosts[plan.placed_count++] = search.fleet->ids[slot];
@@ -220,6 +231,19 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
     }
     while (claimed_count-- > 0)
         fleet_claim(search.fleet, claimed[claimed_count], &demand->claim, false);
+    *ret = plan;
+    return NULL;
+}
+
+struct error *plan_survey(struct arena *arena, const struct fleet *fleet,
+                          const struct demand *demand, struct plan *ret)
+{
+    struct search search = {.fleet = (struct fleet *)fleet, .demand = demand}; /* its caches */
+    struct plan plan = {0};
+
+    TRY(search_read(arena, &search));
+    find_owner(&search);
+    search_explain(arena, &search, &plan);
     *ret = plan;
     return NULL;
 }

@@ -25,6 +25,7 @@ struct placement_constraint {
     const char *expression; /* memberOf: the cluster query language */
 };
 
+#define PLAN_CONSTRAINTS_MAX 10 /* SC-032 */
 struct demand {
     struct claim claim; /* of each task */
     const char *const
@@ -37,6 +38,7 @@ struct demand {
     const struct placement_constraint *constraints;
     size_t constraint_count;
     const struct id *only_host; /* StartTask: this one; NULL: any */
+    bool is_silent; /* asks only where: saying why not costs a look at every host */
 };
 
 /* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY",
@@ -45,21 +47,28 @@ struct demand {
 struct refusal {
     struct id host;
     const char *reason; /* a constant */
-    const char
-        *detail; /* what is missing: "com.amazonaws.ecs.capability.logging-driver.awslogs"; NULL */
+    const char *detail; /* what is missing: "com.amazonaws.ecs.capability.logging-driver.awslogs",
+                           "512 MiB of memory wanted, 128 free"; NULL */
 };
+
+#define PLAN_TALLIES_MAX    16  /* the other rules are not told apart */
+#define PLAN_SAMPLES_MAX    10  /* hosts that are named, of those passed over for one rule */
+#define PLAN_RULE_CHARS_MAX 200 /* of an expression */
 
 /* How many hosts were passed over for one rule, and some of them. */
 struct refusal_tally {
     const char *reason;     /* as in refusals */
     const char *rule;       /* the attribute, the port, the expression (cut); NULL */
     const char *one, *many; /* "lacks 512 MiB of memory", "lack 512 MiB of memory" */
+    /* Of a resource that is counted; `unit` NULL: of none. */
+    const char *unit; /* "MiB of memory", "CPU units"... */
+    int64_t wanted;   /* by each task */
+    int64_t most;     /* free on one of these hosts */
+    size_t too_small; /* of these hosts, registered with less than is wanted */
     size_t hosts;
-    struct id samples[3]; /* the first of them */
+    struct id samples[PLAN_SAMPLES_MAX]; /* the first of them */
     size_t sample_count;
 };
-#define PLAN_TALLIES_MAX    16  /* the other rules are not told apart */
-#define PLAN_RULE_CHARS_MAX 200 /* of an expression */
 
 struct plan {
     size_t placed_count; /* 0..wanted */
@@ -68,7 +77,8 @@ struct plan {
      * and how many there were per reason. */
     struct refusal *refusals;
     size_t refusal_count;
-    size_t hosts_seen; /* of the capacity provider, if the demand has one */
+    size_t hosts_seen;    /* of the capacity provider, if the demand has one */
+    size_t hosts_fitting; /* that would take one more */
     struct refusal_tally tallies[PLAN_TALLIES_MAX];
     size_t tally_count;
 };
@@ -81,6 +91,11 @@ struct plan {
 MUST_USE struct error *plan_place(struct arena *arena, const struct fleet *fleet,
                                   const struct demand *demand, size_t wanted, struct rng *rng,
                                   struct plan *ret);
+
+/* The same look at every host without placing anything: what each lacks now, and how many lack
+ * nothing. */
+MUST_USE struct error *plan_survey(struct arena *arena, const struct fleet *fleet,
+                                   const struct demand *demand, struct plan *ret);
 
 /* One sentence for people, of at most PLAN_TALLIES_MAX parts: "2 of 3 hosts lack 512 MiB of memory;
  * 1 host has port 8080/tcp taken." */

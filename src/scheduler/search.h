@@ -6,8 +6,7 @@
 #include "scheduler/fleet_internal.h"
 #include "scheduler/plan.h"
 
-#define AZ_ATTRIBUTE    "ecs.availability-zone"
-#define CONSTRAINTS_MAX 10 /* SC-032 */
+#define AZ_ATTRIBUTE "ecs.availability-zone"
 
 enum rule_kind { RULE_SPREAD_ATTRIBUTE, RULE_SPREAD_HOST, RULE_BINPACK_CPU, RULE_BINPACK_MEMORY };
 struct rule {
@@ -30,7 +29,7 @@ struct search {
     struct rule rules[SPREAD_FIELDS_MAX];
     size_t rule_count;
     bool goes_by_groups;          /* attributes first, then one rule that a pool serves, or none */
-    int queries[CONSTRAINTS_MAX]; /* of the demand's constraints; -1: not a memberOf */
+    int queries[PLAN_CONSTRAINTS_MAX]; /* of the demand's constraints; -1: not a memberOf */
 };
 
 enum fit { FIT, NO_ROOM, NOT_NOW };

@@ -1,10 +1,11 @@
 /* router.c - where a request goes: the browser rules first, then pages for machines (/healthz,
- * /metrics), the feed of events (/events), agents' sockets (/acs/ws, /tcs/ws) and the APIs (POST
- * /). */
+ * /metrics), the feed of events (/events), why things are as they are (/explain), agents' sockets
+ * (/acs/ws, /tcs/ws) and the APIs (POST /). */
 #include <string.h>
 
 #include "base/json_text.h"
 #include "base/str.h"
+#include "explain/explain.h"
 #include "server/parts.h"
 
 static void respond_text(struct http_exchange *ex, int status, const char *text)
@@ -66,25 +67,44 @@ static void call_api(struct server *server, struct arena *arena, struct http_exc
         &(struct aws_json_caller){identity.region, identity.account, &identity.principal});
 }
 
-static void stream_events(struct server *server, struct arena *arena, struct http_exchange *ex,
-                          const struct http_request *req)
+/* What is asked for by GET and shows an account's resources: only to a key of that account. */
+static bool identify_reader(struct server *server, struct arena *arena, struct http_exchange *ex,
+                            const struct http_request *req, const struct scope **ret_scope)
 {
+    static const struct http_header headers[] = {{"content-type", "application/json"}};
+    CLEANUP(buf_done) struct buf body = {0};
     struct identity identity = {0};
     struct error *err = identify(server, arena, req, &identity);
 
     if (!err && (!identity.principal.is_root || identity.is_admin))
-        err = error_new(API_ACCESS_DENIED, "Only a key of the account may read its events.");
-    if (err) {
-        static const struct http_header headers[] = {{"content-type", "application/json"}};
-        CLEANUP(buf_done) struct buf body = {0};
-
-        dispatch_error_body(&body, err->code, err->message, NULL);
-        http_respond(ex, api_error_http_status(err->code), headers, 1, body.data, body.len);
-        error_free(err);
-        return;
+        err = error_new(API_ACCESS_DENIED, "Only a key of the account may read its %s.",
+                        str_eq(req->path, "/events") ? "events" : "explanations");
+    if (!err) {
+        *ret_scope = state_scope(server->state, identity.region, identity.account);
+        return true;
     }
-    event_streams_open(server->events,
-                       state_scope(server->state, identity.region, identity.account), ex, req);
+    dispatch_error_body(&body, err->code, err->message, NULL);
+    http_respond(ex, api_error_http_status(err->code), headers, 1, body.data, body.len);
+    error_free(err);
+    return false;
+}
+
+static void stream_events(struct server *server, struct arena *arena, struct http_exchange *ex,
+                          const struct http_request *req)
+{
+    const struct scope *scope;
+
+    if (identify_reader(server, arena, ex, req, &scope))
+        event_streams_open(server->events, scope, ex, req);
+}
+
+static void explain(struct server *server, struct arena *arena, struct http_exchange *ex,
+                    const struct http_request *req)
+{
+    const struct scope *scope;
+
+    if (identify_reader(server, arena, ex, req, &scope))
+        explain_request(&server->ecs, &server->rng, scope, ex, req);
 }
 
 void route(struct http_exchange *ex, const struct http_request *req, void *data)
@@ -105,6 +125,8 @@ void route(struct http_exchange *ex, const struct http_request *req, void *data)
         call_api(server, &arena, ex, req);
     else if (str_eq(req->method, "GET") && str_eq(req->path, "/events"))
         stream_events(server, &arena, ex, req);
+    else if (str_eq(req->method, "GET") && str_eq(req->path, "/explain"))
+        explain(server, &arena, ex, req);
     else if (str_eq(req->method, "GET") && str_eq(req->path, "/healthz"))
         respond_health(server, ex);
     else if (str_eq(req->method, "GET") && str_eq(req->path, "/metrics"))
