@@ -91,6 +91,7 @@ static const struct variable {
     {"ECS_IMAGE_MINIMUM_CLEANUP_AGE", DURATION, MEMBER(image_cleanup_age_ms), 1 * HOUR},
     {"NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE", DURATION, MEMBER(other_image_cleanup_age_ms), 1 * HOUR},
     {"ECS_NUM_IMAGES_DELETE_PER_CYCLE", NUMBER, MEMBER(images_per_cleanup), 5, 1},
+    {"NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE", NUMBER, MEMBER(containers_per_cleanup), 5, 1},
     {"ECS_EXCLUDE_UNTRACKED_IMAGE", IMAGES, MEMBER(images_kept)},
     {"ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT", BOOL, MEMBER(pulls_dependents_upfront)},
     {"ECS_SHARED_VOLUME_MATCH_FULL_CONFIG", BOOL, MEMBER(matches_full_volume_config)},

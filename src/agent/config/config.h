@@ -94,7 +94,9 @@ struct agent_config {
     enum image_pull_behavior image_pull_behavior;
     bool is_image_cleanup_disabled, cleans_untracked_images;
     int64_t image_cleanup_interval_ms, image_cleanup_age_ms, other_image_cleanup_age_ms;
-    int64_t images_per_cleanup;
+    int64_t images_per_cleanup, containers_per_cleanup;
+    struct config_list volume_plugin_capabilities;
+    struct config_map efs_file_systems; /* where they are, by id (volume_efs.h) */
     struct config_list images_kept;
     bool pulls_dependents_upfront, matches_full_volume_config, excludes_ipv6_bindings;
     bool limits_task_resources;

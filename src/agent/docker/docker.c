@@ -1,63 +1,16 @@
-#include "agent/docker/docker.h"
+#include "agent/docker/docker_call.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/docker/docker_lines.h"
 #include "agent/engine/container.h"
-#include "agent/engine/image_ref.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "net/http_client.h"
 
 #define SLACK_MS 50 /* a call that ends so shortly before its limit ended because of it */
-
-struct docker {
-    struct http_client *http;
-    struct loop *loop;
-    char *base;   /* "http://localhost" */
-    char api[16]; /* "/v1.41"; "" until the version is settled */
-    size_t calls; /* under way */
-    bool is_freed;
-};
-
-/* One call: made by start_call(), ended by its `finish`, which gives the caller what it waits for.
- */
-struct docker_call {
-    struct docker *docker;
-    struct http_call *http;
-    struct arena arena; /* of what is decoded from the answer */
-    int64_t started_ms, timeout_ms;
-    bool is_cancelled, is_silent, is_line_too_long;
-    void (*finish)(struct docker_call *call, const struct docker_failure *failure,
-                   const struct http_response *response);
-    union {
-        docker_done_fn *plain;
-        docker_version_fn *version;
-        docker_info_fn *info;
-        docker_created_fn *created;
-        docker_container_fn *container;
-        docker_list_fn *list;
-        docker_image_fn *image;
-        docker_volume_fn *volume;
-        docker_pulled_fn *pulled;
-        docker_text_fn *text;
-    } done;
-    void *data;
-
-    /* streams */
-    struct docker_lines lines;
-    void (*on_line)(struct docker_call *call, const char *line, size_t len);
-    bool collects; /* no lines: one long answer */
-    struct buf collected;
-    docker_event_fn *on_event;
-    char *pull_error, *digest;
-    struct timer silence; /* pulls: runs until the next word */
-    int64_t silence_ms, inactivity_ms;
-};
 
 static int64_t now_ms(void)
 {
@@ -134,6 +87,7 @@ static bool judge(struct docker_call *call, const struct error *err,
     if (call->is_silent) {
         out->fault = DOCKER_TIMEOUT;
         out->timeout_ms = call->silence_ms;
+        out->silence = call->has_begun ? DOCKER_FELL_SILENT : DOCKER_NEVER_BEGAN;
     } else if (call->is_cancelled) {
         out->fault = DOCKER_CANCELLED;
     } else if (call->is_line_too_long) {
@@ -188,7 +142,7 @@ static void on_silence(void *data)
     docker_cancel(call);
 }
 
-static void expect_word(struct docker_call *call, int64_t within_ms)
+void docker_call_expect_word(struct docker_call *call, int64_t within_ms)
 {
     call->silence_ms = within_ms;
     timer_start(&call->silence, call->docker->loop, within_ms, on_silence, call);
@@ -200,25 +154,18 @@ static bool on_chunk(const char *bytes, size_t len, void *data)
 
     if (call->collects)
         return collect(call, bytes, len);
+    call->has_begun = true;
     if (call->inactivity_ms > 0)
-        expect_word(call, call->inactivity_ms);
+        docker_call_expect_word(call, call->inactivity_ms);
     call->is_line_too_long = !docker_lines_feed(&call->lines, bytes, len, on_line, call);
     return !call->is_line_too_long;
 }
 
-struct request {
-    const char *method;
-    const char *path; /* after the version, with its query */
-    const char *body; /* NULL: none */
-    const char *auth;
-    int64_t timeout_ms; /* 0: none */
-    bool is_once, is_unversioned;
-};
-
-static void start_call(struct docker_call *call, const struct request *request)
+void docker_call_start(struct docker_call *call, const struct docker_request *request)
 {
     CLEANUP(str_freep)
-    char *url = str_printf("%s%s%s", call->docker->base, call->docker->api, request->path);
+    char *url = str_printf("%s%s%s", call->docker->base,
+                           request->is_unversioned ? "" : call->docker->api, request->path);
     struct http_header headers[2];
     struct http_call_options options = {
         .method = request->method,
@@ -242,7 +189,7 @@ static void start_call(struct docker_call *call, const struct request *request)
     call->http = http_call_start(call->docker->http, &options);
 }
 
-static struct docker_call *new_call(struct docker *docker, void *data)
+struct docker_call *docker_call_new(struct docker *docker, void *data)
 {
     struct docker_call *call = xcalloc(1, sizeof(*call));
 
@@ -253,7 +200,7 @@ static struct docker_call *new_call(struct docker *docker, void *data)
 }
 
 /* Percent-encodes what is not unreserved; '/' stays in paths. */
-static void add_escaped(struct buf *buf, const char *text, bool keeps_slash)
+void docker_call_add_escaped(struct buf *buf, const char *text, bool keeps_slash)
 {
     for (; *text; text++) {
         if (isalnum((unsigned char)*text) || strchr("-_.~", *text) || (keeps_slash && *text == '/'))
@@ -264,12 +211,12 @@ static void add_escaped(struct buf *buf, const char *text, bool keeps_slash)
 }
 
 /* "/containers/<id>/start" */
-static char *object_path(const char *before, const char *id, const char *after)
+char *docker_call_path(const char *before, const char *id, const char *after)
 {
     struct buf path = {0};
 
     buf_add_str(&path, before);
-    add_escaped(&path, id, true);
+    docker_call_add_escaped(&path, id, true);
     buf_add_str(&path, after);
     return buf_take(&path);
 }
@@ -281,20 +228,20 @@ static void finish_plain(struct docker_call *call, const struct docker_failure *
     call->done.plain(failure, call->data);
 }
 
-static struct docker_call *plain_call(struct docker *docker, const struct request *request,
+struct docker_call *docker_call_plain(struct docker *docker, const struct docker_request *request,
                                       docker_done_fn *done, void *data)
 {
-    struct docker_call *call = new_call(docker, data);
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_plain;
     call->done.plain = done;
-    start_call(call, request);
+    docker_call_start(call, request);
     return call;
 }
 
 /* The failure of an answer that could not be read; takes `err`. */
-static const struct docker_failure *malformed(struct docker_call *call, struct error *err,
-                                              struct docker_failure *out)
+const struct docker_failure *docker_call_malformed(struct docker_call *call, struct error *err,
+                                                   struct docker_failure *out)
 {
     if (!err)
         return NULL;
@@ -312,7 +259,7 @@ static void finish_version(struct docker_call *call, const struct docker_failure
     int ours[2], theirs[2];
 
     if (!failure)
-        failure = malformed(
+        failure = docker_call_malformed(
             call, docker_read_version(&call->arena, response->body, response->body_len, &version),
             &unread);
     if (!failure && sscanf(DOCKER_API_VERSION, "%d.%d", &ours[0], &ours[1]) == 2 &&
@@ -330,13 +277,13 @@ static void finish_version(struct docker_call *call, const struct docker_failure
 struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data)
 {
     /* Without a version: an engine that was replaced may not know the one settled before. */
-    const struct request request = {
+    const struct docker_request request = {
         .method = "GET", .path = "/version", .timeout_ms = DOCKER_INFO_MS, .is_unversioned = true};
-    struct docker_call *call = new_call(docker, data);
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_version;
     call->done.version = done;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }
 
@@ -347,7 +294,7 @@ static void finish_info(struct docker_call *call, const struct docker_failure *f
     struct docker_failure unread = {0};
 
     if (!failure)
-        failure = malformed(
+        failure = docker_call_malformed(
             call, docker_read_info(&call->arena, response->body, response->body_len, &info),
             &unread);
     call->done.info(failure, failure ? NULL : &info, call->data);
@@ -355,12 +302,13 @@ static void finish_info(struct docker_call *call, const struct docker_failure *f
 
 struct docker_call *docker_get_info(struct docker *docker, docker_info_fn *done, void *data)
 {
-    const struct request request = {.method = "GET", .path = "/info", .timeout_ms = DOCKER_INFO_MS};
-    struct docker_call *call = new_call(docker, data);
+    const struct docker_request request = {
+        .method = "GET", .path = "/info", .timeout_ms = DOCKER_INFO_MS};
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_info;
     call->done.info = done;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }
 
@@ -371,7 +319,7 @@ static void finish_created(struct docker_call *call, const struct docker_failure
     struct docker_failure unread = {0};
 
     if (!failure)
-        failure = malformed(
+        failure = docker_call_malformed(
             call, docker_read_created(&call->arena, response->body, response->body_len, &id),
             &unread);
     call->done.created(failure, id, call->data);
@@ -380,37 +328,37 @@ static void finish_created(struct docker_call *call, const struct docker_failure
 struct docker_call *docker_create(struct docker *docker, const char *name, const char *body,
                                   int64_t timeout_ms, docker_created_fn *done, void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/containers/create?name=", name, "");
-    const struct request request = {
+    CLEANUP(str_freep) char *path = docker_call_path("/containers/create?name=", name, "");
+    const struct docker_request request = {
         .method = "POST", .path = path, .body = body, .timeout_ms = timeout_ms, .is_once = true};
-    struct docker_call *call = new_call(docker, data);
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_created;
     call->done.created = done;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }
 
 struct docker_call *docker_start(struct docker *docker, const char *id, int64_t timeout_ms,
                                  docker_done_fn *done, void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/containers/", id, "/start");
+    CLEANUP(str_freep) char *path = docker_call_path("/containers/", id, "/start");
     /* Once: repeated to an engine that came back, it would run an ended container again. */
-    const struct request request = {
+    const struct docker_request request = {
         .method = "POST", .path = path, .timeout_ms = timeout_ms, .is_once = true};
 
-    return plain_call(docker, &request, done, data);
+    return docker_call_plain(docker, &request, done, data);
 }
 
 struct docker_call *docker_stop(struct docker *docker, const char *id, int grace_s,
                                 docker_done_fn *done, void *data)
 {
     CLEANUP(str_freep) char *query = str_printf("/stop?t=%d", grace_s);
-    CLEANUP(str_freep) char *path = object_path("/containers/", id, query);
-    const struct request request = {
+    CLEANUP(str_freep) char *path = docker_call_path("/containers/", id, query);
+    const struct docker_request request = {
         .method = "POST", .path = path, .timeout_ms = grace_s * 1000LL + DOCKER_STOP_GRACE_MS};
 
-    return plain_call(docker, &request, done, data);
+    return docker_call_plain(docker, &request, done, data);
 }
 
 static void finish_container(struct docker_call *call, const struct docker_failure *failure,
@@ -420,7 +368,7 @@ static void finish_container(struct docker_call *call, const struct docker_failu
     struct docker_failure unread = {0};
 
     if (!failure)
-        failure = malformed(
+        failure = docker_call_malformed(
             call,
             docker_read_container(&call->arena, response->body, response->body_len, &container),
             &unread);
@@ -430,13 +378,14 @@ static void finish_container(struct docker_call *call, const struct docker_failu
 struct docker_call *docker_inspect(struct docker *docker, const char *id, docker_container_fn *done,
                                    void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/containers/", id, "/json");
-    const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_INSPECT_MS};
-    struct docker_call *call = new_call(docker, data);
+    CLEANUP(str_freep) char *path = docker_call_path("/containers/", id, "/json");
+    const struct docker_request request = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_INSPECT_MS};
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_container;
     call->done.container = done;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }
 
@@ -451,13 +400,14 @@ struct docker_call *docker_get_stats(struct docker *docker, const char *id, dock
                                      void *data)
 {
     CLEANUP(str_freep)
-    char *path = object_path("/containers/", id, "/stats?stream=false&one-shot=true");
-    const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_STATS_MS};
-    struct docker_call *call = new_call(docker, data);
+    char *path = docker_call_path("/containers/", id, "/stats?stream=false&one-shot=true");
+    const struct docker_request request = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_STATS_MS};
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_stats;
     call->done.text = done;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }
 
@@ -470,122 +420,54 @@ static void finish_list(struct docker_call *call, const struct docker_failure *f
 
     (void)response;
     if (!failure)
-        failure = malformed(call,
-                            docker_read_list(&call->arena,
-                                             call->collected.data ? call->collected.data : "",
-                                             call->collected.len, &items, &count),
-                            &unread);
+        failure = docker_call_malformed(
+            call,
+            docker_read_list(&call->arena, call->collected.data ? call->collected.data : "",
+                             call->collected.len, &items, &count),
+            &unread);
     call->done.list(failure, items, count, call->data);
+}
+
+static struct docker_call *list_call(struct docker *docker, const char *filters,
+                                     docker_list_fn *done, void *data)
+{
+    CLEANUP(str_freep)
+    char *path = docker_call_path("/containers/json?all=1&filters=", filters, "");
+    const struct docker_request request = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_LIST_MS};
+    struct docker_call *call = docker_call_new(docker, data);
+
+    call->finish = finish_list;
+    call->done.list = done;
+    call->collects = true;
+    docker_call_start(call, &request);
+    return call;
 }
 
 struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_list_fn *done,
                                 void *data)
 {
-    CLEANUP(str_freep)
-    char *path = object_path(
-        "/containers/json?all=1&filters=",
-        with_ended ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
-                   : "{\"label\":[\"" CONTAINER_LABEL_TASK
-                     "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
-        "");
-    const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_LIST_MS};
-    struct docker_call *call = new_call(docker, data);
+    return list_call(docker,
+                     with_ended
+                         ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
+                         : "{\"label\":[\"" CONTAINER_LABEL_TASK
+                           "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
+                     done, data);
+}
 
-    call->finish = finish_list;
-    call->done.list = done;
-    call->collects = true;
-    start_call(call, &request);
-    return call;
+struct docker_call *docker_list_all(struct docker *docker, docker_list_fn *done, void *data)
+{
+    return list_call(docker, "{}", done, data);
 }
 
 struct docker_call *docker_remove(struct docker *docker, const char *id, docker_done_fn *done,
                                   void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/containers/", id, "?force=1&v=1");
-    const struct request request = {
+    CLEANUP(str_freep) char *path = docker_call_path("/containers/", id, "?force=1&v=1");
+    const struct docker_request request = {
         .method = "DELETE", .path = path, .timeout_ms = DOCKER_REMOVE_MS};
 
-    return plain_call(docker, &request, done, data);
-}
-
-static void on_pull_line(struct docker_call *call, const char *line, size_t len)
-{
-    struct docker_pull_line said = {0};
-    struct error *err = docker_read_pull_line(&call->arena, line, len, &said);
-
-    if (err) {
-        log_debug("pull: line left out", "error", err->message);
-        error_free(err); /* progress is not worth failing for; an error line is always JSON */
-    }
-    if (said.error && !call->pull_error)
-        call->pull_error = str_dup(said.error);
-    if (said.digest) {
-        free(call->digest);
-        call->digest = str_dup(said.digest);
-    }
-    arena_reset(&call->arena);
-}
-
-static void finish_pull(struct docker_call *call, const struct docker_failure *failure,
-                        const struct http_response *response)
-{
-    const struct docker_failure said = {.fault = DOCKER_REFUSED, .message = call->pull_error};
-
-    (void)response;
-    if (!failure && call->pull_error)
-        failure = &said;
-    call->done.pulled(failure, failure ? NULL : call->digest, call->data);
-}
-
-struct docker_call *docker_pull(struct docker *docker, const char *reference, const char *auth,
-                                int64_t timeout_ms, int64_t inactivity_ms, docker_pulled_fn *done,
-                                void *data)
-{
-    struct docker_call *call = new_call(docker, data);
-    struct image_ref ref = {.name = reference,
-                            .tag = ""}; /* Docker refuses what cannot be parsed */
-    CLEANUP(buf_done) struct buf path = {0};
-    struct request request = {.method = "POST", .auth = auth, .timeout_ms = timeout_ms};
-
-    (void)image_ref_parse(&call->arena, reference, &ref);
-    buf_add_str(&path, "/images/create?fromImage=");
-    add_escaped(&path, ref.name, false);
-    buf_add_str(&path, "&tag=");
-    add_escaped(&path, ref.tag, false);
-    request.path = path.data;
-    call->inactivity_ms = inactivity_ms;
-    expect_word(call, DOCKER_PULL_BEGIN_MS);
-    call->finish = finish_pull;
-    call->done.pulled = done;
-    call->on_line = on_pull_line;
-    start_call(call, &request);
-    return call;
-}
-
-static void finish_image(struct docker_call *call, const struct docker_failure *failure,
-                         const struct http_response *response)
-{
-    struct docker_image image = {0};
-    struct docker_failure unread = {0};
-
-    if (!failure)
-        failure = malformed(
-            call, docker_read_image(&call->arena, response->body, response->body_len, &image),
-            &unread);
-    call->done.image(failure, failure ? NULL : &image, call->data);
-}
-
-struct docker_call *docker_inspect_image(struct docker *docker, const char *reference,
-                                         docker_image_fn *done, void *data)
-{
-    CLEANUP(str_freep) char *path = object_path("/images/", reference, "/json");
-    const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_INSPECT_MS};
-    struct docker_call *call = new_call(docker, data);
-
-    call->finish = finish_image;
-    call->done.image = done;
-    start_call(call, &request);
-    return call;
+    return docker_call_plain(docker, &request, done, data);
 }
 
 static void finish_volume(struct docker_call *call, const struct docker_failure *failure,
@@ -595,27 +477,27 @@ static void finish_volume(struct docker_call *call, const struct docker_failure 
     struct docker_failure unread = {0};
 
     if (!failure)
-        failure = malformed(
+        failure = docker_call_malformed(
             call, docker_read_volume(&call->arena, response->body, response->body_len, &volume),
             &unread);
     call->done.volume(failure, failure ? NULL : &volume, call->data);
 }
 
-static struct docker_call *volume_call(struct docker *docker, const struct request *request,
+static struct docker_call *volume_call(struct docker *docker, const struct docker_request *request,
                                        docker_volume_fn *done, void *data)
 {
-    struct docker_call *call = new_call(docker, data);
+    struct docker_call *call = docker_call_new(docker, data);
 
     call->finish = finish_volume;
     call->done.volume = done;
-    start_call(call, request);
+    docker_call_start(call, request);
     return call;
 }
 
 struct docker_call *docker_create_volume(struct docker *docker, const char *body,
                                          docker_volume_fn *done, void *data)
 {
-    const struct request request = {
+    const struct docker_request request = {
         .method = "POST", .path = "/volumes/create", .body = body, .timeout_ms = DOCKER_VOLUME_MS};
 
     return volume_call(docker, &request, done, data);
@@ -624,8 +506,9 @@ struct docker_call *docker_create_volume(struct docker *docker, const char *body
 struct docker_call *docker_inspect_volume(struct docker *docker, const char *name,
                                           docker_volume_fn *done, void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/volumes/", name, "");
-    const struct request request = {.method = "GET", .path = path, .timeout_ms = DOCKER_VOLUME_MS};
+    CLEANUP(str_freep) char *path = docker_call_path("/volumes/", name, "");
+    const struct docker_request request = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_VOLUME_MS};
 
     return volume_call(docker, &request, done, data);
 }
@@ -633,11 +516,11 @@ struct docker_call *docker_inspect_volume(struct docker *docker, const char *nam
 struct docker_call *docker_remove_volume(struct docker *docker, const char *name,
                                          docker_done_fn *done, void *data)
 {
-    CLEANUP(str_freep) char *path = object_path("/volumes/", name, "");
-    const struct request request = {
+    CLEANUP(str_freep) char *path = docker_call_path("/volumes/", name, "");
+    const struct docker_request request = {
         .method = "DELETE", .path = path, .timeout_ms = DOCKER_VOLUME_MS};
 
-    return plain_call(docker, &request, done, data);
+    return docker_call_plain(docker, &request, done, data);
 }
 
 static void on_event_line(struct docker_call *call, const char *line, size_t len)
@@ -646,7 +529,8 @@ static void on_event_line(struct docker_call *call, const char *line, size_t len
     struct error *err = docker_read_event(&call->arena, line, len, &event);
 
     if (err) {
-        log_warning("Docker event left out", "error", err->message);
+        if (call->lines_left_out++ == 0) /* the others are counted */
+            log_warning("Docker event left out", "error", err->message);
         error_free(err); /* the next look at the containers makes up for it */
     } else if (event.kind != DOCKER_EVENT_OTHER && !call->is_cancelled) {
         call->on_event(&event, call->data);
@@ -661,6 +545,11 @@ static void finish_events(struct docker_call *call, const struct docker_failure 
                                                 .message = "Docker's events have ended"};
 
     (void)response;
+    if (call->lines_left_out > 1) {
+        CLEANUP(str_freep) char *count = str_printf("%u", call->lines_left_out);
+
+        log_warning("Docker events left out", "count", count);
+    }
     call->done.plain(failure ? failure : &ended, call->data);
 }
 
@@ -670,18 +559,18 @@ struct docker_call *docker_events(struct docker *docker, int64_t since_ms,
     static const char filters[] =
         "{\"type\":[\"container\"],\"label\":[\"" CONTAINER_LABEL_TASK
         "\"],\"event\":[\"start\",\"die\",\"oom\",\"health_status\",\"destroy\"]}";
-    struct docker_call *call = new_call(docker, data);
+    struct docker_call *call = docker_call_new(docker, data);
     CLEANUP(buf_done) struct buf path = {0};
-    struct request request = {.method = "GET"};
+    struct docker_request request = {.method = "GET"};
 
     buf_printf(&path, "/events?since=%lld.%03d&filters=", (long long)(since_ms / 1000),
                (int)(since_ms % 1000));
-    add_escaped(&path, filters, false);
+    docker_call_add_escaped(&path, filters, false);
     request.path = path.data;
     call->finish = finish_events;
     call->done.plain = done;
     call->on_line = on_event_line;
     call->on_event = on_event;
-    start_call(call, &request);
+    docker_call_start(call, &request);
     return call;
 }

@@ -25,6 +25,8 @@
 #define DOCKER_STOP_GRACE_MS  120000             /* on top of the stop time-out */
 #define DOCKER_LIST_BYTES_MAX (64 * 1024 * 1024) /* some 50,000 containers */
 #define DOCKER_PULL_BEGIN_MS  300000             /* to the first word of a pull */
+#define DOCKER_TAG_MS         30000
+#define DOCKER_UNTAG_MS       180000 /* removing an image */
 
 #define DOCKER_API_VERSION "1.41" /* what we speak, or the newest that the engine does if older */
 
@@ -42,6 +44,9 @@ struct docker_failure {
     enum docker_fault fault;
     const char *message; /* a sentence; Docker's own for answers */
     int64_t timeout_ms;  /* of DOCKER_TIMEOUT: the limit that passed */
+    /* Of a pull that timed out: Docker never said a word, or nothing more. Else the whole took too
+     * long. */
+    enum { DOCKER_NOT_SILENT, DOCKER_NEVER_BEGAN, DOCKER_FELL_SILENT } silence;
 };
 
 struct docker;
@@ -65,9 +70,11 @@ typedef void docker_list_fn(const struct docker_failure *failure,
                             const struct docker_container *items, size_t count, void *data);
 typedef void docker_image_fn(const struct docker_failure *failure, const struct docker_image *image,
                              void *data);
+typedef void docker_images_fn(const struct docker_failure *failure,
+                              const struct docker_image *items, size_t count, void *data);
 typedef void docker_volume_fn(const struct docker_failure *failure,
                               const struct docker_volume *volume, void *data);
-typedef void docker_pulled_fn(const struct docker_failure *failure, const char *digest, void *data);
+typedef void docker_digest_fn(const struct docker_failure *failure, const char *digest, void *data);
 typedef void docker_text_fn(const struct docker_failure *failure, const char *json, size_t len,
                             void *data);
 
@@ -91,6 +98,10 @@ struct docker_call *docker_inspect(struct docker *docker, const char *id, docker
  */
 struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
                                      void *data);
+/* The same every second until it is cancelled or the container goes: `on_text` gets each answer, and
+ * at the end a failure. */
+struct docker_call *docker_stream_stats(struct docker *docker, const char *id,
+                                        docker_text_fn *on_text, void *data);
 /* The containers that carry the label of a task: all, or those that have not ended. */
 struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_list_fn *done,
                                 void *data);
@@ -98,12 +109,30 @@ struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_l
 struct docker_call *docker_remove(struct docker *docker, const char *id, docker_done_fn *done,
                                   void *data);
 
-/* `auth` is the value of X-Registry-Auth, NULL: none. */
+/* Every container of this Docker, whoever made it. */
+struct docker_call *docker_list_all(struct docker *docker, docker_list_fn *done, void *data);
+
+/* Images (docker_image.c). `auth` is the value of X-Registry-Auth, NULL: none. */
+
+/* Asks the registry for the digest of what `reference` names now; NULL if it has none to pull by.
+ * DOCKER_NOT_FOUND with DOCKER_NO_ENDPOINT in its message: this engine cannot ask. */
+#define DOCKER_NO_ENDPOINT "page not found"
+struct docker_call *docker_get_digest(struct docker *docker, const char *reference,
+                                      const char *auth, int64_t timeout_ms, docker_digest_fn *done,
+                                      void *data);
 struct docker_call *docker_pull(struct docker *docker, const char *reference, const char *auth,
-                                int64_t timeout_ms, int64_t inactivity_ms, docker_pulled_fn *done,
+                                int64_t timeout_ms, int64_t inactivity_ms, docker_digest_fn *done,
                                 void *data);
+/* Gives the image `source` the name `reference` ("name:tag") too. */
+struct docker_call *docker_tag(struct docker *docker, const char *source, const char *reference,
+                               docker_done_fn *done, void *data);
 struct docker_call *docker_inspect_image(struct docker *docker, const char *reference,
                                          docker_image_fn *done, void *data);
+struct docker_call *docker_list_images(struct docker *docker, docker_images_fn *done, void *data);
+/* Takes the name away, and the image with its last one. Containers that use it keep it:
+ * DOCKER_CONFLICT. */
+struct docker_call *docker_remove_image(struct docker *docker, const char *reference,
+                                        docker_done_fn *done, void *data);
 
 /* `body`: what volume_create_body() made. Creating one that exists gives the existing one. */
 struct docker_call *docker_create_volume(struct docker *docker, const char *body,

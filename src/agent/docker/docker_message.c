@@ -349,24 +349,6 @@ struct error *docker_read_pull_line(struct arena *arena, const char *json, size_
     return NULL;
 }
 
-struct error *docker_read_image(struct arena *arena, const char *json, size_t len,
-                                struct docker_image *ret)
-{
-    CLEANUP(json_decrefp) json_t *root = NULL;
-    struct docker_image out = {0};
-    const char *digest;
-
-    TRY(load(json, len, false, &root));
-    out.id = text_of(arena, root, "Id");
-    if (str_is_empty(out.id))
-        return error_new(API_SERVER, "Docker's description of an image has no Id");
-    digest = json_string_value(json_array_get(json_object_get(root, "RepoDigests"), 0));
-    digest = digest ? strchr(digest, '@') : NULL;
-    out.digest = arena_dup(arena, digest ? digest + 1 : NULL);
-    *ret = out;
-    return NULL;
-}
-
 /* A JSON object as text; "{}" for anything else. */
 static const char *object_text(struct arena *arena, const json_t *object)
 {

@@ -92,14 +92,24 @@ struct docker_pull_line {
 MUST_USE struct error *docker_read_pull_line(struct arena *arena, const char *json, size_t len,
                                              struct docker_pull_line *ret);
 
+/* An image as inspected or listed. Lists hold what it is called here ("name:tag") and what it was
+ * pulled as ("name@sha256:..."). */
 struct docker_image {
-    const char *id;
-    const char
-        *digest; /* of the first repository digest; NULL for an image that was never pulled */
+    const char *id; /* "sha256:..." */
+    const char **tags, **digests;
+    size_t tag_count, digest_count;
+    int64_t size_bytes, created_at_ms; /* created_at_ms: built, not pulled */
 };
 /* GET /images/NAME/json */
 MUST_USE struct error *docker_read_image(struct arena *arena, const char *json, size_t len,
                                          struct docker_image *ret);
+/* GET /images/json; entries without an Id are left out. */
+MUST_USE struct error *docker_read_images(struct arena *arena, const char *json, size_t len,
+                                          struct docker_image **ret_items, size_t *ret_count);
+/* GET /distribution/NAME/json: the digest of the manifest that the registry has under a name. NULL
+ * for a manifest of the first schema, which cannot be pulled by its digest. */
+MUST_USE struct error *docker_read_digest(struct arena *arena, const char *json, size_t len,
+                                          const char **ret_digest);
 
 struct docker_volume {
     const char *name, *driver;

@@ -211,6 +211,27 @@ void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memor
     engine->is_admission_due = true;
 }
 
+void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups)
+{
+    engine->cgroups = *cgroups;
+}
+
+static bool is_image_used(const char *reference, const char *id, void *data)
+{
+    const struct engine *engine = data;
+    const struct engine_task *task;
+
+    TAILQ_FOREACH(task, &engine->order, in_order)
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct engine_container *container = &task->containers[i];
+
+        if (!container->is_removed && (str_eq(engine_container_image(container), reference) ||
+                                       (id && str_eq(container->image_id, id))))
+            return true;
+    }
+    return false;
+}
+
 void engine_start(struct engine *engine, engine_ready_fn *ready, void *data)
 {
     struct engine_task *task;
@@ -228,6 +249,7 @@ void engine_start(struct engine *engine, engine_ready_fn *ready, void *data)
     if (task->known == ENGINE_STOPPED)
         engine_cleanup_schedule(task);
     engine_link_open(engine);
+    images_start_cleanup(engine->images, is_image_used, engine);
 }
 
 static void free_engine(struct engine *engine)

@@ -74,6 +74,22 @@ const char *engine_container_handle(const struct engine_container *container)
 
 /* Pull */
 
+const char *engine_container_image(const struct engine_container *container)
+{
+    return container->spec->image ? container->spec->image : "";
+}
+
+void engine_container_set_image(struct engine_container *container, const char *id,
+                                const char *digest)
+{
+    free(container->image_digest);
+    container->image_digest = str_dup(digest);
+    if (id) {
+        free(container->image_id);
+        container->image_id = str_dup(id);
+    }
+}
+
 static void on_image(const struct image_result *result, void *data)
 {
     struct engine_container *container = data;
@@ -94,19 +110,23 @@ static void on_image(const struct image_result *result, void *data)
         engine_container_end(container, -1, str_dup(result->reason));
         return;
     }
-    free(container->image_digest);
-    container->image_digest = str_dup(result->digest);
+    engine_container_set_image(container, result->id, result->digest);
     container->is_image_assumed = false;
     engine_container_advance(container, ENGINE_PULLED);
 }
 
 void engine_container_pull(struct engine_container *container)
 {
-    const char *image = container->spec->image ? container->spec->image : "";
+    const struct acs_registry_authentication *auth = container->spec->registry_authentication;
 
+    if (auth && str_eq(auth->type, "asm")) { /* never without the credentials asked for (TD-222) */
+        engine_container_end(container, -1, str_dup(REASON_NO_SECRETS));
+        return;
+    }
     engine_container_begin(container, ENGINE_PULLING);
-    container->image_request =
-        images_get(container->task->engine->images, image, on_image, container);
+    container->image_request = images_get(container->task->engine->images,
+                                          engine_container_image(container), NULL, on_image,
+                                          container);
 }
 
 /* Create */
@@ -149,7 +169,7 @@ static void on_create_failed(struct engine_container *container,
     if (failure->fault == DOCKER_NOT_FOUND && container->is_image_assumed &&
         strcasestr(failure->message, "no such image")) {
         container->is_image_assumed = false;
-        container->is_image_missing = true;
+        images_forget(container->task->engine->images, engine_container_image(container));
         container->known = ENGINE_NONE; /* back to the pull that was skipped */
         return;
     }

@@ -52,7 +52,34 @@ char *engine_reason(const char *error_name, const char *state, const struct dock
     return reason;
 }
 
+/* What ECS adds to texts of Docker that leave people at a loss. */
+static const struct {
+    const char *words, *and_words, *advice;
+} advices[] = {
+    {"denied: User: ", "is not authorized to perform: ecr:BatchGetImage on resource",
+     "Check that the role has the permissions to pull images from the registry."},
+    {"denied: requested access to the resource is denied", "", "Check whether the image exists."},
+    {"request canceled while waiting for connection", "", "Check your network configuration."},
+};
+
 char *engine_reason_pull(const struct docker_failure *failure)
 {
-    return engine_reason("CannotPullContainerError", "pulled", failure);
+    struct docker_failure told = *failure;
+    CLEANUP(str_freep) char *text = NULL;
+
+    if (failure->fault == DOCKER_TIMEOUT && failure->silence == DOCKER_NEVER_BEGAN)
+        return engine_reason("CannotPullContainerError", "pullBegin", failure);
+    if (failure->fault == DOCKER_TIMEOUT && failure->silence == DOCKER_FELL_SILENT) {
+        told.fault = DOCKER_REFUSED;
+        told.message = "inactivity time exceeded timeout while pulling image";
+    }
+    for (size_t i = 0; i < ARRAY_LEN(advices) && told.fault != DOCKER_TIMEOUT; i++) {
+        if (!strstr(told.message, advices[i].words) || !strstr(told.message, advices[i].and_words))
+            continue;
+        text = str_printf("The task can\xe2\x80\x99t pull the image. %s %s", advices[i].advice,
+                          told.message);
+        told.message = text;
+        break;
+    }
+    return engine_reason("CannotPullContainerError", "pulled", &told);
 }

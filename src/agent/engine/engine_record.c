@@ -108,6 +108,8 @@ struct error *engine_forget(struct engine_task *task)
     if (!err)
         err = agent_store_delete_task(store, task->arn);
     if (!err)
+    for (size_t i = 0; i < task->container_count && !err; i++)
+        err = images_note_use(task->engine->images, engine_container_image(&task->containers[i]));
         err = agent_store_commit(store);
     if (err)
         agent_store_rollback(store);

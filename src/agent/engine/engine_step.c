@@ -82,17 +82,18 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
     struct engine_task *task = container->task;
     struct engine *engine = task->engine;
     bool pulls_ahead = engine->config->pulls_dependents_upfront;
+    const char *image_id = NULL, *digest = NULL;
 
     if (container->known == ENGINE_NONE) {
         if (!pulls_ahead && !may_begin(container, soonest_ms))
             return;
-        if (container->is_image_missing ||
-            !images_is_assumed(engine->images,
-                               container->spec->image ? container->spec->image : "")) {
+        container->is_image_assumed = images_is_assumed(
+            engine->images, engine_container_image(container), &image_id, &digest);
+        if (!container->is_image_assumed) {
             engine_container_pull(container);
             return;
         }
-        container->is_image_assumed = true;
+        engine_container_set_image(container, image_id, digest);
         engine_container_advance(container, ENGINE_PULLED);
     }
     if (container->known == ENGINE_PULLED) {

@@ -83,7 +83,6 @@ struct engine_container {
         observed;          /* of a start that Docker was at when it died; UNKNOWN: never seen */
     bool is_start_sent;    /* on disk before the call: it may have run */
     bool is_image_assumed; /* the create call will tell whether the image is there */
-    bool is_image_missing; /* it told: it is not */
     bool is_to_be_stopped; /* runs although it counts as stopped (AP-410) */
     bool is_stop_asked;    /* its end is our doing: 137 needs no explanation */
     bool is_repeated;      /* the start under way is not the first: Docker was lost in that */
@@ -317,6 +316,9 @@ void engine_container_retry(struct engine_container *container);
 /* engine_lost.c: starts whose answer was lost */
 
 /* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt
+const char *engine_container_image(const struct engine_container *container); /* as asked for */
+void engine_container_set_image(struct engine_container *container, const char *id,
+                                const char *digest);
  * with. */
 bool engine_container_may_start_again(struct engine_container *container);
 /* Removes a container that has not run and goes on as if it had not been created. */

@@ -5,10 +5,11 @@
 
 #include "agent/engine/engine_reason.h"
 #include "agent/engine/image_auth.h"
+#include "agent/engine/image_parts.h"
+#include "agent/engine/image_ref.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/tree.h"
 
 struct image_request {
     struct image_pull *pull;
@@ -17,57 +18,39 @@ struct image_request {
     void *data;
 };
 
-/* One image being fetched: pull, on failure look for a cached one, on failure wait and try again.
- */
+enum step { LOOK, DIGEST, PULL, TAG, DESCRIBE, CACHED, FINISH };
+
+/* One image being fetched. */
 struct image_pull {
-    RB_ENTRY(image_pull) by_reference;
+    RB_ENTRY(image_pull) by_key;
     struct images *images;
     char *reference;
+    char *auth;                     /* NULL: the agent's own */
     struct image_request *requests; /* none: it is being cancelled and no longer in the tree */
-    enum { PULL, LOOK, RETRY, FINISH } next;
-    unsigned tries;
+    enum step next;
+    unsigned tries;             /* of the step */
+    int64_t step_since_mono_ms; /* 0: it has not begun */
+    bool is_waiting;            /* for a removal of the image to end */
     struct docker_call *call;
     struct timer pause;
-    char *reason, *digest;
-    bool is_pulled, is_final, is_lost;
+    char *reason, *id, *digest;
+    char *pulled_as; /* "name@digest"; NULL: as the reference says */
+    bool is_pulled, is_lost;
     int64_t started_at_ms, stopped_at_ms;
-};
-
-struct known_image {
-    RB_ENTRY(known_image) by_reference;
-    char *reference;
 };
 
 static int pull_cmp(const struct image_pull *a, const struct image_pull *b)
 {
-    return strcmp(a->reference, b->reference);
+    int order = strcmp(a->reference, b->reference);
+
+    return order ? order : strcmp(a->auth ? a->auth : "", b->auth ? b->auth : "");
 }
 
-static int known_cmp(const struct known_image *a, const struct known_image *b)
-{
-    return strcmp(a->reference, b->reference);
-}
-
-RB_HEAD(pull_tree, image_pull);
-RB_GENERATE_STATIC(pull_tree, image_pull, by_reference, pull_cmp)
-RB_HEAD(known_tree, known_image);
-RB_GENERATE_STATIC(known_tree, known_image, by_reference, known_cmp)
-
-struct images {
-    struct loop *loop;
-    struct docker *docker;
-    struct agent_store *store;
-    const struct agent_config *config;
-    const struct clock *clock;
-    struct rng rng;
-    struct pull_tree pulls;
-    struct known_tree known; /* pulled for a task, now or before */
-    size_t alive;            /* pulls not freed yet, cancelled ones too */
-    loop_fn *closed;
-    void *closed_data;
-};
+RB_GENERATE_STATIC(pull_tree, image_pull, by_key, pull_cmp)
 
 static void advance(struct image_pull *pull);
+
+/* ---- the whole ---- */
 
 struct images *images_new(struct loop *loop, struct docker *docker, struct agent_store *store,
                           const struct agent_config *config, const struct clock *clock)
@@ -76,24 +59,19 @@ struct images *images_new(struct loop *loop, struct docker *docker, struct agent
 
     images->loop = loop;
     images->docker = docker;
-    images->store = store;
     images->config = config;
     images->clock = clock;
     images->rng = rng_system();
+    TAILQ_INIT(&images->prefetches);
+    known_images_init(&images->known, store);
     return images;
 }
 
 static void free_if_closed(struct images *images)
 {
-    struct known_image *known, *next;
-
     if (!images->closed || images->alive > 0)
         return;
-    RB_FOREACH_SAFE (known, known_tree, &images->known, next) {
-        RB_REMOVE(known_tree, &images->known, known);
-        free(known->reference);
-        free(known);
-    }
+    known_images_done(&images->known);
     images->closed(images->closed_data);
     free(images);
 }
@@ -105,67 +83,59 @@ static void on_close_deferred(void *data)
 
 void images_close(struct images *images, loop_fn *closed, void *data)
 {
+    image_prefetches_close(images);
+    image_cleanup_close(images);
     images->closed = closed;
     images->closed_data = data;
     loop_defer(images->loop, on_close_deferred, images);
 }
 
-static void remember(struct images *images, const char *reference)
+void images_ended(struct images *images)
 {
-    struct known_image *known = xcalloc(1, sizeof(*known));
-
-    known->reference = str_dup(reference);
-    if (RB_INSERT(known_tree, &images->known, known)) {
-        free(known->reference);
-        free(known);
-    }
+    images->alive--;
+    free_if_closed(images);
 }
 
 void images_restore(struct images *images, const struct agent_store_image *image)
 {
-    remember(images, image->reference);
+    known_images_restore(&images->known, image);
 }
 
-static bool is_known(const struct images *images, const char *reference)
+bool images_is_assumed(const struct images *images, const char *reference, const char **ret_id,
+                       const char **ret_digest)
 {
-    struct known_image key = {.reference = (char *)reference};
+    const struct known_image *known = known_images_find(&images->known, reference);
+    enum image_pull_behavior rule = images->config->image_pull_behavior;
 
-    return RB_FIND(known_tree, (struct known_tree *)&images->known, &key) != NULL;
+    if (!known || (rule != PULL_PREFER_CACHED && (rule != PULL_ONCE || !known->pulled_at_ms)))
+        return false;
+    *ret_id = known->id;
+    *ret_digest = known->digest;
+    return true;
 }
 
-bool images_is_assumed(const struct images *images, const char *reference)
+void images_forget(struct images *images, const char *reference)
 {
-    switch (images->config->image_pull_behavior) {
-    case PULL_PREFER_CACHED:
-        return true;
-    case PULL_ONCE:
-        return is_known(images, reference);
-    case PULL_DEFAULT:
-    case PULL_ALWAYS:
-        break;
-    }
-    return false;
+    struct known_image *known = known_images_find(&images->known, reference);
+
+    if (known)
+        known_images_remove(&images->known, known);
 }
 
-/* Remembers a pull across restarts, for PULL_ONCE. Losing the note costs one more pull. */
-static void note_pulled(struct image_pull *pull)
+struct error *images_note_use(struct images *images, const char *reference)
 {
-    struct images *images = pull->images;
-    const struct agent_store_image image = {pull->reference, pull->digest, pull->stopped_at_ms,
-                                            pull->stopped_at_ms};
-    struct error *err = agent_store_begin(images->store);
-
-    remember(images, pull->reference);
-    if (!err)
-        err = agent_store_put_image(images->store, &image);
-    if (!err)
-        err = agent_store_commit(images->store);
-    if (err) {
-        log_warning("image not noted as pulled", "image", pull->reference, "error", err->message);
-        error_free(err);
-        agent_store_rollback(images->store);
-    }
+    return known_images_use(&images->known, reference, clock_wall_ms(images->clock));
 }
+
+bool images_is_being_pulled(const struct images *images, const char *reference)
+{
+    struct image_pull key = {.reference = (char *)reference};
+    const struct image_pull *pull = RB_NFIND(pull_tree, (struct pull_tree *)&images->pulls, &key);
+
+    return pull && strcmp(pull->reference, reference) == 0;
+}
+
+/* ---- one pull ---- */
 
 static void pull_free(struct image_pull *pull)
 {
@@ -173,11 +143,50 @@ static void pull_free(struct image_pull *pull)
 
     timer_stop(&pull->pause);
     free(pull->reference);
+    free(pull->auth);
     free(pull->reason);
+    free(pull->id);
     free(pull->digest);
+    free(pull->pulled_as);
     free(pull);
-    images->alive--;
-    free_if_closed(images);
+    images_ended(images);
+}
+
+static void replace(char **member, char *value)
+{
+    free(*member);
+    *member = value;
+}
+
+static bool allows_cached(const struct image_pull *pull)
+{
+    enum image_pull_behavior rule = pull->images->config->image_pull_behavior;
+
+    return rule == PULL_DEFAULT || rule == PULL_PREFER_CACHED;
+}
+
+static void go_on(struct image_pull *pull, enum step next)
+{
+    pull->next = next;
+    pull->tries = 0;
+    pull->step_since_mono_ms = 0;
+    advance(pull);
+}
+
+/* A call has ended; true if nobody waits for the image any more. */
+static bool is_over(struct image_pull *pull)
+{
+    pull->call = NULL;
+    if (pull->requests)
+        return false;
+    pull_free(pull);
+    return true;
+}
+
+static void lose(struct image_pull *pull)
+{
+    pull->is_lost = true;
+    go_on(pull, FINISH);
 }
 
 /* What no further try will change. */
@@ -197,32 +206,68 @@ static bool is_final(const struct docker_failure *failure)
     return false;
 }
 
-static void set_reason(struct image_pull *pull, char *reason)
+static void on_paused(void *data)
 {
-    free(pull->reason);
-    pull->reason = reason;
+    advance(data);
 }
 
-static void on_pulled(const struct docker_failure *failure, const char *digest, void *data)
-{
-    struct image_pull *pull = data;
+struct patience {
+    unsigned tries;
+    int64_t first_ms, most_ms, growth;
+};
+static const struct patience digest_patience = {IMAGE_DIGEST_TRIES, IMAGE_DIGEST_FIRST_MS,
+                                                IMAGE_DIGEST_PAUSE_MS, IMAGE_DIGEST_GROWTH};
+static const struct patience pull_patience = {IMAGE_PULL_TRIES, IMAGE_PULL_FIRST_MS,
+                                              IMAGE_PULL_PAUSE_MS, IMAGE_PULL_GROWTH};
 
-    pull->call = NULL;
-    pull->stopped_at_ms = clock_wall_ms(pull->images->clock);
-    if (!failure) {
-        set_reason(pull, NULL);
-        pull->is_pulled = true;
-        pull->digest = str_dup(digest);
-        pull->next = FINISH;
-    } else {
-        set_reason(pull, engine_reason_pull(failure));
-        pull->is_lost = failure->fault == DOCKER_UNREACHABLE;
-        pull->is_final = is_final(failure);
-        pull->next = pull->is_lost                                              ? FINISH
-                     : pull->images->config->image_pull_behavior == PULL_ALWAYS ? RETRY
-                                                                                : LOOK;
-    }
-    advance(pull);
+/* Asks for one more try of the step, after a pause. False: it has been tried long enough. */
+static bool try_again(struct image_pull *pull, const struct docker_failure *failure,
+                      const struct patience *patience)
+{
+    struct images *images = pull->images;
+    int64_t pause_ms = patience->first_ms;
+
+    if (is_final(failure) || failure->fault == DOCKER_TIMEOUT || pull->tries >= patience->tries)
+        return false;
+    for (unsigned i = 1; i < pull->tries && pause_ms < patience->most_ms; i++)
+        pause_ms *= patience->growth;
+    if (pause_ms > patience->most_ms)
+        pause_ms = patience->most_ms;
+    timer_start(&pull->pause, images->loop,
+                rng_jitter_ms(&images->rng, pause_ms, IMAGE_RETRY_JITTER), on_paused, pull);
+    return true;
+}
+
+/* What is left of the time for the step; at least a moment, so that Docker says what is wrong. */
+static int64_t time_left_ms(struct image_pull *pull, int64_t limit_ms)
+{
+    int64_t now_ms = clock_mono_ms(pull->images->clock);
+
+    pull->tries++;
+    if (!pull->step_since_mono_ms)
+        pull->step_since_mono_ms = now_ms;
+    limit_ms -= now_ms - pull->step_since_mono_ms;
+    return limit_ms < 1000 ? 1000 : limit_ms;
+}
+
+static const char *auth_of(struct image_pull *pull, struct arena *arena)
+{
+    const struct agent_config *config = pull->images->config;
+
+    return pull->auth ? pull->auth
+                      : image_auth_header(arena, config->engine_auth_type, config->engine_auth_data,
+                                          pull->reference);
+}
+
+/* -- LOOK, CACHED, DESCRIBE: what Docker has -- */
+
+static void take_description(struct image_pull *pull, const struct docker_image *image)
+{
+    const char *digest = image_ref_digest_of(image->digests, image->digest_count, pull->reference);
+
+    replace(&pull->id, str_dup(image->id));
+    if (digest || !pull->is_pulled)
+        replace(&pull->digest, str_dup(digest));
 }
 
 static void on_looked(const struct docker_failure *failure, const struct docker_image *image,
@@ -230,34 +275,152 @@ static void on_looked(const struct docker_failure *failure, const struct docker_
 {
     struct image_pull *pull = data;
 
-    pull->call = NULL;
-    pull->next = RETRY;
+    if (is_over(pull))
+        return;
+    if (failure && failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+    } else if (failure) {
+        go_on(pull, DIGEST);
+    } else {
+        take_description(pull, image);
+        go_on(pull, FINISH);
+    }
+}
+
+static void on_cached_looked(const struct docker_failure *failure, const struct docker_image *image,
+                             void *data)
+{
+    struct image_pull *pull = data;
+
+    if (is_over(pull))
+        return;
+    if (failure && failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+        return;
+    }
     if (!failure) {
         log_warning("pull failed, using the cached image", "image", pull->reference, "id",
                     image->id, "error", pull->reason);
-        set_reason(pull, NULL);
-        pull->next = FINISH;
-    } else if (failure->fault == DOCKER_UNREACHABLE) {
-        pull->is_lost = true;
-        pull->next = FINISH;
+        replace(&pull->reason, NULL);
+        take_description(pull, image);
     }
-    advance(pull);
+    go_on(pull, FINISH);
 }
 
-static void on_paused(void *data)
+static void on_described(const struct docker_failure *failure, const struct docker_image *image,
+                         void *data)
 {
-    advance(data);
+    struct image_pull *pull = data;
+
+    if (is_over(pull))
+        return;
+    if (!failure) {
+        take_description(pull, image);
+    } else if (failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+        return;
+    } /* else it is pulled all the same; its id stays unknown */
+    go_on(pull, FINISH);
 }
 
-static int64_t pause_ms(struct image_pull *pull)
-{
-    int64_t ms = IMAGE_RETRY_FIRST_MS;
+/* -- DIGEST -- */
 
-    for (unsigned i = 1; i < pull->tries && ms < IMAGE_RETRY_MAX_MS; i++)
-        ms *= 2;
-    if (ms > IMAGE_RETRY_MAX_MS)
-        ms = IMAGE_RETRY_MAX_MS;
-    return rng_jitter_ms(&pull->images->rng, ms, IMAGE_RETRY_JITTER);
+static void on_digest(const struct docker_failure *failure, const char *digest, void *data)
+{
+    struct image_pull *pull = data;
+    struct docker_failure whole;
+
+    if (is_over(pull))
+        return;
+    if (!failure) {
+        replace(&pull->digest, str_dup(digest));
+        replace(&pull->pulled_as, image_ref_with_digest(pull->reference, digest));
+        go_on(pull, PULL);
+        return;
+    }
+    if (failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+        return;
+    }
+    if (strstr(failure->message, DOCKER_NO_ENDPOINT)) {
+        go_on(pull, PULL); /* this engine cannot tell: the tag is pulled */
+        return;
+    }
+    if (try_again(pull, failure, &digest_patience))
+        return;
+    whole = *failure;
+    whole.timeout_ms = clock_mono_ms(pull->images->clock) - pull->step_since_mono_ms;
+    replace(&pull->reason,
+            engine_reason("CannotPullImageManifestError", "MANIFEST_PULLED", &whole));
+    /* Where a cached image would do, the pull itself has the last word. */
+    go_on(pull, allows_cached(pull) ? PULL : FINISH);
+}
+
+/* -- PULL and TAG -- */
+
+static void on_pulled(const struct docker_failure *failure, const char *digest, void *data)
+{
+    struct image_pull *pull = data;
+    struct docker_failure whole;
+
+    if (is_over(pull))
+        return;
+    pull->stopped_at_ms = clock_wall_ms(pull->images->clock);
+    if (!failure) {
+        replace(&pull->reason, NULL);
+        pull->is_pulled = true;
+        if (digest && !pull->digest)
+            replace(&pull->digest, str_dup(digest));
+        go_on(pull, pull->pulled_as ? TAG : DESCRIBE);
+        return;
+    }
+    if (failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+        return;
+    }
+    whole = *failure;
+    if (whole.fault == DOCKER_TIMEOUT && whole.silence == DOCKER_NOT_SILENT)
+        whole.timeout_ms = pull->images->config->image_pull_timeout_ms;
+    replace(&pull->reason, engine_reason_pull(&whole));
+    if (!try_again(pull, failure, &pull_patience))
+        go_on(pull, allows_cached(pull) ? CACHED : FINISH);
+}
+
+static void on_tagged(const struct docker_failure *failure, void *data)
+{
+    struct image_pull *pull = data;
+
+    if (is_over(pull))
+        return;
+    if (!failure) {
+        go_on(pull, DESCRIBE);
+    } else if (failure->fault == DOCKER_UNREACHABLE) {
+        lose(pull);
+    } else {
+        pull->is_pulled = false;
+        replace(&pull->reason, engine_reason_pull(failure));
+        go_on(pull, allows_cached(pull) ? CACHED : FINISH);
+    }
+}
+
+/* -- FINISH -- */
+
+static void note(struct image_pull *pull)
+{
+    struct images *images = pull->images;
+    const struct known_image *known = known_images_find(&images->known, pull->reference);
+    int64_t now_ms = clock_wall_ms(images->clock);
+    const struct agent_store_image image = {
+        .reference = pull->reference,
+        .id = pull->id,
+        .digest = pull->digest,
+        .pulled_at_ms = pull->is_pulled ? now_ms
+                        : known         ? known->pulled_at_ms
+                                        : 0,
+        .used_at_ms = now_ms,
+    };
+
+    known_images_put(&images->known, &image);
 }
 
 static void answer(struct image_pull *pull)
@@ -265,6 +428,7 @@ static void answer(struct image_pull *pull)
     const struct image_result result = {
         .reason = pull->is_lost ? NULL : pull->reason,
         .is_lost = pull->is_lost,
+        .id = pull->id,
         .digest = pull->digest,
         .started_at_ms = pull->started_at_ms,
         .stopped_at_ms = pull->stopped_at_ms,
@@ -272,8 +436,8 @@ static void answer(struct image_pull *pull)
     struct image_request *request;
 
     RB_REMOVE(pull_tree, &pull->images->pulls, pull);
-    if (pull->is_pulled)
-        note_pulled(pull);
+    if (!pull->is_lost && !pull->reason)
+        note(pull);
     while ((request = pull->requests)) {
         pull->requests = request->next;
         request->done(&result, request->data);
@@ -281,42 +445,60 @@ static void answer(struct image_pull *pull)
     }
 }
 
+static void ask_digest(struct image_pull *pull)
+{
+    struct images *images = pull->images;
+    struct arena arena = {0};
+    int64_t limit_ms = time_left_ms(pull, images->config->manifest_pull_timeout_ms);
+
+    pull->call = docker_get_digest(images->docker, pull->reference, auth_of(pull, &arena), limit_ms,
+                                   on_digest, pull);
+    arena_done(&arena);
+}
+
 static void start_pull(struct image_pull *pull)
 {
-    const struct agent_config *config = pull->images->config;
+    struct images *images = pull->images;
     struct arena arena = {0};
-    const char *auth = image_auth_header(&arena, config->engine_auth_type, config->engine_auth_data,
-                                         pull->reference);
+    int64_t limit_ms = time_left_ms(pull, images->config->image_pull_timeout_ms);
 
-    pull->call =
-        docker_pull(pull->images->docker, pull->reference, auth, config->image_pull_timeout_ms,
-                    config->image_pull_inactivity_ms, on_pulled, pull);
+    pull->call = docker_pull(images->docker, pull->pulled_as ? pull->pulled_as : pull->reference,
+                             auth_of(pull, &arena), limit_ms,
+                             images->config->image_pull_inactivity_ms, on_pulled, pull);
     arena_done(&arena);
 }
 
 static void advance(struct image_pull *pull)
 {
-    if (!pull->requests) { /* cancelled */
-        pull_free(pull);
-        return;
-    }
+    struct docker *docker = pull->images->docker;
+
     switch (pull->next) {
-    case PULL:
-        pull->tries++;
+    case LOOK:
+        pull->call = docker_inspect_image(docker, pull->reference, on_looked, pull);
+        return;
+    case DIGEST:
+        pull->is_waiting = image_cleanup_holds(pull->images, pull->reference);
+        if (pull->is_waiting)
+            return;
         if (!pull->started_at_ms)
             pull->started_at_ms = clock_wall_ms(pull->images->clock);
+        if (image_ref_has_digest(pull->reference))
+            go_on(pull, PULL);
+        else
+            ask_digest(pull);
+        return;
+    case PULL:
         start_pull(pull);
         return;
-    case LOOK:
-        pull->call = docker_inspect_image(pull->images->docker, pull->reference, on_looked, pull);
+    case TAG:
+        pull->call = docker_tag(docker, pull->pulled_as, pull->reference, on_tagged, pull);
         return;
-    case RETRY:
-        pull->next = PULL;
-        if (!pull->is_final && pull->tries < IMAGE_PULL_TRIES) {
-            timer_start(&pull->pause, pull->images->loop, pause_ms(pull), on_paused, pull);
-            return;
-        }
-        /* fall through */
+    case DESCRIBE:
+        pull->call = docker_inspect_image(docker, pull->reference, on_described, pull);
+        return;
+    case CACHED:
+        pull->call = docker_inspect_image(docker, pull->reference, on_cached_looked, pull);
+        return;
     case FINISH:
         answer(pull);
         pull_free(pull);
@@ -324,21 +506,40 @@ static void advance(struct image_pull *pull)
     }
 }
 
-struct image_request *images_get(struct images *images, const char *reference, image_done_fn *done,
-                                 void *data)
+void image_pulls_resume(struct images *images)
 {
-    struct image_pull key = {.reference = (char *)reference};
+    struct image_pull *pull, *next;
+
+    RB_FOREACH_SAFE (pull, pull_tree, &images->pulls, next)
+        if (pull->is_waiting)
+            advance(pull);
+}
+
+/* ---- asking ---- */
+
+static struct image_pull *pull_new(struct images *images, const char *reference, const char *auth)
+{
+    struct image_pull *pull = xcalloc(1, sizeof(*pull));
+
+    pull->images = images;
+    pull->reference = str_dup(reference);
+    pull->auth = str_dup(auth);
+    pull->next = images->config->image_pull_behavior == PULL_PREFER_CACHED ? LOOK : DIGEST;
+    images->alive++;
+    RB_INSERT(pull_tree, &images->pulls, pull);
+    return pull;
+}
+
+struct image_request *images_get(struct images *images, const char *reference, const char *auth,
+                                 image_done_fn *done, void *data)
+{
+    struct image_pull key = {.reference = (char *)reference, .auth = (char *)auth};
     struct image_pull *pull = RB_FIND(pull_tree, &images->pulls, &key);
     struct image_request *request = xcalloc(1, sizeof(*request));
     bool is_new = !pull;
 
-    if (is_new) {
-        pull = xcalloc(1, sizeof(*pull));
-        pull->images = images;
-        pull->reference = str_dup(reference);
-        images->alive++;
-        RB_INSERT(pull_tree, &images->pulls, pull);
-    }
+    if (is_new)
+        pull = pull_new(images, reference, auth);
     request->pull = pull;
     request->done = done;
     request->data = data;

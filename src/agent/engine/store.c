@@ -20,6 +20,7 @@ enum statement {
     DELETE_TASK,
     DELETE_CONTAINERS,
     DELETE_VOLUMES,
+    DELETE_IMAGE,
     LOAD_TASKS,
     LOAD_CONTAINERS,
     LOAD_VOLUMES,
@@ -67,18 +68,19 @@ static const char *const sql[STATEMENT_COUNT] = {
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
         "is_task_scoped = excluded.is_task_scoped",
     [PUT_IMAGE] =
-        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (reference) DO UPDATE SET digest = excluded.digest, "
+        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms, id) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (reference) DO UPDATE SET digest = excluded.digest, id = excluded.id, "
         "pulled_at_ms = excluded.pulled_at_ms, used_at_ms = excluded.used_at_ms",
     [DELETE_TASK] = "DELETE FROM task WHERE arn = ?",
     [DELETE_CONTAINERS] = "DELETE FROM container WHERE task_arn = ?",
     [DELETE_VOLUMES] = "DELETE FROM volume WHERE task_arn = ?",
+    [DELETE_IMAGE] = "DELETE FROM image WHERE reference = ?",
     [LOAD_TASKS] = "SELECT " TASK_COLUMNS " FROM task ORDER BY sequence",
     [LOAD_CONTAINERS] =
         "SELECT " CONTAINER_COLUMNS " FROM container WHERE task_arn = ? ORDER BY rowid",
     [LOAD_VOLUMES] = "SELECT task_arn, name, docker_name, is_task_scoped FROM volume "
                      "WHERE task_arn = ? ORDER BY rowid",
-    [LOAD_IMAGES] = "SELECT reference, digest, pulled_at_ms, used_at_ms FROM image",
+    [LOAD_IMAGES] = "SELECT reference, digest, pulled_at_ms, used_at_ms, id FROM image",
 };
 
 static const char schema[] =
@@ -352,6 +354,7 @@ struct error *agent_store_put_image(struct agent_store *store,
     bind_text(stmt, &at, image->digest);
     bind_int(stmt, &at, image->pulled_at_ms);
     bind_int(stmt, &at, image->used_at_ms);
+    bind_text(stmt, &at, image->id);
     return step(store, PUT_IMAGE);
 }
 
@@ -361,6 +364,11 @@ static struct error *delete_by(struct agent_store *store, enum statement which, 
 
     bind_text(store->statements[which], &at, key);
     return step(store, which);
+}
+
+struct error *agent_store_delete_image(struct agent_store *store, const char *reference)
+{
+    return delete_by(store, DELETE_IMAGE, reference);
 }
 
 struct error *agent_store_delete_task(struct agent_store *store, const char *arn)
@@ -479,6 +487,7 @@ static struct error *visit_image(UNUSED struct agent_store *store, sqlite3_stmt 
     image.digest = text_at(stmt, &at);
     image.pulled_at_ms = int_at(stmt, &at);
     image.used_at_ms = int_at(stmt, &at);
+    image.id = text_at(stmt, &at);
     return visitor->on_image(&image, visitor->data);
 }
 

@@ -66,11 +66,13 @@ struct agent_store_volume {
     bool is_task_scoped; /* removed with the task */
 };
 
-/* An image that a task made us pull (AP-461 `once`, AP-465). */
+/* An image that tasks of this host used (AP-461 `once`, AP-465). */
 struct agent_store_image {
-    const char *reference;
-    const char *digest; /* NULL: unknown */
-    int64_t pulled_at_ms, used_at_ms;
+    const char *reference; /* its id, if the name it had is another's now */
+    const char *id;        /* "sha256:..."; NULL: unknown */
+    const char *digest;    /* NULL: unknown */
+    int64_t pulled_at_ms;  /* 0: it was here before */
+    int64_t used_at_ms;
 };
 
 /* Inside a transaction. Put inserts or replaces. */
@@ -82,6 +84,7 @@ MUST_USE struct error *agent_store_put_volume(struct agent_store *store,
                                               const struct agent_store_volume *volume);
 MUST_USE struct error *agent_store_put_image(struct agent_store *store,
                                              const struct agent_store_image *image);
+MUST_USE struct error *agent_store_delete_image(struct agent_store *store, const char *reference);
 /* Removes the task with its containers and volumes. */
 MUST_USE struct error *agent_store_delete_task(struct agent_store *store, const char *arn);
 

@@ -83,9 +83,20 @@ static void on_closed(void *data)
     ((struct world *)data)->is_closed = true;
 }
 
+/* An image that was seen before: containers of it are created without asking for it. */
+static void note_image(struct agent_store *store)
+{
+    const struct agent_store_image image = {.reference = "i", .id = "sha256:1"};
+
+    assert_null(agent_store_begin(store));
+    assert_null(agent_store_put_image(store, &image));
+    assert_null(agent_store_commit(store));
+}
+
 static void open_engine(struct world *world)
 {
     assert_null(agent_store_open(world->file, &world->store));
+    note_image(world->store);
     assert_null(engine_new(world->loop, &world->config, world->store, world->docker, on_report,
                            world, &world->engine));
     engine_set_clock(world->engine, fake_loop_clock(world->loop), 1);
@@ -123,6 +134,7 @@ static struct world *new_world(void)
     world->config.container_stop_timeout_ms = 30000;
     world->config.container_start_timeout_ms = 180000;
     world->config.container_create_timeout_ms = 240000;
+    world->config.manifest_pull_timeout_ms = 60000;
     world->config.image_pull_timeout_ms = 7200000;
     world->config.image_pull_inactivity_ms = 60000;
     world->config.task_cleanup_wait_ms = 3600000;
@@ -479,15 +491,15 @@ static void pulls(void **state)
     fake_docker_hold(world->docker, "pull");
     run(world, "1", missing);
     run(world, "2", missing);
-    assert_calls(world, "create -; pull pullable; create -");
+    assert_calls(world, "image pullable; digest pullable; pull pullable@sha");
     fake_docker_release(world->docker);
     fake_loop_settle(world->loop);
-    assert_calls(world, "create -; create -; start a; start a");
+    assert_calls(world, "tag -; image pullable; create -; create -; start a; start a");
     assert_told(world, "RUNNING 2 a; RUNNING 1 a; ");
     assert_string_equal(view_of(world, "1", "a")->image_digest, "sha256:d");
 
     run(world, "3", "{\"name\":\"a\",\"image\":\"gone\",\"essential\":true}");
-    assert_calls(world, "create -; pull gone; image gone");
+    assert_calls(world, "image gone; digest gone; pull gone; image gone");
     assert_told(world, "STOPPED 3 a=-; ");
     assert_string_equal(view_of(world, "3", "a")->reason,
                         "CannotPullContainerError: Error response from daemon: pull access denied");
@@ -506,9 +518,8 @@ static void a_pull_is_tried_again(void **state)
     assert_string_equal(
         view_of(world, "1", "a")->reason,
         "CannotPullContainerError: Get https://r/v2/: net/http: TLS handshake timeout");
-    assert_calls(world, "create -; pull pullable; image pullable; pull pullable; image pullable; "
-                        "pull pullable; image pullable; pull pullable; image pullable; "
-                        "pull pullable; image pullable");
+    assert_calls(world, "image pullable; digest pullable; pull pullable@sha; pull pullable@sha; "
+                        "pull pullable@sha; pull pullable@sha; pull pullable@sha; image pullable");
 }
 
 static void pull_behaviours(void **state)
@@ -518,7 +529,7 @@ static void pull_behaviours(void **state)
 
     world->config.image_pull_behavior = PULL_DEFAULT;
     run(world, "1", cached);
-    assert_calls(world, "pull i; image i; create -; start a");
+    assert_calls(world, "digest i; pull i; image i; create -; start a");
     world->config.image_pull_behavior = PULL_ALWAYS;
     run(world, "2", cached);
     assert_told(world, "RUNNING 1 a; STOPPED 2 a=-; ");
@@ -530,8 +541,8 @@ static void pull_behaviours(void **state)
     restart(world);
     run(world, "5", "{\"name\":\"a\",\"image\":\"pullable\",\"essential\":true}");
     CLEANUP(str_freep) char *calls = fake_docker_calls(world->docker);
-    assert_int_equal(strncmp(calls, "pull pullable; ", 15), 0);
-    assert_null(strstr(calls + 1, "pull pullable"));
+    assert_int_equal(strncmp(calls, "digest pullable; pull pullable@sha; tag -; image ", 49), 0);
+    assert_null(strstr(calls + 1, "digest pullable"));
 }
 
 static void a_stop_cancels_a_pull(void **state)

@@ -23,6 +23,9 @@ enum call_kind {
     REMOVE,
     PULL,
     IMAGE,
+    DIGEST,
+    TAG,
+    UNTAG,
     VOLUME,
     EVENTS
 };
@@ -31,6 +34,7 @@ static const char *const kind_names[] = {
     [VERSION] = "version", [INFO] = "info",       [CREATE] = "create", [START] = "start",
     [STOP] = "stop",       [INSPECT] = "inspect", [LIST] = "list",     [REMOVE] = "remove",
     [PULL] = "pull",       [IMAGE] = "image",     [VOLUME] = "volume", [EVENTS] = "events",
+    [DIGEST] = "digest",   [TAG] = "tag",         [UNTAG] = "untag",
 };
 
 struct docker_call {
@@ -275,6 +279,8 @@ static const struct docker_failure no_image = {DOCKER_NOT_FOUND,
                                                "Error response from daemon: No such image: x", 0};
 static const struct docker_failure conflict = {DOCKER_CONFLICT,
                                                "Error response from daemon: the name is in use", 0};
+static const struct docker_failure no_manifest = {
+    DOCKER_NOT_FOUND, "Error response from daemon: manifest unknown", 0};
 static const struct docker_failure pull_refused = {
     DOCKER_NOT_FOUND, "Error response from daemon: pull access denied", 0};
 
@@ -383,7 +389,9 @@ static void answer(struct docker_call *call, const struct docker_failure *failur
     const struct docker_failure *found = NULL;
     const struct docker_version version = {"20.10", "1.41", "1.12", "linux", "amd64"};
     const struct docker_info info = {.root_dir = docker->root};
-    const struct docker_image image = {"sha256:1", NULL};
+    const char *digests[] = {"pullable@sha256:d"};
+    const struct docker_image image = {
+        .id = "sha256:1", .digests = digests, .digest_count = ARRAY_LEN(digests)};
     const struct docker_volume volume = {call->name, "local", "{}", "{}"};
     struct docker_container described[MANY];
     struct docker_binding bindings[MANY];
@@ -436,7 +444,20 @@ static void answer(struct docker_call *call, const struct docker_failure *failur
             failure = &pull_refused;
         if (!failure)
             fake_docker_add_image(docker, call->name);
-        ((docker_pulled_fn *)call->done)(failure, failure ? NULL : "sha256:d", call->data);
+        ((docker_digest_fn *)call->done)(failure, failure ? NULL : "sha256:d", call->data);
+        return;
+    case DIGEST:
+        if (!failure && !str_starts_with(call->name, "pullable"))
+            failure = &no_manifest;
+        ((docker_digest_fn *)call->done)(failure, failure ? NULL : "sha256:d", call->data);
+        return;
+    case TAG:
+        if (does)
+            fake_docker_add_image(docker, call->body);
+        ((docker_done_fn *)call->done)(failure, call->data);
+        return;
+    case UNTAG:
+        ((docker_done_fn *)call->done)(failure, call->data);
         return;
     case IMAGE:
         if (!failure && !has_image(docker, call->name))
@@ -523,7 +544,7 @@ static struct docker_call *make(struct docker *docker, enum call_kind kind, cons
     if (kind != VERSION && kind != INFO && kind != LIST && kind != EVENTS)
         buf_printf(&docker->log, "%s%s %.12s", docker->log.len ? "; " : "", kind_names[kind],
                    container                       ? container->container_name
-                   : kind == PULL || kind == IMAGE ? name
+                   : kind == PULL || kind == IMAGE || kind == DIGEST ? name
                                                    : "-");
     if (kind == EVENTS)
         return call;
@@ -643,7 +664,7 @@ struct docker_call *docker_remove(struct docker *docker, const char *id, docker_
 }
 
 struct docker_call *docker_pull(struct docker *docker, const char *reference, const char *auth,
-                                int64_t timeout_ms, int64_t inactivity_ms, docker_pulled_fn *done,
+                                int64_t timeout_ms, int64_t inactivity_ms, docker_digest_fn *done,
                                 void *data)
 {
     struct docker_call *call = make(docker, PULL, reference, AS_DONE(done), data);
@@ -658,6 +679,46 @@ struct docker_call *docker_inspect_image(struct docker *docker, const char *refe
                                          docker_image_fn *done, void *data)
 {
     return make(docker, IMAGE, reference, AS_DONE(done), data);
+}
+
+struct docker_call *docker_get_digest(struct docker *docker, const char *reference,
+                                      const char *auth, int64_t timeout_ms, docker_digest_fn *done,
+                                      void *data)
+{
+    struct docker_call *call = make(docker, DIGEST, reference, AS_DONE(done), data);
+
+    (void)auth;
+    call->timeout_ms = timeout_ms;
+    return call;
+}
+
+struct docker_call *docker_tag(struct docker *docker, const char *source, const char *reference,
+                               docker_done_fn *done, void *data)
+{
+    struct docker_call *call = make(docker, TAG, source, AS_DONE(done), data);
+
+    call->body = str_dup(reference);
+    return call;
+}
+
+struct docker_call *docker_remove_image(struct docker *docker, const char *reference,
+                                        docker_done_fn *done, void *data)
+{
+    return make(docker, UNTAG, reference, AS_DONE(done), data);
+}
+
+/* What is no task's is not in this world: image_cleanup's own tests have it. */
+struct docker_call *docker_list_images(struct docker *docker, docker_images_fn *done, void *data)
+{
+    (void)docker;
+    (void)done;
+    (void)data;
+    abort();
+}
+
+struct docker_call *docker_list_all(struct docker *docker, docker_list_fn *done, void *data)
+{
+    return docker_list(docker, true, done, data);
 }
 
 struct docker_call *docker_create_volume(struct docker *docker, const char *body,

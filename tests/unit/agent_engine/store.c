@@ -127,7 +127,8 @@ static void what_is_not_committed_is_not(void **state)
     struct dir *dir = *state;
     CLEANUP(agent_store_closep) struct agent_store *store = NULL;
     CLEANUP(str_freep) char *text = NULL;
-    const struct agent_store_image image = {"busybox:latest", NULL, 1, 1};
+    const struct agent_store_image image = {
+        .reference = "busybox:latest", .pulled_at_ms = 1, .used_at_ms = 1};
 
     assert_null(agent_store_open(dir->file, &store));
     put(store, "z", 1, 0, NULL);
