@@ -105,15 +105,15 @@ static const struct variable {
     {"ECS_NVIDIA_RUNTIME", TEXT, MEMBER(nvidia_runtime), .text_fallback = "nvidia"},
     {"ECS_ENGINE_AUTH_TYPE", TEXT, MEMBER(engine_auth_type)},
     {"ECS_ENGINE_AUTH_DATA", TEXT, MEMBER(engine_auth_data)},
-    {"ECS_ENABLE_SPOT_INSTANCE_DRAINING", BOOL, MEMBER(drains_on_spot_notice)},
-    {"ECS_UPDATES_ENABLED", BOOL, MEMBER(are_updates_enabled)},
-    {"ECS_UPDATE_DOWNLOAD_DIR", TEXT, MEMBER(update_download_dir)},
     {"BERTH_TASK_ENDPOINT", TEXT, MEMBER(task_endpoint), .text_fallback = CONFIG_TASK_ENDPOINT},
     {"ECS_AUDIT_LOGFILE", TEXT, MEMBER(audit_log_file), .text_fallback = CONFIG_AUDIT_LOG_FILE},
     {"ECS_AUDIT_LOGFILE_DISABLED", BOOL, MEMBER(is_audit_log_disabled)},
 };
 
 static void set_default(struct agent_config *config, const struct variable *var)
+    {"ECS_ENABLE_SPOT_INSTANCE_DRAINING", BOOL, MEMBER(drains_on_spot_notice)},
+    {"ECS_UPDATES_ENABLED", BOOL, MEMBER(are_updates_enabled)},
+    {"ECS_UPDATE_DOWNLOAD_DIR", TEXT, MEMBER(update_download_dir)},
 {
     void *member = (char *)config + var->member;
 
@@ -314,16 +314,6 @@ static void load_port_range(struct agent_config *config, const struct config_sou
     log_warning("setting ignored, the default is taken", "variable", "ECS_DYNAMIC_HOST_PORT_RANGE");
 }
 
-static struct error *check_logging_drivers(const struct config_list *drivers)
-{
-    for (size_t i = 0; i < drivers->count; i++)
-        if (!capabilities_knows_logging_driver(drivers->items[i]))
-            return error_new(API_INVALID_PARAMETER, "Invalid logging drivers: %s",
-                             drivers->items[i]);
-    return NULL;
-}
-
-static const char *flag_or(struct agent_config *config, const char *flag, const char *otherwise)
 /* What containers are told of it; the port of HTTP is left out, as everywhere in ECS. */
 static struct error *load_task_endpoint(struct agent_config *config)
 {
@@ -351,6 +341,16 @@ static struct error *load(struct agent_config *config, const struct config_flags
     TRY(load_variables(config, source));
     TRY(load_identity(config, flags, source));
     TRY(check_logging_drivers(&config->logging_drivers));
+static struct error *check_logging_drivers(const struct config_list *drivers)
+{
+    for (size_t i = 0; i < drivers->count; i++)
+        if (!capabilities_knows_logging_driver(drivers->items[i]))
+            return error_new(API_INVALID_PARAMETER, "Invalid logging drivers: %s",
+                             drivers->items[i]);
+    return NULL;
+}
+
+static const char *flag_or(struct agent_config *config, const char *flag, const char *otherwise)
     load_roles(config, source);
     load_pull_behavior(config, source);
     load_rates(config, source);

@@ -108,16 +108,16 @@ struct agent_config {
     const char *nvidia_runtime;
     const char *engine_auth_type, *engine_auth_data; /* never logged */
     int64_t metadata_rps_steady, metadata_rps_burst;
-    bool drains_on_spot_notice;
-    bool are_updates_enabled;
-    const char *update_download_dir;
-};
     const char *task_endpoint;     /* host:port, or CONFIG_TASK_ENDPOINT_NONE */
     const char *task_endpoint_url; /* as containers are told; NULL: it is not served */
     const char *audit_log_file;
     bool is_audit_log_disabled;
 
 /* Flags of the command line; NULL or false: not given. */
+    bool drains_on_spot_notice;
+    bool are_updates_enabled;
+    const char *update_download_dir;
+};
 struct config_flags {
     const char *server_url, *cluster, *data_dir, *docker_host, *config_file;
     const char *log_level, *log_format, *introspection_listen;

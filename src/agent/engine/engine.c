@@ -325,13 +325,13 @@ static struct acs_role_credentials *without_secrets(const struct acs_role_creden
 /* The task as it is kept: without what is secret in its credentials (AP-542). */
 static char *spec_text(const struct acs_task *task)
 {
+    struct acs_role_credentials application, execution;
     struct acs_task kept = *task;
     struct buf text = {0};
 
     kept.role_credentials = without_secrets(task->role_credentials, &application);
     kept.execution_role_credentials =
         without_secrets(task->execution_role_credentials, &execution);
-    struct acs_role_credentials application, execution;
     acs_encode_task(&text, &kept);
     return buf_take(&text);
 }
@@ -405,14 +405,14 @@ static void fill_container_view(const struct engine_container *container,
 {
     *view = (struct engine_container_view){
         .name = container->spec->name,
+        .spec = container->spec,
+        .endpoint_id = container->endpoint_id,
+        .detail = container->detail,
         .docker_id = container->docker_id,
         .docker_name = container->docker_id ? container->docker_name : NULL,
         .image = container->spec->image,
         .image_id = container->image_id,
         .image_digest = container->image_digest,
-        .spec = container->spec,
-        .endpoint_id = container->endpoint_id,
-        .detail = container->detail,
         .known = container->known,
         .desired = container->desired,
         .has_exit_code = container->has_exit_code,
@@ -438,10 +438,10 @@ void engine_task_fill_view(struct engine_task *task, struct engine_task_view *re
         .arn = task->arn,
         .family = task->spec->family,
         .version = task->spec->version,
+        .spec = task->spec,
         .known = task->known,
         .desired = task->desired,
         .reported = task->reported,
-        .spec = task->spec,
         .reason = task->reason ? task->reason : "",
         .pull_started_at_ms = task->pull_started_at_ms,
         .pull_stopped_at_ms = task->pull_stopped_at_ms,
@@ -461,11 +461,6 @@ bool engine_view(struct engine *engine, const char *task_arn, struct engine_task
     return task != NULL;
 }
 
-void engine_each(struct engine *engine, engine_each_fn *each, void *data)
-{
-    struct engine_task *task;
-    struct engine_task_view view;
-
 bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
                           struct engine_task_view *ret, size_t *ret_index)
 {
@@ -480,6 +475,11 @@ bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
 
     TAILQ_FOREACH(task, &engine->order, in_order)
     {
+void engine_each(struct engine *engine, engine_each_fn *each, void *data)
+{
+    struct engine_task *task;
+    struct engine_task_view view;
+
         engine_task_fill_view(task, &view);
         each(&view, data);
     }

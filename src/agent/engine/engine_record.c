@@ -199,9 +199,9 @@ static struct error *on_container(const struct agent_store_container *row, void 
     engine_container_set_name(container, row->docker_name);
     if (row->docker_id)
         engine_container_set_id(container, row->docker_id);
-    container->known = status_of(row->known);
     engine_container_set_endpoint(container, row->endpoint_id);
     container->desired = row->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING;
+    container->known = status_of(row->known);
     container->reported = status_of(row->reported);
     container->is_start_sent = row->is_start_sent;
     container->has_exit_code = row->has_exit_code;

@@ -68,10 +68,10 @@ struct engine_container {
 
     char *docker_name; /* decided, and on disk, before anything is created */
     char *docker_id;   /* in engine->by_id once set */
-    enum engine_status known, desired, reported;
     char endpoint_id[UUID_SIZE]; /* names its metadata; on disk before anything is created */
     char *detail; /* what Docker said last, for its metadata (docker_detail.h); NULL: nothing yet */
     enum engine_doing doing;
+    enum engine_status known, desired, reported;
     struct docker_call *call;
     struct image_request *image_request;
 

@@ -83,9 +83,9 @@ static const char *const sql[STATEMENT_COUNT] = {
     [LOAD_IMAGES] = "SELECT reference, digest, pulled_at_ms, used_at_ms, id FROM image",
 };
 
+/* The first version. A new file has every upgrade run on it too. */
 static const char schema[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
-/* The first version. A new file has every upgrade run on it too. */
     "CREATE TABLE task (arn TEXT PRIMARY KEY, spec TEXT NOT NULL, sequence INTEGER NOT NULL,"
     " desired INTEGER NOT NULL, known INTEGER NOT NULL, reported INTEGER NOT NULL,"
     " is_admitted INTEGER NOT NULL, reason TEXT, pull_started_at_ms INTEGER NOT NULL,"
@@ -106,8 +106,6 @@ static const char schema[] =
     " used_at_ms INTEGER NOT NULL) STRICT;"
     "PRAGMA user_version = 1;";
 
-struct agent_store {
-    sqlite3 *db;
 /* What each version added to the one before it; numbers are never reused. */
 static const char *const upgrades[] = {
     [1] = "ALTER TABLE container ADD COLUMN endpoint_id TEXT; PRAGMA user_version = 2;",
@@ -115,6 +113,8 @@ static const char *const upgrades[] = {
 };
 #define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 
+struct agent_store {
+    sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
@@ -161,12 +161,12 @@ static struct error *prepare(struct agent_store *store)
     TRY(run(store, "BEGIN IMMEDIATE"));
     if (version == 0) {
         TRY(run(store, schema));
-    TRY(run(store, "COMMIT"));
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
         version = 1;
     }
     for (; version < SCHEMA_VERSION; version++)
         TRY(run(store, upgrades[version]));
+    TRY(run(store, "COMMIT"));
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &store->statements[i], NULL) != SQLITE_OK)
             return sql_error(store, sql[i]);
@@ -327,9 +327,9 @@ struct error *agent_store_put_container(struct agent_store *store,
     bind_int(stmt, &at, container->created_at_ms);
     bind_int(stmt, &at, container->started_at_ms);
     bind_int(stmt, &at, container->finished_at_ms);
+    bind_text(stmt, &at, container->endpoint_id);
     return step(store, PUT_CONTAINER);
 }
-    bind_text(stmt, &at, container->endpoint_id);
 
 struct error *agent_store_put_volume(struct agent_store *store,
                                      const struct agent_store_volume *volume)
@@ -437,6 +437,7 @@ static struct error *visit_container(UNUSED struct agent_store *store, sqlite3_s
     container.created_at_ms = int_at(stmt, &at);
     container.started_at_ms = int_at(stmt, &at);
     container.finished_at_ms = int_at(stmt, &at);
+    container.endpoint_id = text_at(stmt, &at);
     return visitor->on_container(&container, visitor->data);
 }
 
@@ -445,7 +446,6 @@ static struct error *visit_volume(UNUSED struct agent_store *store, sqlite3_stmt
 {
     struct agent_store_volume volume = {0};
     int at = 0;
-    container.endpoint_id = text_at(stmt, &at);
 
     volume.task_arn = text_at(stmt, &at);
     volume.name = text_at(stmt, &at);
