@@ -124,8 +124,9 @@ class Record:
         if rare or not self.has_rare:
             parts.append((8, "struct pb_unknown *unknown;", "members of a newer program"))
         if not rare and self.key:
-            home = [(16, "void *home;", "these three: the tables' own"),
-                    (16, "struct treap_node links[%d];" % self.links, None)]
+            home = [(16, "void *home;", "the tables' own, like links and is_gone")]
+            if self.links:
+                home.append((16, "struct treap_node links[%d];" % self.links, None))
             ids = [part for part in parts if part[0] == 16]
             parts = ids + home + [part for part in parts if part[0] != 16]
             parts.append((0, "bool is_gone : 1;", None))
@@ -239,12 +240,11 @@ class Record:
                      "    free((void *)(uintptr_t)%s->rare);" % self.var]
         if self.key:
             body.append("/* what the tables hold of it stays */")
-            kept = ["home", "links", "is_gone"]
             body += ["%s empty = {0};" % self.struct(), ""]
-            body += ["memcpy(empty.links, %s->links, sizeof(empty.links));" % self.var,
-                     "empty.home = %s->home;" % self.var,
+            if self.links:
+                body.append("memcpy(empty.links, %s->links, sizeof(empty.links));" % self.var)
+            body += ["empty.home = %s->home;" % self.var,
                      "empty.is_gone = %s->is_gone;" % self.var]
-            assert kept
             if self.has_rare:
                 body.append("empty.rare = &%s_rare_none;" % name)
             body.append("*%s = empty;" % self.var)

@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/attributes.h"
+
 static int64_t now_ms(clockid_t id)
 {
     struct timespec ts;
@@ -44,6 +46,23 @@ struct rng rng_system(void)
     return (struct rng){0};
 }
 
+/* The system's numbers come 32 at a time, and none stays in memory once it is handed out. */
+static uint64_t next_of_system(void)
+{
+    static _Thread_local uint64_t numbers[32];
+    static _Thread_local size_t left;
+    uint64_t value;
+
+    if (!left) {
+        if (getrandom(numbers, sizeof(numbers), 0) != (ssize_t)sizeof(numbers))
+            abort();
+        left = ARRAY_LEN(numbers);
+    }
+    value = numbers[--left];
+    numbers[left] = 0;
+    return value;
+}
+
 struct rng rng_seeded(uint64_t seed)
 {
     /* A splitmix step spreads small seeds; the state must not be zero. */
@@ -57,13 +76,8 @@ struct rng rng_seeded(uint64_t seed)
 
 uint64_t rng_next(struct rng *rng)
 {
-    uint64_t value;
-
-    if (!rng->state) {
-        if (getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
-            abort();
-        return value;
-    }
+    if (!rng->state)
+        return next_of_system();
     rng->state ^= rng->state >> 12;
     rng->state ^= rng->state << 25;
     rng->state ^= rng->state >> 27;

@@ -7,14 +7,9 @@
 #include "base/mem.h"
 #include "state/txn.h"
 
-static struct container_instance *instance_of(struct treap_node *node)
-{
-    return node ? CONTAINER_OF(node, struct container_instance, links[0]) : NULL;
-}
-
 static int cmp(const void *key, const struct treap_node *node)
 {
-    return id_cmp(key, &CONTAINER_OF(node, struct container_instance, links[0])->id);
+    return id_cmp(key, &CONTAINER_OF(node, struct instance_home, node)->id);
 }
 
 static struct instance_home *home_of(const struct container_instance *instance)
@@ -22,9 +17,60 @@ static struct instance_home *home_of(const struct container_instance *instance)
     return instance->home;
 }
 
-struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id)
+struct instance_home *instance_home_find(struct cluster_home *cluster, const struct id *id)
 {
-    return instance_of(treap_find(&cluster->instances, id, cmp));
+    struct instance_home *last = cluster->last_instance;
+    struct treap_node *node;
+
+    if (last && id_cmp(&last->id, id) == 0)
+        return last;
+    node = treap_find(&cluster->instances, id, cmp);
+    if (!node)
+        return NULL;
+    cluster->last_instance = CONTAINER_OF(node, struct instance_home, node);
+    return cluster->last_instance;
+}
+
+struct instance_home *instance_home_get(struct cluster_home *cluster, const struct id *id)
+{
+    struct instance_home *home = instance_home_find(cluster, id);
+
+    if (!home) {
+        home = xcalloc(1, sizeof(*home));
+        home->id = *id;
+        home->cluster = cluster;
+        home->told_version = -1;
+        treap_insert(&cluster->instances, id, &home->node, cmp);
+    }
+    home->users++;
+    return home;
+}
+
+static void home_free(struct instance_home *home)
+{
+    intern_unref(home->host); /* still listed if all is dropped */
+    for (size_t i = 0; i < INSTANCE_PART_COUNT; i++)
+        intern_unref(home->checks[i].reason);
+    free(home);
+}
+
+void instance_home_put(struct instance_home *home)
+{
+    struct cluster_home *cluster = home->cluster;
+
+    if (--home->users)
+        return;
+    if (cluster->last_instance == home)
+        cluster->last_instance = NULL;
+    treap_remove(&cluster->instances, &home->id, cmp);
+    home_free(home);
+}
+
+struct container_instance *instance_find(struct cluster_home *cluster, const struct id *id)
+{
+    struct instance_home *home = instance_home_find(cluster, id);
+
+    return home ? home->instance : NULL;
 }
 
 /* ---- by the host's EC2 instance id, and those that are gone by when they went ---- */
@@ -103,24 +149,25 @@ static void release(void *record)
 {
     struct container_instance *instance = record;
 
-    intern_unref(home_of(instance)->host); /* still listed if all is dropped */
-    for (size_t i = 0; i < INSTANCE_PART_COUNT; i++)
-        intern_unref(home_of(instance)->checks[i].reason);
-
-    free(instance->home);
+    instance_home_put(home_of(instance));
     container_instance_free(instance);
 }
 
 static void drop(struct treap_node *node, void *data)
 {
+    struct instance_home *home = CONTAINER_OF(node, struct instance_home, node);
+
     (void)data;
-    release(instance_of(node));
+    if (home->instance)
+        container_instance_free(home->instance);
+    home_free(home);
 }
 
 void instances_drop(struct cluster_home *cluster)
 {
     treap_drain(&cluster->instances, drop, NULL);
     cluster->instances_by_host = cluster->instances_gone = (struct treap){0};
+    cluster->last_instance = NULL;
 }
 
 static bool attach(struct state *state, struct scope_home *scope, void *record)
@@ -130,12 +177,10 @@ static bool attach(struct state *state, struct scope_home *scope, void *record)
     struct instance_home *home;
 
     (void)state;
-    if (!treap_insert(&cluster->instances, &instance->id, &instance->links[0], cmp))
+    if (instance_find(cluster, &instance->id))
         return false;
-    home = xcalloc(1, sizeof(*home));
-    home->cluster = cluster;
+    home = instance_home_get(cluster, &instance->id);
     home->instance = instance;
-    home->told_version = -1;
     if (instance->version_bound > instance->version) /* loaded: more may have been shown */
         home->task_changes = instance->version_bound - instance->version;
     instance->home = home;
@@ -178,7 +223,7 @@ static void detach(struct state *state, void *record, const struct before *befor
     if (before->is_counted)
         count(&cluster->counts, before->instance_status, -1);
     unlist(home_of(instance));
-    treap_remove(&cluster->instances, &instance->id, cmp);
+    home_of(instance)->instance = NULL;
     instance->is_gone = true;
 }
 
@@ -206,12 +251,18 @@ const struct container_instance *state_instance_after(struct state *state,
                                                       const char *cluster, const struct id *after)
 {
     struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct instance_home *found = NULL;
+    const struct treap_node *node;
 
     (void)state;
-    if (!home)
-        return NULL;
-    return instance_of(after ? treap_after(&home->instances, after, cmp)
-                             : treap_first(&home->instances));
+    do { /* past the homes of deleted ones whose tasks are kept */
+        node = !home   ? NULL
+               : after ? treap_after(&home->instances, after, cmp)
+                       : treap_first(&home->instances);
+        found = node ? CONTAINER_OF(node, struct instance_home, node) : NULL;
+        after = found ? &found->id : NULL;
+    } while (found && !found->instance);
+    return found ? found->instance : NULL;
 }
 
 const struct container_instance *state_instance_of_host(struct state *state,

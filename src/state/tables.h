@@ -12,7 +12,7 @@
  *            '- access keys
  *
  * A home is what the tables keep about a record besides the record: its children and figures. Homes
- * of clusters, families and services are made by name when first needed, so that a child may be
+ * of clusters, families, services and instances are made when first needed, so that a child may be
  * loaded before its parent or outlive it. record->home leads to the record's home, or to its
  * parent's if it needs none itself.
  *
@@ -51,12 +51,13 @@ struct cluster_home {
     const char *name; /* interned */
     struct treap_node node;
     struct scope_home *scope;
-    struct cluster *cluster;        /* NULL: its row is not there */
-    struct treap instances;         /* container_instance by id */
-    struct treap instances_by_host; /* instance_home by EC2 instance id, INACTIVE ones not */
-    struct treap instances_gone;    /* instance_home of INACTIVE ones by when they went */
-    struct treap services;          /* service_home by name */
-    struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists */
+    struct cluster *cluster;             /* NULL: its row is not there */
+    struct treap instances;              /* instance_home by id */
+    struct instance_home *last_instance; /* found; NULL: none. Who asks once asks again */
+    struct treap instances_by_host;      /* instance_home by EC2 instance id, INACTIVE ones not */
+    struct treap instances_gone;         /* instance_home of INACTIVE ones by when they went */
+    struct treap services;               /* service_home by name */
+    struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists; by instance: in its home */
     struct treap provider_uses;             /* provider_use by provider */
     struct cluster_counts counts;
 };
@@ -78,8 +79,12 @@ struct provider_use {
 };
 
 struct instance_home {
+    struct id id;
+    struct treap_node node;
     struct cluster_home *cluster;
-    struct container_instance *instance;
+    struct container_instance *instance; /* NULL: deleted, or its row is not there */
+    unsigned users;                      /* records, also gone ones, and tasks: at 0 it goes */
+    struct treap tasks[2];               /* of TASKS_BY_INSTANCE */
     struct instance_counts counts;
     bool is_connected;
     bool is_listed_gone;
@@ -221,7 +226,11 @@ void service_home_uncount(struct state *state,
                           const struct service_home *home); /* its history, in counts */
 /* A task came to it or left it; zero and unknown ids are fine. */
 void instance_task_changed(struct cluster_home *cluster, const struct id *id);
-struct container_instance *instance_find(const struct cluster_home *cluster, const struct id *id);
+struct container_instance *instance_find(struct cluster_home *cluster, const struct id *id);
+struct instance_home *instance_home_find(struct cluster_home *cluster, const struct id *id);
+/* The home with one user more, and one user less. */
+struct instance_home *instance_home_get(struct cluster_home *cluster, const struct id *id);
+void instance_home_put(struct instance_home *home);
 
 /* Which providers a cluster, a service (NULL: no more) and so many tasks more or less count for. */
 void provider_uses_follow_cluster(struct cluster_home *home);

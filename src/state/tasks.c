@@ -3,7 +3,8 @@
  *
  * A cluster has one tree for all lists of a sort, ordered by what the list is by and then by id: a
  * list costs nothing while it is empty, and a task two pointers for each list it is in. Names are
- * interned, so their order is that of their addresses.
+ * interned, so their order is that of their addresses. Only the lists by instance are trees of
+ * their own, in the instance's home: in one tree every task would come to a place far from the last.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -47,11 +48,7 @@ static int id_order(const void *key, const struct treap_node *node)
 
 static int instance_order(const void *key, const struct treap_node *node)
 {
-    const struct key *wanted = key;
-    const struct task *task = task_of(node, TASKS_BY_INSTANCE);
-    int order = id_cmp(&wanted->instance, &task->instance);
-
-    return order ? order : id_cmp(&wanted->id, &task->id);
+    return id_cmp(&((const struct key *)key)->id, &task_of(node, TASKS_BY_INSTANCE)->id);
 }
 
 static int name_order(const struct key *key, const struct treap_node *node, enum task_list list)
@@ -118,18 +115,28 @@ static bool is_listed(const struct task *task, enum task_list list)
 static bool list_add(struct task *task, enum task_list list, bool is_stopped)
 {
     struct key key = key_of(task, list);
+    struct treap *tree = &home_of(task)->tasks[list][is_stopped];
 
-    return treap_insert(&home_of(task)->tasks[list][is_stopped], &key, &task->links[list],
-                        orders[list]);
+    if (list == TASKS_BY_INSTANCE)
+        tree = &instance_home_get(home_of(task), &key.instance)->tasks[is_stopped];
+    return treap_insert(tree, &key, &task->links[list], orders[list]);
 }
 
 static void list_remove(struct task *task, enum task_list list, bool is_stopped)
 {
     struct key key = key_of(task, list);
-    struct treap_node *node =
-        treap_remove(&home_of(task)->tasks[list][is_stopped], &key, orders[list]);
+    struct instance_home *host = NULL;
+    struct treap *tree = &home_of(task)->tasks[list][is_stopped];
+    struct treap_node *node;
 
+    if (list == TASKS_BY_INSTANCE) {
+        host = instance_home_find(home_of(task), &key.instance);
+        tree = &host->tasks[is_stopped];
+    }
+    node = treap_remove(tree, &key, orders[list]);
     assert(node == &task->links[list]); /* else a member that lists go by was changed */
+    if (host)
+        instance_home_put(host);
 }
 
 /* Figures */
@@ -345,11 +352,21 @@ static bool list_key(enum task_list list, const char *name, const struct id *fro
     return ret->name != NULL;
 }
 
+/* The tree that the list is in; NULL: it is empty. */
+static const struct treap *tree_of(struct cluster_home *home, enum task_list list,
+                                   const struct key *key, bool is_stopped)
+{
+    const struct instance_home *host;
+
+    if (list != TASKS_BY_INSTANCE)
+        return &home->tasks[list][is_stopped];
+    host = instance_home_find(home, &key->instance);
+    return host ? &host->tasks[is_stopped] : NULL;
+}
+
 static bool is_in_list(const struct task *task, enum task_list list, const struct key *key)
 {
-    if (list == TASKS_BY_INSTANCE)
-        return id_cmp(&task->instance, &key->instance) == 0;
-    return name_of(task, list) == key->name;
+    return list == TASKS_BY_INSTANCE || name_of(task, list) == key->name;
 }
 
 const struct task *state_task_after(struct state *state, const struct scope *scope,
@@ -357,13 +374,17 @@ const struct task *state_task_after(struct state *state, const struct scope *sco
                                     bool is_stopped_list, const struct id *after)
 {
     struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct treap *tree;
     const struct task *task;
     struct key key;
 
     (void)state;
     if (!home || !list_key(list, name, after, false, &key))
         return NULL;
-    task = task_of(treap_after(&home->tasks[list][is_stopped_list], &key, orders[list]), list);
+    tree = tree_of(home, list, &key, is_stopped_list);
+    if (!tree)
+        return NULL;
+    task = task_of(treap_after(tree, &key, orders[list]), list);
     return task && is_in_list(task, list, &key) ? task : NULL;
 }
 
@@ -372,13 +393,17 @@ const struct task *state_task_before(struct state *state, const struct scope *sc
                                      bool is_stopped_list, const struct id *before)
 {
     struct cluster_home *home = cluster_home_find(scope_home_of(scope), cluster);
+    const struct treap *tree;
     const struct task *task;
     struct key key;
 
     (void)state;
     if (!home || !list_key(list, name, before, true, &key))
         return NULL;
-    task = task_of(treap_before(&home->tasks[list][is_stopped_list], &key, orders[list]), list);
+    tree = tree_of(home, list, &key, is_stopped_list);
+    if (!tree)
+        return NULL;
+    task = task_of(treap_before(tree, &key, orders[list]), list);
     return task && is_in_list(task, list, &key) ? task : NULL;
 }
 
