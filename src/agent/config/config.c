@@ -108,12 +108,12 @@ static const struct variable {
     {"BERTH_TASK_ENDPOINT", TEXT, MEMBER(task_endpoint), .text_fallback = CONFIG_TASK_ENDPOINT},
     {"ECS_AUDIT_LOGFILE", TEXT, MEMBER(audit_log_file), .text_fallback = CONFIG_AUDIT_LOG_FILE},
     {"ECS_AUDIT_LOGFILE_DISABLED", BOOL, MEMBER(is_audit_log_disabled)},
-};
-
-static void set_default(struct agent_config *config, const struct variable *var)
     {"ECS_ENABLE_SPOT_INSTANCE_DRAINING", BOOL, MEMBER(drains_on_spot_notice)},
     {"ECS_UPDATES_ENABLED", BOOL, MEMBER(are_updates_enabled)},
     {"ECS_UPDATE_DOWNLOAD_DIR", TEXT, MEMBER(update_download_dir)},
+};
+
+static void set_default(struct agent_config *config, const struct variable *var)
 {
     void *member = (char *)config + var->member;
 
@@ -331,16 +331,6 @@ static struct error *load_task_endpoint(struct agent_config *config)
     return NULL;
 }
 
-{
-    return flag ? arena_dup(&config->arena, flag) : otherwise;
-}
-
-static struct error *load(struct agent_config *config, const struct config_flags *flags,
-                          const struct config_source *source)
-{
-    TRY(load_variables(config, source));
-    TRY(load_identity(config, flags, source));
-    TRY(check_logging_drivers(&config->logging_drivers));
 static struct error *check_logging_drivers(const struct config_list *drivers)
 {
     for (size_t i = 0; i < drivers->count; i++)
@@ -351,7 +341,18 @@ static struct error *check_logging_drivers(const struct config_list *drivers)
 }
 
 static const char *flag_or(struct agent_config *config, const char *flag, const char *otherwise)
+{
+    return flag ? arena_dup(&config->arena, flag) : otherwise;
+}
+
+static struct error *load(struct agent_config *config, const struct config_flags *flags,
+                          const struct config_source *source)
+{
+    TRY(load_variables(config, source));
+    TRY(load_identity(config, flags, source));
+    TRY(check_logging_drivers(&config->logging_drivers));
     load_roles(config, source);
+    TRY(load_task_endpoint(config));
     load_pull_behavior(config, source);
     load_rates(config, source);
     load_port_range(config, source);
@@ -362,7 +363,6 @@ static const char *flag_or(struct agent_config *config, const char *flag, const 
     config->log_format = flag_or(config, flags->log_format, config->log_format);
     config->introspection_listen = flag_or(
         config, flags->introspection_listen,
-    TRY(load_task_endpoint(config));
         config->allows_offhost_introspection ? CONFIG_INTROSPECTION_OFFHOST : CONFIG_INTROSPECTION);
     if (!str_starts_with(config->docker_host, "unix://") &&
         !str_starts_with(config->docker_host, "tcp://"))

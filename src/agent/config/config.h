@@ -112,12 +112,12 @@ struct agent_config {
     const char *task_endpoint_url; /* as containers are told; NULL: it is not served */
     const char *audit_log_file;
     bool is_audit_log_disabled;
-
-/* Flags of the command line; NULL or false: not given. */
     bool drains_on_spot_notice;
     bool are_updates_enabled;
     const char *update_download_dir;
 };
+
+/* Flags of the command line; NULL or false: not given. */
 struct config_flags {
     const char *server_url, *cluster, *data_dir, *docker_host, *config_file;
     const char *log_level, *log_format, *introspection_listen;

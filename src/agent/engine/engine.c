@@ -211,11 +211,6 @@ void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memor
     engine->is_admission_due = true;
 }
 
-void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups)
-{
-    engine->cgroups = *cgroups;
-}
-
 static bool is_image_used(const char *reference, const char *id, void *data)
 {
     const struct engine *engine = data;
@@ -436,9 +431,9 @@ void engine_task_fill_view(struct engine_task *task, struct engine_task_view *re
         fill_container_view(&task->containers[i], &task->views[i]);
     *ret = (struct engine_task_view){
         .arn = task->arn,
+        .spec = task->spec,
         .family = task->spec->family,
         .version = task->spec->version,
-        .spec = task->spec,
         .known = task->known,
         .desired = task->desired,
         .reported = task->reported,
@@ -473,13 +468,13 @@ bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
     return true;
 }
 
-    TAILQ_FOREACH(task, &engine->order, in_order)
-    {
 void engine_each(struct engine *engine, engine_each_fn *each, void *data)
 {
     struct engine_task *task;
     struct engine_task_view view;
 
+    TAILQ_FOREACH(task, &engine->order, in_order)
+    {
         engine_task_fill_view(task, &view);
         each(&view, data);
     }

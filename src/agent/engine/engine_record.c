@@ -107,9 +107,9 @@ struct error *engine_forget(struct engine_task *task)
 
     if (!err)
         err = agent_store_delete_task(store, task->arn);
-    if (!err)
     for (size_t i = 0; i < task->container_count && !err; i++)
         err = images_note_use(task->engine->images, engine_container_image(&task->containers[i]));
+    if (!err)
         err = agent_store_commit(store);
     if (err)
         agent_store_rollback(store);
@@ -200,8 +200,8 @@ static struct error *on_container(const struct agent_store_container *row, void 
     if (row->docker_id)
         engine_container_set_id(container, row->docker_id);
     engine_container_set_endpoint(container, row->endpoint_id);
-    container->desired = row->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING;
     container->known = status_of(row->known);
+    container->desired = row->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING;
     container->reported = status_of(row->reported);
     container->is_start_sent = row->is_start_sent;
     container->has_exit_code = row->has_exit_code;

@@ -25,8 +25,8 @@
 #include "agent/engine/image.h"
 #include "agent/engine/store.h"
 #include "agent/engine/volume.h"
-#include "base/tree.h"
 #include "base/id.h"
+#include "base/tree.h"
 
 /* Tasks that have not stopped; beyond it one is not accepted, and the server sends it again. */
 #define ENGINE_TASKS_MAX 10000
@@ -70,8 +70,8 @@ struct engine_container {
     char *docker_id;   /* in engine->by_id once set */
     char endpoint_id[UUID_SIZE]; /* names its metadata; on disk before anything is created */
     char *detail; /* what Docker said last, for its metadata (docker_detail.h); NULL: nothing yet */
-    enum engine_doing doing;
     enum engine_status known, desired, reported;
+    enum engine_doing doing;
     struct docker_call *call;
     struct image_request *image_request;
 
@@ -156,11 +156,11 @@ struct engine_task {
 RB_HEAD(engine_tasks, engine_task);
 RB_HEAD(engine_names, engine_container);
 RB_HEAD(engine_ids, engine_container);
+RB_HEAD(engine_endpoints, engine_container);
 TAILQ_HEAD(engine_task_list, engine_task);
 
 struct engine_gate {
     unsigned inside, most;
-RB_HEAD(engine_endpoints, engine_container);
     struct engine_task_list waiting;
 };
 
@@ -192,11 +192,11 @@ struct engine {
     size_t task_count, stopped_count;
     struct engine_names names;
     struct engine_ids ids;
+    struct engine_endpoints endpoints;
     int64_t last_sequence;
     struct admission admission;
     struct engine_stranger *strangers;
     size_t stranger_count;
-    struct engine_endpoints endpoints;
 
     /* engine_link.c: Docker as a whole */
     bool is_linked; /* events flow and all containers have been looked at since */
@@ -233,16 +233,16 @@ void engine_task_free(struct engine_task *task);
 struct engine_task *engine_task_find(struct engine *engine, const char *arn);
 struct engine_container *engine_container_find(struct engine *engine, const char *id,
                                                const char *name);
+struct engine_container *engine_container_of_endpoint(struct engine *engine, const char *id);
 void engine_container_set_id(struct engine_container *container, const char *docker_id);
 void engine_container_set_name(struct engine_container *container, const char *docker_name);
+/* A new id if `id` is NULL, as it is for what an earlier version kept. */
+void engine_container_set_endpoint(struct engine_container *container, const char *id);
 
 /* engine_state.c: the writers of known, and what follows from a change */
 
-struct engine_container *engine_container_of_endpoint(struct engine *engine, const char *id);
 int64_t engine_now_ms(const struct engine *engine);
 int64_t engine_mono_ms(const struct engine *engine);
-/* A new id if `id` is NULL, as it is for what an earlier version kept. */
-void engine_container_set_endpoint(struct engine_container *container, const char *id);
 void engine_task_wake(struct engine_task *task);  /* looked at again this turn */
 void engine_task_touch(struct engine_task *task); /* to be written */
 void engine_task_stop(struct engine_task *task);  /* desired: STOPPED, with all containers */
@@ -303,6 +303,9 @@ bool engine_container_finish(struct engine_container *container);
 void engine_container_doubt(struct engine_container *container);
 const char *engine_container_handle(const struct engine_container *container); /* id or name */
 
+const char *engine_container_image(const struct engine_container *container); /* as asked for */
+void engine_container_set_image(struct engine_container *container, const char *id,
+                                const char *digest);
 void engine_container_pull(struct engine_container *container);
 void engine_container_create(struct engine_container *container);
 void engine_container_start(struct engine_container *container);
@@ -316,9 +319,6 @@ void engine_container_retry(struct engine_container *container);
 /* engine_lost.c: starts whose answer was lost */
 
 /* After a start whose answer was lost: false if it cannot be repeated as it is, and has been dealt
-const char *engine_container_image(const struct engine_container *container); /* as asked for */
-void engine_container_set_image(struct engine_container *container, const char *id,
-                                const char *digest);
  * with. */
 bool engine_container_may_start_again(struct engine_container *container);
 /* Removes a container that has not run and goes on as if it had not been created. */
