@@ -238,8 +238,8 @@ static void make_containers(struct engine_task *task)
         name = container_docker_name(task->spec->family, task->spec->version, container->spec->name,
                                      &task->engine->rng);
         engine_container_set_name(container, name);
-    }
         engine_container_set_endpoint(container, NULL);
+    }
 }
 
 static struct engine_task *new_task(struct engine *engine, const char *arn, int64_t sequence)
@@ -302,13 +302,13 @@ static void free_container(struct engine_container *container)
         RB_REMOVE(engine_ids, &engine->ids, container);
     if (container->docker_name)
         RB_REMOVE(engine_names, &engine->names, container);
+    RB_REMOVE(engine_endpoints, &engine->endpoints, container);
     free(container->docker_id);
     free(container->docker_name);
+    free(container->detail);
     free(container->reason);
-    RB_REMOVE(engine_endpoints, &engine->endpoints, container);
     free(container->image_id);
     free(container->image_digest);
-    free(container->detail);
     free(container->log_driver);
     free(container->range_starts);
     arena_done(&container->binding_arena);
