@@ -95,6 +95,8 @@ static const struct variable {
     {"ECS_EXCLUDE_UNTRACKED_IMAGE", IMAGES, MEMBER(images_kept)},
     {"ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT", BOOL, MEMBER(pulls_dependents_upfront)},
     {"ECS_SHARED_VOLUME_MATCH_FULL_CONFIG", BOOL, MEMBER(matches_full_volume_config)},
+    {"ECS_VOLUME_PLUGIN_CAPABILITIES", TEXTS, MEMBER(volume_plugin_capabilities)},
+    {"BERTH_EFS_FILE_SYSTEMS", MAP, MEMBER(efs_file_systems), .refusal = REFUSE},
     {"ECS_EXCLUDE_IPV6_PORTBINDING", BOOL, MEMBER(excludes_ipv6_bindings), .fallback = true},
     {"ECS_ENABLE_TASK_CPU_MEM_LIMIT", BOOL, MEMBER(limits_task_resources), .fallback = true},
     {"ECS_CGROUP_PATH", TEXT, MEMBER(cgroup_path), .text_fallback = "/sys/fs/cgroup"},

@@ -222,6 +222,7 @@ struct error *container_create_body(const struct container_plan *plan, struct bu
     TRY(overlay(plan, config, host));
     set_labels(plan, config);
     container_set_namespaces(plan, host);
+    TRY(container_log(plan, config, host));
     TRY(check(plan, config, host));
     json_object_set(config, "HostConfig", host);
     text = json_dumps(config, JSON_COMPACT);

@@ -35,6 +35,11 @@ enum container_gpus {
     CONTAINER_GPUS_REQUESTS, /* DeviceRequests: on external instances */
 };
 
+/* The value of a log driver's secret option (TD-230). */
+struct container_log_secret {
+    const char *container, *option, *value;
+};
+
 /* Everything a create call is made of; all lent. */
 struct container_plan {
     const struct acs_task *task;
@@ -51,6 +56,13 @@ struct container_plan {
     const char *pause_id;      /* Docker's id of the pause container; NULL: the task has none */
     enum container_gpus gpus;
     const char *nvidia_runtime; /* AG-129 */
+    const char *awslogs_endpoint; /* for containers that say none; NULL: AWS's (TD-191) */
+    const struct container_log_secret *log_secrets; /* of all containers of the task */
+    size_t log_secret_count;
+    const char *firelens_dir;   /* of the task, as Docker sees it; NULL: it has no router */
+    const char *router_address; /* of the router, on Docker's bridge; NULL: unknown */
+    bool is_firelens_async;
+    bool is_docker_old; /* before 20.10: an option of fluentd had another name */
     const char *endpoint_url;   /* "http://169.254.170.2"; NULL: the endpoints are not served */
     const char *endpoint_id;    /* of the container; with an URL */
     const char *metadata_dir;   /* of the host, with its metadata file; NULL: it has none */

@@ -34,4 +34,8 @@ MUST_USE struct error *container_limit(const struct container_plan *plan, json_t
 /* container_namespaces.c: what dockerConfig may not decide (AP-303) */
 void container_set_namespaces(const struct container_plan *plan, json_t *host);
 
+/* container_logs.c: what the log driver needs besides, after dockerConfig had its say */
+MUST_USE struct error *container_log(const struct container_plan *plan, json_t *config,
+                                     json_t *host);
+
 #endif

@@ -105,8 +105,7 @@ static bool are_containers_removed(const struct engine_task *task)
 /* A volume of the task's own; shared ones stay (TD-154). */
 static bool is_to_be_removed(const struct engine_volume *volume)
 {
-    return (volume->kind == VOLUME_SCRATCH || volume->kind == VOLUME_TASK) &&
-           volume->state != VOLUME_REMOVED;
+    return volume_is_of_task(volume->kind) && volume->state != VOLUME_REMOVED;
 }
 
 static bool are_volumes_removed(const struct engine_task *task)

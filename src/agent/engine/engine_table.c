@@ -211,7 +211,8 @@ static void make_volumes(struct engine_task *task)
         volume->kind = volume_kind(volume->spec);
         volume->docker_name = volume_docker_name(task->spec->family, task->spec->version,
                                                  volume->spec, &task->engine->rng);
-        if (volume->kind == VOLUME_BIND || volume->kind == VOLUME_SCRATCH)
+        if (volume->kind == VOLUME_BIND ||
+            (volume->kind == VOLUME_SCRATCH && !volume_is_mounted(task->spec, volume->spec->name)))
             volume->state = VOLUME_READY;
     }
 }

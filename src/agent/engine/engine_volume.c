@@ -1,22 +1,36 @@
+#include "agent/engine/engine_reason.h"
 #include "agent/engine/engine_task.h"
+#include "base/failpoint.h"
 
-/* The volumes of a task, made before its containers (AP-314, AP-405). */
+/* The volumes of a task, made before its containers (AP-314, AP-405, TD-281). A volume of the task
+ * has a name of its own, which is on disk before it is made: making it twice is making it once. */
 
-static void fail_volume(struct engine_volume *volume, const char *why)
+/* What the agent makes of a volume before it asks Docker to. */
+static void fail_early(struct engine_volume *volume, const char *why)
 {
     CLEANUP(str_freep)
     char *reason =
-        str_printf("ResourceInitializationError: volume %s: %s", volume->spec->name, why);
+        str_printf("resource cannot be initialized for task %s: %s", volume->task->arn, why);
 
     engine_task_fail(volume->task, reason);
 }
 
-static void on_volume_failed(struct engine_volume *volume, const struct docker_failure *failure)
+static void on_volume_failed(struct engine_volume *volume, const char *doing,
+                             const struct docker_failure *failure)
 {
-    if (failure->fault == DOCKER_UNREACHABLE)
+    char waited[DURATION_SIZE];
+    CLEANUP(str_freep) char *reason = NULL;
+
+    if (failure->fault == DOCKER_UNREACHABLE) {
         volume->retry_at_mono_ms = engine_mono_ms(volume->task->engine) + ENGINE_RETRY_MAX_MS;
-    else
-        fail_volume(volume, failure->message);
+        return;
+    }
+    if (failure->fault == DOCKER_TIMEOUT) {
+        engine_format_duration(failure->timeout_ms, waited);
+        reason =
+            str_printf("Could not transition to %s; timed out after waiting %s", doing, waited);
+    }
+    engine_task_fail(volume->task, reason ? reason : failure->message);
 }
 
 static bool finish_volume(struct engine_volume *volume)
@@ -35,23 +49,43 @@ static void on_volume_made(const struct docker_failure *failure, const struct do
     struct engine_volume *volume = data;
 
     (void)docker;
+    FAIL_POINT("agent_after_volume");
     if (!finish_volume(volume))
         return;
     if (!failure)
         volume->state = VOLUME_READY;
     else
-        on_volume_failed(volume, failure);
+        on_volume_failed(volume, "creating volume", failure);
+}
+
+static bool has_volume_plugin(const struct agent_config *config)
+{
+    for (size_t i = 0; i < config->volume_plugin_capabilities.count; i++)
+        if (str_eq(config->volume_plugin_capabilities.items[i], "efsAuth"))
+            return true;
+    return false;
 }
 
 static void create_volume(struct engine_volume *volume)
 {
+    struct engine *engine = volume->task->engine;
+    const struct agent_config *config = engine->config;
+    const struct volume_efs_host efs = {
+        .region = config->region,
+        .has_plugin = has_volume_plugin(config),
+        .file_systems = &config->efs_file_systems,
+    };
     CLEANUP(buf_done) struct buf body = {0};
+    CLEANUP(error_freep)
+    struct error *err = volume_create_body(volume->spec, volume->docker_name, &efs, &body);
 
-    volume_create_body(&body, volume->spec, volume->docker_name);
+    if (err) {
+        fail_early(volume, err->message);
+        return;
+    }
     volume->state = VOLUME_BUSY;
     engine_call_begun(volume->task);
-    volume->call =
-        docker_create_volume(volume->task->engine->docker, body.data, on_volume_made, volume);
+    volume->call = docker_create_volume(engine->docker, body.data, on_volume_made, volume);
 }
 
 static void on_volume_found(const struct docker_failure *failure,
@@ -60,25 +94,33 @@ static void on_volume_found(const struct docker_failure *failure,
     struct engine_volume *volume = data;
     const struct agent_config *config = volume->task->engine->config;
     bool is_autoprovisioned = volume->spec->docker_volume_configuration->autoprovision;
+    CLEANUP(error_freep) struct error *mismatch = NULL;
+    CLEANUP(str_freep) char *missing = NULL;
 
     if (!finish_volume(volume))
         return;
-    if (!failure && is_autoprovisioned && config->matches_full_volume_config &&
-        !volume_matches(volume->spec, docker))
-        fail_volume(volume, "one of that name exists with another configuration");
-    else if (!failure)
+    if (!failure && is_autoprovisioned && config->matches_full_volume_config)
+        mismatch = volume_compare(volume->spec, docker);
+    if (mismatch) {
+        fail_early(volume, mismatch->message);
+    } else if (!failure) {
         volume->state = VOLUME_READY;
-    else if (failure->fault == DOCKER_NOT_FOUND && is_autoprovisioned)
+    } else if (failure->fault == DOCKER_NOT_FOUND && is_autoprovisioned) {
         create_volume(volume);
-    else if (failure->fault == DOCKER_NOT_FOUND)
-        fail_volume(volume, "it does not exist on this instance and is not autoprovisioned");
-    else
-        on_volume_failed(volume, failure);
+    } else if (failure->fault == DOCKER_NOT_FOUND) {
+        missing = str_printf("initialize volume: volume detection failed, volume '%s' does not "
+                             "exist and autoprovision is set to false: %s",
+                             volume->spec->name, failure->message);
+        fail_early(volume, missing);
+    } else {
+        on_volume_failed(volume, "inspecting volume", failure);
+    }
 }
 
 void engine_volume_make(struct engine_volume *volume)
 {
-    if (volume->kind == VOLUME_TASK) {
+    if (volume->kind != VOLUME_SHARED) {
+        FAIL_POINT("agent_before_volume");
         create_volume(volume);
         return;
     }

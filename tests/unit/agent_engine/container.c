@@ -12,7 +12,6 @@
 #include <jansson.h>
 
 #include "agent/engine/container_port.h"
-#include "agent/engine/volume.h"
 
 static struct arena arena;
 
@@ -413,40 +412,6 @@ static void ranges(void **state)
         assert_false(container_port_range_parse(wrong[i], &first, &last));
 }
 
-/* AP-314, TD-148 to TD-155 */
-static void volumes(void **state)
-{
-    const struct acs_task *task = task_of(
-        TASK("\"volumes\":[{\"name\":\"b\",\"host\":{\"sourcePath\":\"/"
-             "x\"}},{\"name\":\"e\"},{\"name\":\"t\","
-             "\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"driver\":\"local\",\"labels\":"
-             "{\"l\":\"1\"}}},{\"name\":\"s\",\"type\":\"docker\",\"dockerVolumeConfiguration\":{"
-             "\"scope\":"
-             "\"shared\",\"driverOpts\":{\"o\":\"v\"}}},{\"name\":\"n\",\"type\":\"efs\"}]"));
-    static const enum volume_kind kinds[] = {VOLUME_BIND, VOLUME_SCRATCH, VOLUME_TASK,
-                                             VOLUME_SHARED, VOLUME_UNSUPPORTED};
-    struct docker_volume found = {"s", "local", "{\"o\":\"v\"}", "{}"};
-    struct rng rng = rng_seeded(1);
-    CLEANUP(buf_done) struct buf body = {0};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        CLEANUP(str_freep) char *name = NULL;
-
-        assert_int_equal(volume_kind(&task->volumes.items[i]), kinds[i]);
-        name = volume_docker_name("f", "1", &task->volumes.items[i], &rng);
-        assert_int_equal(name != NULL, kinds[i] != VOLUME_BIND && kinds[i] != VOLUME_UNSUPPORTED);
-        if (kinds[i] == VOLUME_SHARED)
-            assert_string_equal(name, "s");
-    }
-    volume_create_body(&body, &task->volumes.items[2], "d");
-    assert_string_equal(body.data, "{\"Name\":\"d\",\"Driver\":\"local\",\"DriverOpts\":{},"
-                                   "\"Labels\":{\"l\":\"1\"}}");
-    assert_true(volume_matches(&task->volumes.items[3], &found));
-    found.options = "{}";
-    assert_false(volume_matches(&task->volumes.items[3], &found));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,7 +424,6 @@ int main(void)
         cmocka_unit_test(bindings),
         cmocka_unit_test(blocks_of_ports),
         cmocka_unit_test(ranges),
-        cmocka_unit_test(volumes),
     };
 
     return cmocka_run_group_tests(tests, NULL, drop_arena);

@@ -651,6 +651,44 @@ static void limits(void **state)
                         "TaskStateError: Agent could not progress task's state to stopped");
 }
 
+/* A task whose volume cannot be had does not start (TD-154, TD-155, TD-163). */
+static void volume_failures(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        const char *id, *volume, *refusal, *reason;
+    } rows[] = {
+        {"1", "\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"driver\":\"nope\"}",
+         "Error response from daemon: no plugin nope", "Error response from daemon: no plugin nope"},
+        {"2", "\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"scope\":\"shared\"}", NULL,
+         "resource cannot be initialized for task " ARN "2: initialize volume: volume detection "
+         "failed, volume 'v' does not exist and autoprovision is set to false: "
+         "Error response from daemon: No such container"},
+        {"3",
+         "\"type\":\"efs\",\"efsVolumeConfiguration\":{\"fileSystemId\":\"fs-1\","
+         "\"transitEncryption\":\"ENABLED\"}",
+         NULL,
+         "resource cannot be initialized for task " ARN "3: file system fs-1: transit encryption "
+         "is not available on this instance"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(str_freep)
+        char *volumes = str_printf(",\"volumes\":[{\"name\":\"v\",%s}]", rows[i].volume);
+        CLEANUP(str_freep) char *arn = str_printf(ARN "%s", rows[i].id);
+        struct engine_task_view view;
+
+        fake_docker_refuse(world->docker, rows[i].refusal ? "volume" : NULL, rows[i].refusal);
+        assert_null(want(world, rows[i].id, "RUNNING", ONE("a"), volumes));
+        fake_loop_settle(world->loop);
+        assert_true(engine_view(world->engine, arn, &view));
+        assert_int_equal(view.known, ENGINE_STOPPED);
+        assert_string_equal(view.reason, rows[i].reason);
+        assert_int_equal(fake_docker_count(world->docker), 0);
+    }
+    fake_docker_refuse(world->docker, NULL, NULL);
+}
+
 /* AP-417 */
 static void clean_up(void **state)
 {
@@ -979,6 +1017,7 @@ int main(void)
         TEST(ports_are_admitted),
         TEST(starts_are_bounded),
         TEST(limits),
+        TEST(volume_failures),
         TEST(clean_up),
         TEST(clean_up_waits_for_docker),
         TEST(docker_goes_and_comes),
