@@ -7,6 +7,7 @@
 #include "agent/agent_host.h"
 #include "agent/docker/docker.h"
 #include "agent/endpoints/introspection.h"
+#include "agent/endpoints/task_endpoint.h"
 #include "agent/engine/engine.h"
 #include "agent/engine/store.h"
 #include "agent/session/acs.h"
@@ -33,7 +34,8 @@ struct agent {
     struct rng rng;
     struct arena arena; /* holds the strings of `host`, cluster and instance_arn */
     struct host_facts host;
-    const char *cluster, *instance_arn;
+    struct task_cgroups cgroups;
+    const char *cluster, *instance_arn, *zone; /* zone NULL: unknown */
 
     struct agent_store *store;
     struct docker *docker;
@@ -51,6 +53,7 @@ struct agent {
     struct agent_acs *acs;
     struct agent_tcs *tcs;
     struct introspection *introspection;
+    struct task_endpoint *task_endpoint; /* NULL: it is served nowhere */
 
     bool is_stopping;
     unsigned to_close; /* parts that have not ended yet */
@@ -105,6 +108,10 @@ static void close_work(struct agent *agent)
     agent_acs_close(agent->acs, on_part_closed, agent);
     agent_tcs_close(agent->tcs, on_part_closed, agent);
     introspection_close(agent->introspection, on_part_closed, agent);
+    if (agent->task_endpoint) {
+        agent->to_close++;
+        task_endpoint_close(agent->task_endpoint, on_part_closed, agent);
+    }
 }
 
 static void stop(struct agent *agent)
@@ -270,6 +277,7 @@ static void register_host(struct agent *agent)
         .config = agent->config,
         .host = &agent->host,
         .client = agent->client,
+    agent->zone = arena_dup(&agent->arena, registered->zone);
         .store = agent->store,
         .done = on_registered,
         .data = agent,
@@ -372,6 +380,24 @@ static struct error *work(struct agent *agent)
     return NULL;
 }
 
+static void new_task_endpoint(struct agent *agent)
+{
+    struct task_endpoint_options options = {
+        .loop = agent->loop,
+        .clock = &clock_system,
+        .config = agent->config,
+        .engine = agent->engine,
+        .docker = agent->docker,
+        .client = agent->client,
+        .credentials = agent->credentials,
+        .cluster = agent->cluster,
+        .instance_arn = agent->instance_arn,
+        .zone = agent->zone,
+    };
+
+    agent->task_endpoint = task_endpoint_new(&options);
+}
+
 static void advance(struct agent *agent)
 {
     struct error *err = NULL;
@@ -379,6 +405,7 @@ static void advance(struct agent *agent)
     switch (agent->next) {
     case PROBE:
         agent->call = docker_get_version(agent->docker, on_version, agent);
+    new_task_endpoint(agent);
         break;
     case INFO:
         agent->call = docker_get_info(agent->docker, on_info, agent);

@@ -574,6 +574,16 @@ static void format_peer(const struct sockaddr_storage *address, char ret[INET6_A
         inet_ntop(AF_INET, &v4->sin_addr, ret, INET6_ADDRSTRLEN);
 }
 
+static unsigned port_of(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+    if (address->ss_family == AF_INET6)
+        return ntohs(v6->sin6_port);
+    return address->ss_family == AF_INET ? ntohs(v4->sin_port) : 0;
+}
+
 void http_conn_new(struct http_server *server, int fd, const struct sockaddr_storage *address,
                    bool is_refused)
 {
@@ -592,6 +602,7 @@ void http_conn_new(struct http_server *server, int fd, const struct sockaddr_sto
     conn->transport.fd = fd;
     conn->is_refused = is_refused;
     format_peer(address, conn->peer);
+    conn->peer_port = port_of(address);
     TAILQ_INSERT_TAIL(&server->conns, conn, link);
     server->stats.connections++;
     server->refused_count += is_refused;

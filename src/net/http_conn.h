@@ -61,6 +61,7 @@ struct http_conn {
     TAILQ_ENTRY(http_conn) flush_link;     /* server->to_flush */
     TAILQ_ENTRY(http_conn) handshake_link; /* server->handshakes */
     char peer[INET6_ADDRSTRLEN];
+    unsigned peer_port;
 };
 
 TAILQ_HEAD(http_conns, http_conn);

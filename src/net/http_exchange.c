@@ -43,6 +43,7 @@ struct http_exchange *http_exchange_new(struct http_conn *conn, const char *head
     req->header_count = head->header_count;
     req->body = ex->short_body;
     memcpy(req->peer, conn->peer, sizeof(conn->peer));
+    req->peer_port = conn->peer_port;
     req->is_tls = conn->transport.ssl != NULL;
     req->wants_websocket = head->wants_websocket;
     ex->is_head = strcmp(req->method, "HEAD") == 0;

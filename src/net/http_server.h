@@ -41,6 +41,7 @@ struct http_request {
     const char *body;
     size_t body_len;
     char peer[64]; /* address of the client, without port */
+    unsigned peer_port;
     bool is_tls;
     bool wants_websocket;
 };

@@ -30,7 +30,8 @@ struct call {
     struct api_client *client;
     const char *operation; /* constant */
     struct error *refused; /* owned; could not be asked at all */
-    api_client_done_fn *done;
+    api_client_done_fn *done;         /* one of the two */
+    api_client_answered_fn *answered;
     void *data;
 };
 
@@ -97,6 +98,25 @@ static struct error *read_answer(const struct call *call, const struct http_resp
     return err;
 }
 
+static const char *request_id_of(const struct http_response *response)
+{
+    for (size_t i = 0; i < response->header_count; i++)
+        if (str_eq_nocase(response->headers[i].name, "x-amzn-requestid"))
+            return response->headers[i].value;
+    return NULL;
+}
+
+/* The call is gone after it. */
+static void complete(struct call *call, struct error *err, const json_t *json,
+                     const char *request_id)
+{
+    if (call->answered)
+        call->answered(err, json, request_id, call->data);
+    else
+        call->done(err, json, call->data);
+    free(call);
+}
+
 static void on_answer(struct error *err, const struct http_response *response, void *data)
 {
     struct call *call = data;
@@ -108,20 +128,20 @@ static void on_answer(struct error *err, const struct http_response *response, v
     } else {
         err = read_answer(call, response, &json);
     }
-    call->done(err, json, call->data);
+    complete(call, err, json, response ? request_id_of(response) : NULL);
     json_decref(json);
-    free(call);
 }
 
 static void on_not_asked(void *data)
 {
     struct call *call = data;
 
-    call->done(TAKE(call->refused), NULL, call->data);
-    free(call);
+    complete(call, TAKE(call->refused), NULL, NULL);
 }
 
-static struct error *start(struct call *call, struct arena *arena, const struct buf *body)
+/* `caller` NULL: the agent itself. */
+static struct error *start(struct call *call, const struct api_client_caller *caller,
+                           struct arena *arena, const struct buf *body)
 {
     struct api_client *client = call->client;
     struct http_header headers[8] = {
@@ -134,35 +154,61 @@ static struct error *start(struct call *call, struct arena *arena, const struct 
                                      .headers = headers,
                                      .body = body->data ? body->data : "",
                                      .body_len = body->len,
-                                     .timeout_ms = API_CLIENT_TIMEOUT_MS,
+                                     .timeout_ms =
+                                         caller ? caller->timeout_ms : API_CLIENT_TIMEOUT_MS,
                                      .done = on_answer,
                                      .data = call};
     struct sigv4_keys keys;
     size_t count = 2, signature_count;
 
-    TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock), &keys));
+    if (caller)
+        keys = caller->keys;
+    else
+        TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock), &keys));
     sigv4_sign(arena, &keys, client->options.config->region, API_CLIENT_SERVICE, "POST",
                client->url, headers, count, http.body, http.body_len,
                clock_wall_ms(client->options.clock), &signature, &signature_count);
     for (size_t i = 0; i < signature_count && count < ARRAY_LEN(headers) - 1; i++)
         headers[count++] = signature[i];
-    headers[count++] = (struct http_header){"user-agent", USER_AGENT};
+    headers[count++] = (struct http_header){
+        "user-agent",
+        caller ? arena_printf(arena, USER_AGENT " container/%s", caller->container) : USER_AGENT};
     http.header_count = count;
     http_call_start(client->http, &http);
     return NULL;
 }
 
-void api_client_call(struct api_client *client, const char *operation, const struct buf *body,
-                     api_client_done_fn *done, void *data)
+/* Makes the call of a copy of `wanted`. */
+static void make_call(const struct call *wanted, const struct api_client_caller *caller,
+                      const struct buf *body)
 {
     struct call *call = xcalloc(1, sizeof(*call));
     struct arena arena = {0};
 
-    *call = (struct call){.client = client, .operation = operation, .done = done, .data = data};
-    call->refused = start(call, &arena, body);
+    *call = *wanted;
+    call->refused = start(call, caller, &arena, body);
     if (call->refused)
-        loop_defer(client->options.loop, on_not_asked, call);
+        loop_defer(call->client->options.loop, on_not_asked, call);
     arena_done(&arena);
+}
+
+void api_client_call(struct api_client *client, const char *operation, const struct buf *body,
+                     api_client_done_fn *done, void *data)
+{
+    const struct call call = {
+        .client = client, .operation = operation, .done = done, .data = data};
+
+    make_call(&call, NULL, body);
+}
+
+void api_client_call_as(struct api_client *client, const struct api_client_caller *caller,
+                        const char *operation, const struct buf *body,
+                        api_client_answered_fn *done, void *data)
+{
+    const struct call call = {
+        .client = client, .operation = operation, .answered = done, .data = data};
+
+    make_call(&call, caller, body);
 }
 
 bool api_client_is_retriable(const struct error *err)

@@ -40,6 +40,20 @@ typedef void api_client_done_fn(struct error *err, const struct json_t *json, vo
 void api_client_call(struct api_client *client, const char *operation, const struct buf *body,
                      api_client_done_fn *done, void *data);
 
+/* The same in the name of a task: with the keys of its role, and with the container's name in the
+ * User-Agent (AP-143). Nothing is kept of `caller`. */
+struct api_client_caller {
+    struct sigv4_keys keys;
+    const char *container;
+    int64_t timeout_ms;
+};
+/* Also told which id the server gave the request; NULL if it did not. */
+typedef void api_client_answered_fn(struct error *err, const struct json_t *json,
+                                    const char *request_id, void *data);
+void api_client_call_as(struct api_client *client, const struct api_client_caller *caller,
+                        const char *operation, const struct buf *body,
+                        api_client_answered_fn *done, void *data);
+
 /* Throttling, a fault of the server, or no answer (AP-107): the same call may succeed later. */
 bool api_client_is_retriable(const struct error *err);
 
