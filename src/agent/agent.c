@@ -34,7 +34,6 @@ struct agent {
     struct rng rng;
     struct arena arena; /* holds the strings of `host`, cluster and instance_arn */
     struct host_facts host;
-    struct task_cgroups cgroups;
     const char *cluster, *instance_arn, *zone; /* zone NULL: unknown */
 
     struct agent_store *store;
