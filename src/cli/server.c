@@ -12,6 +12,8 @@
 #include "cli/options.h"
 #include "server/server.h"
 
+#define ROLE_SESSION_MIN_MS 10000
+
 static void on_ready(const char *url)
 {
     (void)url;
@@ -88,6 +90,9 @@ int command_server(int argc, char **argv)
          &server.task_retention_ms},
         {"task-memory", OPTION_DURATION, "TIME",
          "of that, so long in memory, the rest on disk (1h)", &server.task_memory_ms},
+        {"role-session", OPTION_DURATION, "TIME",
+         "credentials of tasks' roles last so long, and are renewed in time (6h)",
+         &server.role_session_ms},
         {"quota", OPTION_TEXTS, "NAME=VALUE",
          "how much there may be (docs/quotas.md); may be repeated", &quotas},
         {"agent-update", OPTION_TEXT, "VERSION,URL,SHA256",
@@ -118,6 +123,8 @@ int command_server(int argc, char **argv)
         err = error_new(API_INVALID_PARAMETER,
                         "--instance-lost-after takes a number with a unit (5m) or never, not '%s'",
                         lost_after);
+    if (!err && server.role_session_ms && server.role_session_ms < ROLE_SESSION_MIN_MS)
+        err = error_new(API_INVALID_PARAMETER, "--role-session is at least 10s");
     if (!regions.count)
         regions.items[regions.count++] = "us-east-1";
     memcpy(server.regions, regions.items, regions.count * sizeof(*regions.items));

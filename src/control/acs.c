@@ -144,7 +144,8 @@ static struct error *build_task(struct arena *arena, const struct acs *acs,
     }
     TRY(payloads_source(session->control->payloads, session->scope, task->family, task->revision,
                         &source));
-    return payload_build(arena, session->scope, task, source, ret);
+    TRY(payload_build(arena, session->scope, task, source, ret));
+    return acs_credentials_fill(arena, session, task, source, ret);
 }
 
 /* False if there is nothing to be told any more. */
@@ -343,12 +344,14 @@ void acs_start(struct session *session, const struct session_hello *hello)
     struct control *control = session->control;
     struct txn *txn = txn_begin(control->state, session->scope);
     struct container_instance *instance = txn_edit_instance(txn, hello->instance);
+    int64_t silent_since_ms; /* 0: it was not seen to go */
 
     set_text(instance, instance->agent_version, hello->agent_version,
              container_instance_set_agent_version);
     set_text(instance, instance->agent_hash, hello->agent_hash, container_instance_set_agent_hash);
     set_text(instance, instance->docker_version, hello->docker_version,
              container_instance_set_docker_version);
+    silent_since_ms = instance->disconnected_at_ms;
     instance->disconnected_at_ms = 0;
     instance->version += !state_instance_connected(instance); /* MS-073 */
     instance->timeline++; /* AP-240: a manifest that is no newer is discarded */
@@ -358,6 +361,7 @@ void acs_start(struct session *session, const struct session_hello *hello)
     if (hello->protocol_version >= 2)
         tell_manifest(acs, instance->timeline);
     tell_tasks(acs, hello->send_credentials);
+    acs_credentials_start(session, hello->send_credentials, silent_since_ms);
     agent_updates_connected(session);
 }
 

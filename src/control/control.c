@@ -6,6 +6,7 @@
 #include "control/capacity.h"
 #include "control/definitions.h"
 #include "control/parts.h"
+#include "control/role_session.h"
 
 static void on_staged(const struct change *change, void *data)
 {
@@ -30,6 +31,7 @@ static void on_reset(void *data)
 {
     struct control *control = data;
 
+    role_sessions_prepare(control->state);
     payloads_forget(control->payloads);
     fleets_reset(control->fleets);
     sessions_reset(control->sessions);
@@ -55,6 +57,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->tasks = task_lives_new(control);
     control->services = services_new(control);
     state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
+    role_sessions_prepare(state);
     capacity_settle_all(state);
     definitions_settle(state);
     *ret_control = control;

@@ -22,6 +22,7 @@ struct control_options {
     /* Stopped tasks that are kept longer are in the state's archive after so long; 0: one hour. */
     int64_t task_memory_ms;
     struct agent_release agent_release; /* what agents are updated to */
+    int64_t role_session_ms;            /* credentials of roles last so long; 0: ROLE_SESSION_MS */
 };
 
 MUST_USE struct error *control_new(struct loop *loop, struct state *state,

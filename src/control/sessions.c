@@ -154,6 +154,7 @@ static void unregister(struct session *session, bool is_told)
     session->is_registered = false;
     timer_stop(&session->heartbeat);
     timer_stop(&session->expire);
+    timer_stop(&session->credentials);
     if (session->is_asked)
         TAILQ_REMOVE(&sessions->asked, session, wait);
     else if (session->is_waiting)

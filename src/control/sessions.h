@@ -47,6 +47,7 @@ struct session {
     const char *cluster; /* interned, referenced */
     struct id instance;
     struct timer heartbeat, expire;
+    struct timer credentials; /* of a command session: when they are renewed */
     unsigned heartbeats_unanswered;
     unsigned bad_frames;
     char update_id[32]; /* of the update's message that is to be answered; "": none */
@@ -90,6 +91,18 @@ void acs_tell_frame(struct session *session, struct buf *frame);
 /* Before asking for durability, and after: what waited at the time may be sent. */
 void acs_hold_back(struct session *session);
 void acs_release(struct session *session);
+
+/* ---- acs_credentials.c ---- */
+struct payload_source; /* core/payload.h */
+struct acs_task;
+/* Those of the task's roles. Fails (API_SERVER) only on a damaged record. */
+MUST_USE struct error *acs_credentials_fill(struct arena *arena, const struct session *session,
+                                            const struct task *task,
+                                            const struct payload_source *source,
+                                            struct acs_task *ret);
+/* From now on they are renewed; at once, if the session was silent when they should have been.
+ * `is_told_all`: every task is told anyway. */
+void acs_credentials_start(struct session *session, bool is_told_all, int64_t silent_since_ms);
 
 /* ---- tcs.c ---- */
 extern const struct session_kind session_tcs;

@@ -1,6 +1,7 @@
 /* identity.c - who sent a request. */
 
 #include "base/str.h"
+#include "control/role_session.h"
 #include "server/parts.h"
 
 static bool serves_region(const struct server *server, const char *region)
@@ -37,12 +38,36 @@ static struct error *identify_by_declaration(struct server *server, struct arena
     return NULL;
 }
 
+/* A task that signs by its role (AG-301): the token says whose it is, and the keys follow from it. */
+static struct error *identify_role(struct server *server, struct arena *arena,
+                                   const struct sigv4_claim *claim, struct role_session *ret,
+                                   struct identity *ret_identity)
+{
+    struct role_keys keys;
+
+    TRY(role_session_read(arena, server->state, claim->session_token, ret, &keys));
+    if (!str_eq(keys.access_key_id, claim->access_key_id))
+        return error_new(API_UNRECOGNIZED_CLIENT,
+                         "The security token included in the request is invalid.");
+    ret_identity->secret_access_key = keys.secret_access_key;
+    ret_identity->account = ret->account;
+    ret_identity->principal = (struct principal){
+        .access_key_id = keys.access_key_id,
+        .role_arn = ret->role_arn,
+        .role_cluster = ret->cluster,
+        .role_task = ret->task,
+    };
+    return NULL;
+}
+
 static struct error *identify_by_signature(struct server *server, struct arena *arena,
                                            const struct http_request *req,
                                            const struct sigv4_claim *claim, struct identity *ret)
 {
     const struct access_key *key = NULL;
     int64_t now_ms = clock_wall_ms(&clock_system);
+    struct role_session session;
+    bool is_role = str_starts_with(claim->access_key_id, ROLE_SESSION_KEY_MARK);
 
     if (str_eq(claim->access_key_id, server->admin.access_key_id)) {
         ret->secret_access_key = server->admin.secret_access_key;
@@ -50,6 +75,8 @@ static struct error *identify_by_signature(struct server *server, struct arena *
         ret->principal =
             (struct principal){.access_key_id = server->admin.access_key_id, .is_root = true};
         ret->is_admin = true;
+    } else if (is_role) {
+        TRY(identify_role(server, arena, claim, &session, ret));
     } else {
         key = state_access_key(server->state, claim->access_key_id);
         if (!key)
@@ -65,6 +92,8 @@ static struct error *identify_by_signature(struct server *server, struct arena *
         };
     }
     TRY(sigv4_verify(arena, server->signatures, req, claim, ret->secret_access_key, now_ms));
+    if (is_role)
+        TRY(role_session_check(server->state, &session, now_ms));
     if (!serves_region(server, claim->region))
         return error_new(API_CLIENT, "The region %s is not served here.", claim->region);
     ret->region = claim->region;

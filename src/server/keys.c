@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gen/berth_handlers.h"
+#include "control/role_session.h"
 #include "server/parts.h"
 
 #define ACCESS_KEYS_MAX 10000
@@ -20,6 +21,17 @@ void access_key_make(struct rng *rng, char ret_id[32], char ret_secret[64])
     for (int i = 0; i < 40; i++)
         ret_secret[i] = secret_letters[rng_below(rng, 64)];
     ret_secret[40] = '\0';
+}
+
+/* What is nobody's key is passed over. */
+static const struct access_key *next_key(struct server *server, const struct access_key *after)
+{
+    const struct access_key *key =
+        state_access_key_after(server->state, after ? after->access_key_id : NULL);
+
+    return key && str_eq(key->access_key_id, ROLE_SESSION_SECRET)
+               ? state_access_key_after(server->state, key->access_key_id)
+               : key;
 }
 
 static void describe(struct call *call, const struct access_key *key, struct berth_key *ret)
@@ -46,7 +58,7 @@ struct error *berth_api_create_key(struct call *call, const struct berth_create_
     struct access_key *key;
     size_t count = 0;
 
-    while ((any = state_access_key_after(server->state, any ? any->access_key_id : NULL)))
+    while ((any = next_key(server, any)))
         count++;
     if (count >= ACCESS_KEYS_MAX)
         return error_new(API_CLIENT, "There are %d access keys already; delete some first.",
@@ -74,11 +86,11 @@ struct error *berth_api_list_keys(struct call *call, const struct berth_list_key
     size_t count = 0;
 
     (void)in;
-    while ((key = state_access_key_after(server->state, key ? key->access_key_id : NULL)))
+    while ((key = next_key(server, key)))
         count++;
     SET_LIST(call->arena, &out->keys, count);
     for (size_t i = 0; i < count; i++) {
-        key = state_access_key_after(server->state, key ? key->access_key_id : NULL);
+        key = next_key(server, key);
         describe(call, key, &out->keys.items[i]);
     }
     return NULL;
@@ -92,7 +104,7 @@ struct error *berth_api_delete_key(struct call *call, const struct berth_delete_
 
     (void)out;
     key = state_access_key(server->state, in->access_key_id);
-    if (!key)
+    if (!key || str_eq(in->access_key_id, ROLE_SESSION_SECRET))
         return error_new(API_CLIENT, "There is no access key %s.", in->access_key_id);
     txn_delete_access_key(call->txn, key);
     return NULL;

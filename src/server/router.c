@@ -35,6 +35,8 @@ static void upgrade(struct server *server, struct arena *arena, struct http_exch
 
     if (!err && server->is_ending)
         err = error_new(API_SERVER, "The server is ending.");
+    if (!err && identity.principal.role_arn)
+        err = error_new(API_ACCESS_DENIED, "A task's role opens no session of an agent.");
     if (err) {
         refuse_upgrade(ex, err);
         error_free(err);

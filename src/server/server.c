@@ -190,6 +190,7 @@ static struct error *open_apis(struct server *server)
                         .task_retention_ms = options->task_retention_ms,
                         .task_memory_ms = options->task_memory_ms,
                         .agent_release = options->agent_release,
+                        .role_session_ms = options->role_session_ms,
                     },
                     &server->control));
     server->ecs = (struct ecs){

@@ -23,12 +23,16 @@
 struct operation; /* dispatch.h */
 struct txn;       /* state/state.h; wire hands it through and does not look */
 
-/* Who calls: a key of the account, or an agent's key bound to one container instance. */
+/* Who calls: a key of the account, an agent's key bound to one container instance, or a task by its
+ * role. */
 struct principal {
     const char *access_key_id; /* NULL: not signed, with --auth off */
     bool is_root;              /* an account key, or --auth off: may do all in the account */
     const char *agent_cluster; /* an agent's key: its cluster; else NULL */
     struct id agent_instance;  /* zero: the key is not bound to an instance yet */
+    /* Temporary credentials of a task's role; role_arn NULL: none. */
+    const char *role_arn, *role_cluster;
+    struct id role_task;
 };
 
 struct call {

@@ -380,6 +380,8 @@ struct dispatch_call *dispatch_call(struct dispatch *dispatch,
     call->principal = *request->principal;
     call->principal.access_key_id = arena_dup(&dc->arena, request->principal->access_key_id);
     call->principal.agent_cluster = arena_dup(&dc->arena, request->principal->agent_cluster);
+    call->principal.role_arn = arena_dup(&dc->arena, request->principal->role_arn);
+    call->principal.role_cluster = arena_dup(&dc->arena, request->principal->role_cluster);
     call->host = arena_dup(&dc->arena, request->host);
     call->user_agent = arena_dup(&dc->arena, request->user_agent);
     call->is_tls = request->is_tls;
