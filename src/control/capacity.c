@@ -2,6 +2,13 @@
 
 #include "core/capacity.h"
 
+bool capacity_is_waited_for(struct state *state, const struct scope *scope, const char *provider)
+{
+    const struct capacity_provider *found = state_capacity_provider(state, scope, provider);
+
+    return found && found->is_scaling_managed;
+}
+
 /* One small transaction for a change that was accepted: the journal's limit needs no second look.
  */
 static void settle(struct state *state, const struct scope *scope, enum change_kind kind,

@@ -9,6 +9,9 @@
 
 #include "state/state.h"
 
+/* Whether tasks that find no room in it wait for a host, instead of failing (CL-103, CL-105). */
+bool capacity_is_waited_for(struct state *state, const struct scope *scope, const char *provider);
+
 void capacity_durable(struct state *state, const struct change *change);
 void capacity_settle_all(struct state *state);
 

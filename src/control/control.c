@@ -7,12 +7,14 @@
 #include "control/definitions.h"
 #include "control/parts.h"
 #include "control/role_session.h"
+#include "control/waiting.h"
 
 static void on_staged(const struct change *change, void *data)
 {
     struct control *control = data;
 
     fleets_staged(control->fleets, change);
+    waiting_staged(control->waiting, change);
 }
 
 static void on_durable(const struct change *change, void *data)
@@ -21,6 +23,7 @@ static void on_durable(const struct change *change, void *data)
 
     sessions_durable(control->sessions, change);
     task_lives_durable(control->tasks, change);
+    waiting_durable(control->waiting, change);
     services_durable(control->services, change);
     instance_versions_durable(control, change);
     capacity_durable(control->state, change);
@@ -36,6 +39,7 @@ static void on_reset(void *data)
     fleets_reset(control->fleets);
     sessions_reset(control->sessions);
     task_lives_reset(control->tasks);
+    waiting_reset(control->waiting);
     services_reset(control->services);
     capacity_settle_all(control->state);
     definitions_settle(control->state);
@@ -55,6 +59,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->fleets = fleets_new(state);
     control->sessions = sessions_new(control);
     control->tasks = task_lives_new(control);
+    control->waiting = waiting_new(control);
     control->services = services_new(control);
     state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
     role_sessions_prepare(state);
@@ -72,6 +77,7 @@ static void on_sessions_closed(void *data)
 
     state_unobserve(control->state, control);
     services_free(control->services);
+    waiting_free(control->waiting);
     task_lives_free(control->tasks);
     sessions_free(control->sessions);
     fleets_free(control->fleets);
@@ -93,6 +99,14 @@ void control_close(struct control *control, loop_fn *closed, void *data)
 struct fleet *control_fleet(struct control *control, const struct scope *scope, const char *cluster)
 {
     return fleets_get(control->fleets, scope, cluster);
+}
+
+size_t control_waiting_room(struct control *control, const struct scope *scope, const char *cluster)
+{
+    size_t most = (size_t)quota(control->options.quotas, QUOTA_PROVISIONING_TASKS_PER_CLUSTER);
+    size_t count = waiting_count(control->waiting, scope, cluster);
+
+    return count < most ? most - count : 0;
 }
 
 void control_upgrade(struct control *control, struct http_exchange *ex,

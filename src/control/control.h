@@ -8,6 +8,7 @@
 #define BERTH_CONTROL_CONTROL_H
 
 #include "core/agent_update.h"
+#include "core/quotas.h"
 #include "net/http_server.h"
 #include "scheduler/fleet.h"
 #include "state/state.h"
@@ -19,6 +20,8 @@ struct control_options {
     int64_t lead_grace_ms;          /* counted from so long after the start; 0: two minutes */
     /* Stopped tasks and gone instances stay describable so long; 0: one hour. */
     int64_t task_retention_ms;
+    int64_t provisioning_wait_ms; /* a task waits so long for a host (CL-106); 0: 15 minutes */
+    const struct quotas *quotas;  /* lent; NULL: the defaults */
     /* Stopped tasks that are kept longer are in the state's archive after so long; 0: one hour. */
     int64_t task_memory_ms;
     struct agent_release agent_release; /* what agents are updated to */
@@ -35,6 +38,11 @@ void control_close(struct control *control, loop_fn *closed,
  * NULL. */
 struct fleet *control_fleet(struct control *control, const struct scope *scope,
                             const char *cluster);
+
+/* How many more tasks may wait in PROVISIONING in a cluster (CL-106), those of this turn included. */
+size_t control_waiting_room(struct control *control, const struct scope *scope,
+                            const char *cluster);
+#define WAITING_LIMIT_EXCEEDED "Tasks provisioning capacity limit exceeded."
 
 /* Who an upgrade or frame is signed by; made by the caller after SigV4. */
 struct agent_identity {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/intern.h"
+#include "core/stored_json.h"
 
 static void fill_claim(struct arena *arena, const struct task_recipe *recipe, const char *group,
                        struct claim *claim)
@@ -114,6 +115,43 @@ void launch_demand(struct arena *arena, const struct task_recipe *recipe, const 
     if (!rules->ignores_constraints)
         fill_constraints(arena, recipe, rules->constraints, ret);
     launch_strategies(arena, rules, ret);
+}
+
+const char *launch_placement_text(struct arena *arena,
+                                  const struct ecs_placement_constraints *constraints,
+                                  const struct ecs_placement_strategies *strategies)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+
+    if (!constraints->count && !strategies->count)
+        return NULL;
+    ecs_encode_service(&text, &(struct ecs_service){.placement_constraints = *constraints,
+                                                    .placement_strategy = *strategies});
+    return arena_dup_n(arena, text.data, text.len);
+}
+
+struct error *launch_demand_of_task(struct arena *arena, const struct task_definition *definition,
+                                    const struct task *task, struct demand *ret)
+{
+    struct ecs_service *placement = ARENA_NEW(arena, struct ecs_service);
+    struct task_recipe recipe;
+
+    TRY(stored_json_read(arena, ECS_SHAPE_SERVICE, task->rare->placement, "placement", task->group,
+                         placement));
+    TRY(task_recipe_read(arena, definition, &recipe));
+    recipe.cpu = task->cpu;
+    recipe.memory = task->memory;
+    recipe.gpu_count = task->rare->gpu_count;
+    launch_demand(arena, &recipe, task->group,
+                  &(struct launch_rules){
+                      .launch_type = task->launch_type,
+                      .constraints = &placement->placement_constraints,
+                      .strategies = &placement->placement_strategy,
+                      .is_service = task->service != NULL,
+                  },
+                  ret);
+    ret->capacity_provider = task->rare->capacity_provider;
+    return NULL;
 }
 
 struct share *launch_shares(struct arena *arena,

@@ -28,6 +28,16 @@ struct launch_rules {
  * lent by recipe, rules and arena. */
 void launch_demand(struct arena *arena, const struct task_recipe *recipe, const char *group,
                    const struct launch_rules *rules, struct demand *ret);
+/* The constraints and strategies of a launch as a task that waits keeps them; from the arena, NULL:
+ * none. */
+const char *launch_placement_text(struct arena *arena,
+                                  const struct ecs_placement_constraints *constraints,
+                                  const struct ecs_placement_strategies *strategies);
+/* The same demand again, for a task that waits (core/task.h): what it holds is in its record. Lends
+ * from the task's definition and from the arena. */
+MUST_USE struct error *launch_demand_of_task(struct arena *arena,
+                                             const struct task_definition *definition,
+                                             const struct task *task, struct demand *ret);
 /* One share for each provider of a strategy, holding nothing, and one more for the caller. That a
  * provider without weight gets nothing is said of several (CL-073). */
 struct share *launch_shares(struct arena *arena,

@@ -5,6 +5,7 @@
  *   sessions   the agents' WebSockets: who is connected
  *   acs, tcs   the two channels of a session (08-agent-protocol)
  *   tasks      tasks that end, hosts that are lost, records whose hour is over
+ *   waiting    tasks that wait for a host of their capacity provider
  *   services   services kept at their count, deployments rolled out
  */
 #ifndef BERTH_CONTROL_PARTS_H
@@ -18,6 +19,7 @@
 struct sessions;
 struct task_lives;
 struct services;
+struct waiting;
 
 struct control {
     struct loop *loop;
@@ -29,6 +31,7 @@ struct control {
     struct fleets *fleets;
     struct sessions *sessions;
     struct task_lives *tasks;
+    struct waiting *waiting;
     struct services *services;
     struct control_stats stats;
     bool is_closing;

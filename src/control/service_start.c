@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "control/capacity.h"
 #include "control/launch.h"
 #include "control/service_work.h"
 #include "core/service_events.h"
@@ -114,23 +115,25 @@ static struct error *plan_for(struct start *start, size_t wanted, struct plan *r
                       ret);
 }
 
-static void start_planned(struct start *start, const struct id *hosts, size_t count)
+/* On these hosts, and `waiting` more that wait for one. */
+static void start_planned(struct start *start, const struct id *hosts, size_t count, size_t waiting)
 {
     struct pass *pass = start->pass;
-    struct id *started = ARENA_ARRAY(&pass->arena, struct id, count + 1);
+    struct id *started = ARENA_ARRAY(&pass->arena, struct id, count + waiting + 1);
 
-    if (!count)
+    if (!count && !waiting)
         return;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count + waiting; i++) {
         struct txn *txn = pass_room_for(pass, 8);
-        struct task *task =
-            task_build(&start->order, &hosts[i], state_rng(pass->state), pass->now_ms);
+        struct task *task = task_build(&start->order, i < count ? &hosts[i] : NULL,
+                                       state_rng(pass->state), pass->now_ms);
 
         started[i] = task->id;
         txn_insert_task(txn, task);
         pass->txn_tasks++;
-        pass->control->stats.placements++;
     }
+    pass->control->stats.placements += count;
+    count += waiting;
     if (start->zone)
         pass_say(pass, EVENT_TASKS_STARTED,
                  event_started_in_zone(&pass->arena, pass->subject, start->zone, started, count));
@@ -182,16 +185,48 @@ static void tell_no_fargate(struct pass *pass)
               });
 }
 
+/* Told first, it is what is told. */
+static void tell_waiting_limit(struct pass *pass)
+{
+    pass_tell(pass, TOLD_PLACEMENT,
+              &(struct telling){
+                  .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
+                  .message = event_unplaceable_because(&pass->arena, pass->subject,
+                                                       WAITING_LIMIT_EXCEEDED),
+              });
+}
+
 /* ---- starting ---- */
+
+/* How many of those without a place may wait for a host of their provider (CL-103, CL-106). */
+static size_t waiting_for(struct start *start, const struct plan *plan, size_t missing)
+{
+    struct pass *pass = start->pass;
+    const char *provider = start->order.capacity_provider;
+    size_t room;
+
+    if (!missing || !provider || !capacity_is_waited_for(pass->state, pass->scope, provider))
+        return 0;
+    pass_done(pass); /* those of other providers count */
+    room = control_waiting_room(pass->control, pass->scope, pass->service->cluster);
+    if (room < missing)
+        tell_waiting_limit(pass);
+    start->order.placement = launch_placement_text(&pass->arena, &pass->config.placement_constraints,
+                                                   &pass->config.placement_strategy);
+    start->order.placement_explanation = plan_explain(&pass->arena, plan);
+    return room < missing ? room : missing;
+}
 
 static struct error *place_some(struct start *start, size_t wanted)
 {
     struct pass *pass = start->pass;
+    size_t waiting;
     struct plan plan;
 
     TRY(plan_for(start, wanted, &plan));
-    start_planned(start, plan.hosts, plan.placed_count);
-    if (plan.placed_count == wanted)
+    waiting = waiting_for(start, &plan, wanted - plan.placed_count);
+    start_planned(start, plan.hosts, plan.placed_count, waiting);
+    if (plan.placed_count + waiting == wanted)
         return NULL;
     pass->memory->waits_for_room = true;
     tell_refused(pass, &plan);
@@ -254,7 +289,7 @@ static struct error *place_on(struct pass *pass, const struct crew *crew, const 
             refused = plan;
         pass->memory->waits_for_room |= !plan.placed_count;
     }
-    start_planned(&start, placed, placed_count);
+    start_planned(&start, placed, placed_count, 0);
     if (pass->memory->waits_for_room)
         tell_refused(pass, &refused);
     else
@@ -330,7 +365,7 @@ static struct error *place_in_zone(struct pass *pass, const struct crew *crew, c
     TRY(start_begin(&start, pass, crew));
     require_zone(&start, zone);
     TRY(plan_for(&start, wanted, &plan));
-    start_planned(&start, plan.hosts, plan.placed_count);
+    start_planned(&start, plan.hosts, plan.placed_count, 0);
     if (plan.placed_count < wanted)
         pass_tell(pass, TOLD_ZONE_FULL,
                   &(struct telling){

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "control/agent_updates.h"
 #include "control/query.h"
+#include "control/waiting.h"
 #include "core/shown_arn.h"
 
 TAILQ_HEAD(session_queue, session);
@@ -139,8 +140,10 @@ static void write_connection(struct session *session, const struct container_ins
     }
     task_lives_follow_instance(control->tasks, session->scope, session->cluster,
                                &session->instance);
-    if (is_connected)
-        services_follow_hosts(control->services, session->scope, session->cluster);
+    if (!is_connected)
+        return;
+    waiting_follow_host(control->waiting, instance);
+    services_follow_hosts(control->services, session->scope, session->cluster);
 }
 
 static void unregister(struct session *session, bool is_told)

@@ -49,6 +49,9 @@ static const struct quota_spec specs[QUOTA_COUNT] = {
     [QUOTA_CONNECT_SERVICES_PER_SERVICE] = {"service-connect-services-per-service",
                                             "Service Connect services per service", NULL, "API-212",
                                             30, false},
+    [QUOTA_PROVISIONING_TASKS_PER_CLUSTER] = {"provisioning-tasks-per-cluster",
+                                              "tasks in PROVISIONING per cluster", NULL, "CL-106",
+                                              500, false},
 };
 
 const struct quota_spec *quota_spec(enum quota_name name)
@@ -115,5 +118,5 @@ void quotas_write_page(struct buf *page)
     buf_add_str(page,
                 "\nNot here, because nothing can reach them yet: tasks and public addresses on "
                 "Fargate (MS-233 to MS-235: no host is\nFargate capacity), sessions of ECS Exec "
-                "(MS-246), tasks in PROVISIONING (CL-106).\n");
+                "(MS-246).\n");
 }

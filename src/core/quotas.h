@@ -33,7 +33,8 @@ enum quota_name {
     QUOTA_TAGS_PER_RESOURCE, /* "aws:" ones do not count */
     QUOTA_TARGET_GROUPS_PER_SERVICE,
     QUOTA_CLASSIC_LOAD_BALANCERS_PER_SERVICE,
-    QUOTA_CONNECT_SERVICES_PER_SERVICE, /* serviceConnectConfiguration.services */
+    QUOTA_CONNECT_SERVICES_PER_SERVICE,   /* serviceConnectConfiguration.services */
+    QUOTA_PROVISIONING_TASKS_PER_CLUSTER, /* that wait for a host of their capacity provider */
     QUOTA_COUNT,
 };
 

@@ -78,6 +78,22 @@ void task_end(struct task *task, enum stop_code code, const char *reason, int64_
     task_set_status(task, TASK_STOPPED, now_ms);
 }
 
+bool task_is_waiting(const struct task *task)
+{
+    return task->last_status == TASK_PROVISIONING && task->desired_status == TASK_RUNNING &&
+           id_is_zero(&task->instance) && task->rare->capacity_provider;
+}
+
+void task_place(struct task *task, const struct id *instance, int64_t now_ms)
+{
+    assert(task_is_waiting(task));
+    task->instance = *instance;
+    task->connectivity_at_ms = now_ms;
+    task_set_placement(task, NULL);
+    task_set_placement_explanation(task, NULL);
+    task_set_status(task, TASK_PENDING, now_ms);
+}
+
 bool task_is_protected(const struct task *task, int64_t now_ms)
 {
     return task->rare->protected_until_ms > now_ms;

@@ -42,6 +42,11 @@ void task_end(struct task *task, enum stop_code code, const char *reason, int64_
 /* API-130: scale-in and deployments pass over it. */
 bool task_is_protected(const struct task *task, int64_t now_ms);
 
+/* In PROVISIONING until a host of its capacity provider has room (CL-103). */
+bool task_is_waiting(const struct task *task);
+/* It has its place: PENDING there. */
+void task_place(struct task *task, const struct id *instance, int64_t now_ms);
+
 /* On its way out or there: STOPPING, DEPROVISIONING or STOPPED (SC-186). */
 bool task_is_ending(const struct task *task);
 

@@ -88,13 +88,18 @@ struct task *task_build(const struct task_order *order, const struct id *instanc
 {
     const struct task_recipe *recipe = order->recipe;
     const struct task_definition *definition = recipe->definition;
-    enum task_status status =
-        definition->network_mode == NETWORK_MODE_AWSVPC ? TASK_PROVISIONING : TASK_PENDING;
+    bool is_provisioned = instance && definition->network_mode != NETWORK_MODE_AWSVPC;
+    enum task_status status = is_provisioned ? TASK_PENDING : TASK_PROVISIONING;
     struct arena arena = {0};
     struct task *task = task_new();
 
     task->id = id_new(rng, now_ms);
-    task->instance = *instance;
+    if (instance) {
+        task->instance = *instance;
+    } else {
+        task_set_placement(task, order->placement);
+        task_set_placement_explanation(task, order->placement_explanation);
+    }
     task_set_cluster(task, order->cluster);
     task_set_family(task, definition->family);
     task->revision = definition->revision;

@@ -27,6 +27,8 @@ struct task_order {
     const char *capacity_provider;
     const char *network_configuration; /* the API's JSON; awsvpc only */
     const char *client_token, *reference_id;
+    /* Of tasks that wait: what launch_placement_text() makes, and why there is no place yet. */
+    const char *placement, *placement_explanation;
     bool enable_execute_command;
     bool has_old_arn;
     const struct ecs_tag *tags; /* as task_order_tags() makes them */
@@ -39,7 +41,8 @@ struct task_order {
 void task_order_tags(struct arena *arena, const struct tag *propagated, size_t propagated_count,
                      const struct ecs_tags *own, bool enable_managed, struct task_order *order);
 
-/* A new task on `instance`: PENDING, or PROVISIONING for awsvpc (API-121, SC-103). */
+/* A new task on `instance`: PENDING, or PROVISIONING for awsvpc (API-121, SC-103). `instance` NULL:
+ * it waits for one in PROVISIONING (CL-103). */
 MUST_USE struct task *task_build(const struct task_order *order, const struct id *instance,
                                  struct rng *rng, int64_t now_ms);
 

@@ -75,6 +75,12 @@ static struct error *recipe_of(struct task_describer *describer, const struct ta
     return NULL;
 }
 
+/* CL-104: a task that waits for a host, or ended waiting, has none yet. */
+static bool shows_containers(const struct task *task)
+{
+    return !id_is_zero(&task->instance);
+}
+
 /* ---- overrides ---- */
 
 static const struct ecs_container_override *override_of(const struct ecs_task_override *overrides,
@@ -86,7 +92,8 @@ static const struct ecs_container_override *override_of(const struct ecs_task_ov
     return NULL;
 }
 
-/* What was asked for, with an entry for every container, overridden or not (API-120). */
+/* What was asked for, with an entry for every container, overridden or not (API-120), once those
+ * are shown. */
 static struct error *describe_overrides(struct arena *arena, const struct task *task,
                                         struct ecs_task_override **ret)
 {
@@ -96,8 +103,11 @@ static struct error *describe_overrides(struct arena *arena, const struct task *
     TRY(stored_json_read(arena, ECS_SHAPE_TASK_OVERRIDE, task->rare->overrides, "overrides",
                          task->group, asked));
     *shown = *asked;
-    SET_LIST(arena, &shown->container_overrides, task->containers_count);
-    for (size_t i = 0; i < task->containers_count; i++) {
+    if (shows_containers(task))
+        SET_LIST(arena, &shown->container_overrides, task->containers_count);
+    else if (!shown->container_overrides.is_set)
+        SET_LIST(arena, &shown->container_overrides, 0);
+    for (size_t i = 0; shows_containers(task) && i < task->containers_count; i++) {
         const char *name = task->containers[i].name;
         const struct ecs_container_override *found = override_of(asked, name);
 
@@ -315,8 +325,8 @@ struct error *task_describe(struct task_describer *describer, const struct task 
         ret->inference_accelerators = recipe->document->inference_accelerators;
     if (with_tags)
         tags_answer(arena, task->tags, task->tags_count, &ret->tags);
-    SET_LIST(arena, &ret->containers, task->containers_count);
-    for (size_t i = 0; i < task->containers_count; i++)
+    SET_LIST(arena, &ret->containers, shows_containers(task) ? task->containers_count : 0);
+    for (size_t i = 0; i < ret->containers.count; i++)
         describe_container(describer, task, recipe, ret->overrides, &task->containers[i],
                            &ret->containers.items[i]);
     return NULL;

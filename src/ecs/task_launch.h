@@ -44,7 +44,7 @@ MUST_USE struct error *task_launch_prepare(struct call *call,
                                            const struct task_launch_request *request,
                                            struct task_launch *ret);
 
-/* Stages a task on `instance`, gives its id and fills `ret` with it. */
+/* Stages a task on `instance` (NULL: it waits for one), gives its id and fills `ret` with it. */
 MUST_USE struct error *task_launch_insert(struct task_launch *launch, const struct id *instance,
                                           struct id *ret_id, struct ecs_task *ret);
 

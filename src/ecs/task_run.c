@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json_text.h"
+#include "control/capacity.h"
 #include "control/launch.h"
 #include "ecs/capacity_strategy.h"
 #include "ecs/client_token.h"
@@ -142,6 +143,7 @@ static struct error *prepare(struct call *call, const struct cluster *cluster,
 /* What one provider gets of a call; without a strategy there is one part, of no provider. */
 struct part {
     const char *provider; /* NULL: any host */
+    bool is_waited_for;   /* what finds no place there waits (CL-103) */
     size_t wanted;
     struct plan plan;
 };
@@ -149,6 +151,11 @@ struct parts {
     struct part *items;
     size_t count;
 };
+
+static size_t part_waiting(const struct part *part)
+{
+    return part->is_waited_for ? part->wanted - part->plan.placed_count : 0;
+}
 
 /* CL-100, CL-101: the base, then by weight. */
 static void divide(struct call *call, const struct ecs_capacity_provider_strategy *strategy,
@@ -162,8 +169,11 @@ static void divide(struct call *call, const struct ecs_capacity_provider_strateg
         ret->items[0].wanted = wanted;
         return;
     }
-    for (size_t i = 0; i < strategy->count; i++)
+    for (size_t i = 0; i < strategy->count; i++) {
         ret->items[i].provider = strategy->items[i].capacity_provider;
+        ret->items[i].is_waited_for = capacity_is_waited_for(ecs_of(call)->state, call_scope(call),
+                                                             strategy->items[i].capacity_provider);
+    }
     for (size_t next; wanted > 0; wanted--) {
         next = apportion_next(shares, strategy->count);
         if (next == strategy->count)
@@ -171,6 +181,32 @@ static void divide(struct call *call, const struct ecs_capacity_provider_strateg
         shares[next].held++;
         ret->items[next].wanted++;
     }
+}
+
+/* Nobody comes to a cluster without hosts, unless a provider brings some. */
+static bool is_hopeless(const struct cluster *cluster, const struct parts *parts)
+{
+    struct cluster_counts counts;
+
+    for (size_t i = 0; i < parts->count; i++)
+        if (parts->items[i].is_waited_for)
+            return false;
+    state_cluster_counts(cluster, &counts);
+    return counts.instances_active == 0;
+}
+
+/* CL-106 */
+static struct error *check_waiting(struct task_launch *launch, const struct parts *parts)
+{
+    struct call *call = launch->call;
+    size_t waiting = 0;
+
+    for (size_t i = 0; i < parts->count; i++)
+        waiting += part_waiting(&parts->items[i]);
+    if (waiting && waiting > control_waiting_room(ecs_of(call)->control, call_scope(call),
+                                                  launch->cluster->name))
+        return error_new(API_CLIENT, WAITING_LIMIT_EXCEEDED);
+    return NULL;
 }
 
 static struct error *find_places(struct task_launch *launch, const struct ecs_run_task_request *in,
@@ -185,22 +221,22 @@ static struct error *find_places(struct task_launch *launch, const struct ecs_ru
         .strategies = &in->placement_strategy,
     };
     CLEANUP(launch_demand_done) struct demand demand = {0};
-    struct cluster_counts counts;
 
     if (choice->launch_type == ECS_LAUNCH_TYPE_FARGATE)
         return task_capacity_refuse_fargate();
-    state_cluster_counts(launch->cluster, &counts);
-    if (counts.instances_active == 0)
+    divide(call, &choice->strategy, in->has_count ? (size_t)in->count : 1, ret);
+    if (is_hopeless(launch->cluster, ret))
         return error_new(API_INVALID_PARAMETER,
                          "No Container Instances were found in your cluster.");
     launch_demand(call->arena, &launch->recipe, launch->group, &rules, &demand);
-    divide(call, &choice->strategy, in->has_count ? (size_t)in->count : 1, ret);
     for (size_t i = 0; i < ret->count; i++) {
         demand.capacity_provider = ret->items[i].provider;
         TRY(plan_place(call->arena, fleet, &demand, ret->items[i].wanted, call->rng,
                        &ret->items[i].plan));
     }
-    return NULL;
+    launch->order.placement =
+        launch_placement_text(call->arena, &in->placement_constraints, &in->placement_strategy);
+    return check_waiting(launch, ret);
 }
 
 /* API-051: one failure for each host that was looked at and passed over; the detail names an
@@ -218,6 +254,8 @@ static void answer_failures(const struct task_launch *launch, const struct parts
     for (size_t i = 0; i < parts->count; i++) {
         const struct part *part = &parts->items[i];
 
+        if (part->is_waited_for)
+            continue;
         for (size_t j = 0; j < part->plan.refusal_count; j++) {
             ret->items[ret->count] = failure_of(
                 arn_container_instance(call->arena, call_scope(call), launch->cluster->name,
@@ -234,9 +272,13 @@ static void answer_failures(const struct task_launch *launch, const struct parts
 static struct error *launch_part(struct task_launch *launch, const struct part *part,
                                  struct id *ids, struct ecs_tasks *tasks)
 {
+    size_t placed = part->plan.placed_count;
+
     launch->order.capacity_provider = part->provider;
-    for (size_t i = 0; i < part->plan.placed_count; i++, tasks->count++)
-        TRY(task_launch_insert(launch, &part->plan.hosts[i], &ids[tasks->count],
+    if (part_waiting(part))
+        launch->order.placement_explanation = plan_explain(launch->call->arena, &part->plan);
+    for (size_t i = 0; i < placed + part_waiting(part); i++, tasks->count++)
+        TRY(task_launch_insert(launch, i < placed ? &part->plan.hosts[i] : NULL, &ids[tasks->count],
                                &tasks->items[tasks->count]));
     return NULL;
 }
@@ -249,7 +291,7 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     struct task_launch launch;
     struct client_token_use token;
     struct parts parts = {0};
-    size_t placed_count = 0;
+    size_t made_count = 0;
     struct id *ids;
 
     TRY(task_launch_authorize(call, "ecs:RunTask", in->task_definition));
@@ -264,15 +306,15 @@ struct error *api_run_task(struct call *call, const struct ecs_run_task_request 
     TRY(find_places(&launch, in, &choice, &parts));
 
     for (size_t i = 0; i < parts.count; i++)
-        placed_count += parts.items[i].plan.placed_count;
-    ids = ARENA_ARRAY(call->arena, struct id, placed_count + 1);
-    SET_LIST(call->arena, &out->tasks, placed_count);
+        made_count += parts.items[i].plan.placed_count + part_waiting(&parts.items[i]);
+    ids = ARENA_ARRAY(call->arena, struct id, made_count + 1);
+    SET_LIST(call->arena, &out->tasks, made_count);
     out->tasks.count = 0;
     for (size_t i = 0; i < parts.count; i++)
         TRY(launch_part(&launch, &parts.items[i], ids, &out->tasks));
     answer_failures(&launch, &parts, &out->failures);
-    /* A call that placed nothing made nothing to come back to: repeated, it tries again. */
-    if (placed_count > 0)
-        client_token_remember(call, &token, ids_text(call->arena, ids, placed_count));
+    /* A call that made nothing has nothing to come back to: repeated, it tries again. */
+    if (made_count > 0)
+        client_token_remember(call, &token, ids_text(call->arena, ids, made_count));
     return NULL;
 }

@@ -93,6 +93,17 @@ static const enum ecs_health_status healths[HEALTH_COUNT] = {
     [HEALTH_UNHEALTHY] = ECS_HEALTH_STATUS_UNHEALTHY,
 };
 
+/* CL-104 */
+static void take_back_place(struct ecs_task *task)
+{
+    task->containers.count = 0;
+    task->overrides->container_overrides.count = 0;
+    task->container_instance_arn = task->availability_zone = NULL;
+    task->connectivity = ECS_CONNECTIVITY_UNSET;
+    task->has_connectivity_at_ms = false;
+    task->attributes.is_set = false;
+}
+
 static void take_back_container(char letter, struct ecs_container *container)
 {
     unsigned value = (unsigned)(letter - 'A');
@@ -140,6 +151,8 @@ static void take_back_task(const struct feed_row *row, const struct feed_entry *
         task->stop_code = ECS_TASK_STOP_CODE_UNSET;
         task->stopped_reason = NULL;
     }
+    if (str_is_empty(entry->containers) && task->overrides)
+        take_back_place(task);
     for (size_t i = 0; entry->containers && entry->containers[i] && i < task->containers.count; i++)
         take_back_container(entry->containers[i], &task->containers.items[i]);
 }

@@ -189,6 +189,8 @@ static struct error *open_apis(struct server *server)
                         .lead_grace_ms = options->lead_grace_ms,
                         .task_retention_ms = options->task_retention_ms,
                         .task_memory_ms = options->task_memory_ms,
+                        .provisioning_wait_ms = options->provisioning_wait_ms,
+                        .quotas = &options->quotas,
                         .agent_release = options->agent_release,
                         .role_session_ms = options->role_session_ms,
                     },

@@ -28,8 +28,9 @@ struct server_options {
     int64_t instance_lost_after_ms;           /* <= 0: never */
     int64_t lead_grace_ms;                    /* no host is silent sooner; 0: two minutes */
     int64_t task_retention_ms;
-    int64_t role_session_ms; /* credentials of tasks' roles last so long; 0: 6 hours */
-    int64_t task_memory_ms; /* of that, so long in memory; then on disk */
+    int64_t task_memory_ms;       /* of that, so long in memory; then on disk */
+    int64_t role_session_ms;      /* credentials of tasks' roles last so long; 0: 6 hours */
+    int64_t provisioning_wait_ms; /* a task waits so long for a host; 0: 15 minutes */
     struct quotas quotas;
     struct agent_release agent_release; /* what agents are updated to; version NULL: nothing */
     char agent_release_text[SERVER_AGENT_RELEASE_MAX]; /* what it points into */

@@ -339,7 +339,7 @@ int64_t state_feed_last(struct state *state, const struct scope *scope);  /* dur
 /* The row that has this number, a copy for the caller to feed_row_free(); NULL: not kept any more,
  * or not durable yet. */
 struct feed_row *state_feed_row(struct state *state, const struct scope *scope, int64_t number);
-/* What feed_entry.containers has for each container. */
+/* What feed_entry.containers has for each container; nothing, while the task waits for a host. */
 char feed_container_letter(enum task_status status, enum health_status health);
 
 /* ---- idempotency, settings, keys ---- */

@@ -94,6 +94,11 @@ void world_define(struct world *world, const char *family, int32_t cpu, bool has
 /* Places and inserts up to `count`; returns how many. Those that are answered are in world->acked.
  */
 size_t world_run_task(struct world *world, const char *family, int revision, size_t count);
+/* The same of a capacity provider: what finds no room waits if its scaling is managed. `placement`
+ * is JSON with placementConstraints and placementStrategy; NULL: none. */
+size_t world_run_task_of(struct world *world, const char *provider, const char *family,
+                         int revision, const char *placement, size_t count);
+void world_create_provider(struct world *world, const char *name, bool is_managed);
 void world_stop_task(struct world *world, const struct id *id);
 void world_create_service(struct world *world, const char *name, const char *family, int revision,
                           int32_t desired, int32_t minimum, int32_t maximum);
