@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/agent_host.h"
+#include "agent/config/config_apply.h"
 #include "agent/docker/docker.h"
 #include "agent/endpoints/introspection.h"
 #include "agent/endpoints/task_endpoint.h"
@@ -29,6 +30,7 @@ enum step { PROBE, INFO, RECOVER, REGISTER, WORK };
 
 struct agent {
     struct agent_config *config;
+    struct log_file *log_file; /* NULL: none */
     struct config_keys *keys;
     struct loop *loop;
     struct rng rng;
@@ -262,6 +264,7 @@ static void on_registered(struct error *err, const struct registered *registered
     }
     agent->cluster = arena_dup(&agent->arena, registered->cluster);
     agent->instance_arn = arena_dup(&agent->arena, registered->instance_arn);
+    agent->zone = arena_dup(&agent->arena, registered->zone);
     log_info("registered", "cluster", agent->cluster, "instance", agent->instance_arn);
     agent->next = WORK;
     advance(agent);
@@ -276,7 +279,6 @@ static void register_host(struct agent *agent)
         .config = agent->config,
         .host = &agent->host,
         .client = agent->client,
-    agent->zone = arena_dup(&agent->arena, registered->zone);
         .store = agent->store,
         .done = on_registered,
         .data = agent,
@@ -365,20 +367,6 @@ static void new_introspection(struct agent *agent)
     agent->introspection = introspection_new(&options);
 }
 
-static struct error *work(struct agent *agent)
-{
-    agent->discover = discover_new(agent->client, agent->loop, &clock_system, agent->cluster,
-                                   agent->instance_arn);
-    TRY(new_acs(agent));
-    new_tcs(agent);
-    new_introspection(agent);
-    submit_start(agent->submit, agent->engine, agent->cluster);
-    agent_acs_start(agent->acs);
-    agent_tcs_start(agent->tcs);
-    malloc_trim(0); /* what starting took is given back */
-    return NULL;
-}
-
 static void new_task_endpoint(struct agent *agent)
 {
     struct task_endpoint_options options = {
@@ -397,6 +385,21 @@ static void new_task_endpoint(struct agent *agent)
     agent->task_endpoint = task_endpoint_new(&options);
 }
 
+static struct error *work(struct agent *agent)
+{
+    agent->discover = discover_new(agent->client, agent->loop, &clock_system, agent->cluster,
+                                   agent->instance_arn);
+    TRY(new_acs(agent));
+    new_tcs(agent);
+    new_introspection(agent);
+    new_task_endpoint(agent);
+    submit_start(agent->submit, agent->engine, agent->cluster);
+    agent_acs_start(agent->acs);
+    agent_tcs_start(agent->tcs);
+    malloc_trim(0); /* what starting took is given back */
+    return NULL;
+}
+
 static void advance(struct agent *agent)
 {
     struct error *err = NULL;
@@ -404,7 +407,6 @@ static void advance(struct agent *agent)
     switch (agent->next) {
     case PROBE:
         agent->call = docker_get_version(agent->docker, on_version, agent);
-    new_task_endpoint(agent);
         break;
     case INFO:
         agent->call = docker_get_info(agent->docker, on_info, agent);
@@ -429,36 +431,15 @@ static struct error *load_config(const struct agent_options *options, struct age
 {
     const char *path = options->flags.config_file ? options->flags.config_file : CONFIG_FILE;
     const char *const *env = options->env ? options->env : (const char *const *)environ;
-    CLEANUP(str_freep) char *text = NULL;
+    CLEANUP(str_freep) char *settings = NULL;
+    CLEANUP(str_freep) char *json_path = NULL;
+    CLEANUP(str_freep) char *json = NULL;
 
-    TRY(config_read_file(path, &text));
-    return config_load(&options->flags, env, text, &agent->config);
-}
-
-/* The names of the official agent and ours (AG-117, AG-119). */
-static void configure_log(const struct agent_config *config)
-{
-    enum log_format format = str_eq(config->log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-    enum log_level level = LOG_LEVEL_INFO;
-
-    if (str_eq(config->log_level, "warn"))
-        level = LOG_LEVEL_WARNING;
-    else if (str_eq(config->log_level, "crit"))
-        level = LOG_LEVEL_ERROR;
-    else if (!log_level_parse(config->log_level, &level))
-        log_warning("log level ignored, it is info", "level", config->log_level);
-    log_configure(level, format);
-}
-
-/* The proxy of ecs.config is that of the environment for everything below (AG-107, AG-108). */
-static void export_proxy(const struct agent_config *config)
-{
-    if (config->proxy) {
-        setenv("HTTP_PROXY", config->proxy, 0);
-        setenv("HTTPS_PROXY", config->proxy, 0);
-    }
-    if (config->no_proxy)
-        setenv("NO_PROXY", config->no_proxy, 0);
+    TRY(config_read_file(path, &settings));
+    json_path = config_json_path(env, settings);
+    TRY(config_read_file(json_path, &json));
+    return config_load(&options->flags, env,
+                       &(struct config_files){.settings = settings, .json = json}, &agent->config);
 }
 
 static struct error *open_store(struct agent *agent)
@@ -513,6 +494,8 @@ static void close_all(struct agent *agent)
     agent_store_close(agent->store);
     config_free(agent->config);
     arena_done(&agent->arena);
+    log_to_file(NULL, LOG_LEVEL_NONE);
+    log_file_close(agent->log_file);
 }
 
 struct error *agent_run(const struct agent_options *options)
@@ -524,8 +507,10 @@ struct error *agent_run(const struct agent_options *options)
     signal(SIGPIPE, SIG_IGN);
     agent.rng = rng_system();
     if (!err) {
-        configure_log(agent.config);
-        export_proxy(agent.config);
+        config_apply_proxy(agent.config);
+        err = config_apply_log(agent.config, &agent.log_file);
+    }
+    if (!err) {
         log_info("agent starts", "version", api_client_version, "server", agent.config->server_url,
                  "cluster", agent.config->cluster, "data", agent.config->data_dir);
         err = open_all(&agent, options->leaves_sigint);

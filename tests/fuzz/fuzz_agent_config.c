@@ -15,11 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct config_flags flags = {.server_url = "http://127.0.0.1:4566"};
     CLEANUP(str_freep) char *text = str_dup_n((const char *)data, size);
     CLEANUP(config_freep) struct agent_config *config = NULL;
+    struct config_files files;
     struct error *err;
     int64_t ms = -1;
 
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
-    err = config_load(&flags, NULL, text, &config);
+    files = *text == '{' ? (struct config_files){.json = text}
+                         : (struct config_files){.settings = text};
+    err = config_load(&flags, NULL, &files, &config);
     if (!err == !config || (err && !*err->message))
         abort();
     if (config &&

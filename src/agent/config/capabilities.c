@@ -121,7 +121,7 @@ struct config_map capabilities_list(struct arena *arena, const struct agent_conf
         add(&list, arena_printf(arena, PLUGIN "%s", host->volume_plugins.items[i]), NULL);
     add(&list, "ecs.os-type", "linux");
     add(&list, "ecs.os-family", "LINUX");
-    add(&list, "ecs.os-type-detailed", "LINUX");
+    add(&list, "ecs.os-type-detailed", config->os_family_detailed);
     add(&list, "ecs.cpu-architecture", capabilities_architecture(host->machine));
     return list;
 }

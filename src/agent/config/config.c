@@ -8,191 +8,118 @@
 
 #include "agent/config/capabilities.h"
 #include "agent/config/config_source.h"
+#include "agent/config/config_table.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define SECOND       1000
-#define MINUTE       (60 * SECOND)
-#define HOUR         (60 * MINUTE)
-#define MEMBER(name) offsetof(struct agent_config, name)
-
-enum kind { TEXT, BOOL, DURATION, NUMBER, NUMBERS, TEXTS, MAP, IMAGES };
-
-/* What to do with a value that cannot be used. */
-enum refusal { TAKE_DEFAULT, CLAMP, REFUSE };
-
-/* One row per variable that is one member; those that are two, or depend on others, are below. The
- * defaults are those of the documentation (AG-101 to AG-163, AP-417, AP-418, AP-508). */
-static const struct variable {
-    const char *name;
-    enum kind kind;
-    size_t member;
-    int64_t fallback, least, most; /* most 0: no bound */
-    const char *text_fallback;
-    enum refusal refusal;
-} variables[] = {
-    {"AWS_ACCESS_KEY_ID", TEXT, MEMBER(access_key_id)},
-    {"AWS_SECRET_ACCESS_KEY", TEXT, MEMBER(secret_access_key)},
-    {"AWS_SESSION_TOKEN", TEXT, MEMBER(session_token)},
-    {"AWS_SHARED_CREDENTIALS_FILE", TEXT, MEMBER(shared_credentials_file)},
-    {"AWS_PROFILE", TEXT, MEMBER(shared_profile), .text_fallback = "default"},
-    {"ECS_ALTERNATE_CREDENTIAL_PROFILE", TEXT, MEMBER(credentials_profile),
-     .text_fallback = "default"},
-    {"DOCKER_HOST", TEXT, MEMBER(docker_host), .text_fallback = CONFIG_DOCKER_HOST},
-    {"HTTP_PROXY", TEXT, MEMBER(proxy)},
-    {"NO_PROXY", TEXT, MEMBER(no_proxy)},
-    {"SSL_CERT_FILE", TEXT, MEMBER(ca_file)},
-    {"ECS_EXTERNAL", BOOL, MEMBER(is_external)},
-    {"ECS_RESERVED_MEMORY", NUMBER, MEMBER(reserved_memory_mib), .most = 1 << 30},
-    {"ECS_RESERVED_PORTS", NUMBERS, MEMBER(reserved_ports)},
-    {"ECS_RESERVED_PORTS_UDP", NUMBERS, MEMBER(reserved_ports_udp)},
-    {"ECS_INSTANCE_ATTRIBUTES", MAP, MEMBER(attributes), .refusal = REFUSE},
-    {"ECS_CONTAINER_INSTANCE_TAGS", MAP, MEMBER(tags), .refusal = REFUSE},
-    {"ECS_AVAILABLE_LOGGING_DRIVERS", TEXTS, MEMBER(logging_drivers),
-     .text_fallback = "[\"json-file\",\"none\"]"},
-    {"ECS_DISABLE_PRIVILEGED", BOOL, MEMBER(is_privileged_disabled)},
-    {"ECS_SELINUX_CAPABLE", BOOL, MEMBER(is_selinux_capable)},
-    {"ECS_APPARMOR_CAPABLE", BOOL, MEMBER(is_apparmor_capable)},
-    {"ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE", BOOL, MEMBER(has_awslogs_execution_role)},
-    {"ECS_ENABLE_TASK_ENI", BOOL, MEMBER(has_task_eni)},
-    {"ECS_AWSVPC_BLOCK_IMDS", BOOL, MEMBER(blocks_instance_metadata)},
-    {"ECS_CNI_PLUGINS_PATH", TEXT, MEMBER(cni_plugins_path),
-     .text_fallback = "/amazon-ecs-cni-plugins"},
-    {"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", TEXTS, MEMBER(local_routes)},
-    {"ECS_DATADIR", TEXT, MEMBER(data_dir), .text_fallback = CONFIG_DATA_DIR},
-    {"ECS_CHECKPOINT", BOOL, MEMBER(is_checkpointed), .fallback = true},
-    {"ECS_LOGLEVEL", TEXT, MEMBER(log_level), .text_fallback = "info"},
-    {"ECS_LOG_OUTPUT_FORMAT", TEXT, MEMBER(log_format), .text_fallback = "logfmt"},
-    {"ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS", BOOL, MEMBER(allows_offhost_introspection)},
-    {"ECS_DISABLE_METRICS", BOOL, MEMBER(is_metrics_disabled)},
-    {"ECS_POLL_METRICS", BOOL, MEMBER(polls_metrics)},
-    {"ECS_POLLING_METRICS_WAIT_DURATION", DURATION, MEMBER(metrics_poll_ms), 10 * SECOND,
-     5 * SECOND, 20 * SECOND, .refusal = CLAMP},
-    {"ECS_DISABLE_DOCKER_HEALTH_CHECK", BOOL, MEMBER(is_health_check_disabled)},
-    {"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION", DURATION, MEMBER(task_cleanup_wait_ms), 3 * HOUR,
-     1 * SECOND},
-    {"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER", DURATION, MEMBER(task_cleanup_jitter_ms)},
-    {"ECS_CONTAINER_STOP_TIMEOUT", DURATION, MEMBER(container_stop_timeout_ms), 30 * SECOND,
-     1 * SECOND, .refusal = REFUSE},
-    {"ECS_CONTAINER_START_TIMEOUT", DURATION, MEMBER(container_start_timeout_ms), 3 * MINUTE,
-     1 * SECOND, .refusal = REFUSE},
-    {"ECS_CONTAINER_CREATE_TIMEOUT", DURATION, MEMBER(container_create_timeout_ms), 4 * MINUTE,
-     1 * MINUTE},
-    {"ECS_MANIFEST_PULL_TIMEOUT", DURATION, MEMBER(manifest_pull_timeout_ms), 1 * MINUTE,
-     1 * SECOND},
-    {"ECS_IMAGE_PULL_TIMEOUT", DURATION, MEMBER(image_pull_timeout_ms), 2 * HOUR, 1 * MINUTE},
-    {"ECS_IMAGE_PULL_INACTIVITY_TIMEOUT", DURATION, MEMBER(image_pull_inactivity_ms), 1 * MINUTE,
-     1 * SECOND},
-    {"ECS_DISABLE_IMAGE_CLEANUP", BOOL, MEMBER(is_image_cleanup_disabled)},
-    {"ECS_ENABLE_UNTRACKED_IMAGE_CLEANUP", BOOL, MEMBER(cleans_untracked_images)},
-    {"ECS_IMAGE_CLEANUP_INTERVAL", DURATION, MEMBER(image_cleanup_interval_ms), 30 * MINUTE,
-     10 * MINUTE},
-    {"ECS_IMAGE_MINIMUM_CLEANUP_AGE", DURATION, MEMBER(image_cleanup_age_ms), 1 * HOUR},
-    {"NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE", DURATION, MEMBER(other_image_cleanup_age_ms), 1 * HOUR},
-    {"ECS_NUM_IMAGES_DELETE_PER_CYCLE", NUMBER, MEMBER(images_per_cleanup), 5, 1},
-    {"NONECS_NUM_CONTAINERS_DELETE_PER_CYCLE", NUMBER, MEMBER(containers_per_cleanup), 5, 1},
-    {"ECS_EXCLUDE_UNTRACKED_IMAGE", IMAGES, MEMBER(images_kept)},
-    {"ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT", BOOL, MEMBER(pulls_dependents_upfront)},
-    {"ECS_SHARED_VOLUME_MATCH_FULL_CONFIG", BOOL, MEMBER(matches_full_volume_config)},
-    {"ECS_VOLUME_PLUGIN_CAPABILITIES", TEXTS, MEMBER(volume_plugin_capabilities)},
-    {"BERTH_EFS_FILE_SYSTEMS", MAP, MEMBER(efs_file_systems), .refusal = REFUSE},
-    {"ECS_EXCLUDE_IPV6_PORTBINDING", BOOL, MEMBER(excludes_ipv6_bindings), .fallback = true},
-    {"ECS_ENABLE_TASK_CPU_MEM_LIMIT", BOOL, MEMBER(limits_task_resources), .fallback = true},
-    {"ECS_CGROUP_PATH", TEXT, MEMBER(cgroup_path), .text_fallback = "/sys/fs/cgroup"},
-    {"ECS_CGROUP_CPU_PERIOD", DURATION, MEMBER(cgroup_cpu_period_ms), 100, 8, 100},
-    {"ECS_TASK_PIDS_LIMIT", NUMBER, MEMBER(task_pids_limit), 0, 1, 4194304},
-    {"ECS_ENABLE_CONTAINER_METADATA", BOOL, MEMBER(writes_container_metadata)},
-    {"ECS_HOST_DATA_DIR", TEXT, MEMBER(host_data_dir), .text_fallback = "/var/lib/ecs"},
-    {"ECS_NVIDIA_RUNTIME", TEXT, MEMBER(nvidia_runtime), .text_fallback = "nvidia"},
-    {"ECS_ENGINE_AUTH_TYPE", TEXT, MEMBER(engine_auth_type)},
-    {"ECS_ENGINE_AUTH_DATA", TEXT, MEMBER(engine_auth_data)},
-    {"BERTH_TASK_ENDPOINT", TEXT, MEMBER(task_endpoint), .text_fallback = CONFIG_TASK_ENDPOINT},
-    {"ECS_AUDIT_LOGFILE", TEXT, MEMBER(audit_log_file), .text_fallback = CONFIG_AUDIT_LOG_FILE},
-    {"ECS_AUDIT_LOGFILE_DISABLED", BOOL, MEMBER(is_audit_log_disabled)},
-    {"ECS_ENABLE_SPOT_INSTANCE_DRAINING", BOOL, MEMBER(drains_on_spot_notice)},
-    {"ECS_UPDATES_ENABLED", BOOL, MEMBER(are_updates_enabled)},
-    {"ECS_UPDATE_DOWNLOAD_DIR", TEXT, MEMBER(update_download_dir)},
-};
-
-static void set_default(struct agent_config *config, const struct variable *var)
+static void set_default(struct agent_config *config, const struct config_setting *setting)
 {
-    void *member = (char *)config + var->member;
+    void *member = (char *)config + setting->member;
 
-    switch (var->kind) {
-    case TEXT:
-        *(const char **)member = var->text_fallback;
+    switch (setting->kind) {
+    case CONFIG_TEXT:
+        *(const char **)member = setting->text_fallback;
         break;
-    case BOOL:
-        *(bool *)member = var->fallback;
+    case CONFIG_BOOL:
+        *(bool *)member = setting->fallback;
         break;
-    case DURATION:
-    case NUMBER:
-        *(int64_t *)member = var->fallback;
+    case CONFIG_DURATION:
+    case CONFIG_NUMBER:
+        *(int64_t *)member = setting->fallback;
         break;
-    case TEXTS:
-        if (var->text_fallback &&
-            !config_parse_string_array(&config->arena, var->text_fallback, member))
-            abort(); /* a row above is wrong */
+    case CONFIG_TEXTS:
+        if (setting->text_fallback &&
+            !config_parse_string_array(&config->arena, setting->text_fallback, member))
+            abort(); /* a row of the table is wrong */
         break;
-    case NUMBERS:
-    case MAP:
-    case IMAGES:
-        break; /* empty */
+    case CONFIG_NUMBERS:
+    case CONFIG_MAP:
+    case CONFIG_IMAGES:
+    case CONFIG_OWN:
+    case CONFIG_UNUSED:
+        break; /* empty, or no member */
     }
 }
 
-/* Sets a number within its bounds; false if it is out of them and not to be clamped. */
-static bool set_bounded(const struct variable *var, int64_t value, int64_t *member)
+/* AG-034; what is read as a number is no secret. */
+static void say_out_of_bounds(const struct config_setting *setting, const char *text,
+                              bool is_clamped)
 {
-    int64_t most = var->most ? var->most : INT64_MAX;
-    bool fits = value >= var->least && value <= most;
+    log_warning(is_clamped ? "Invalid value, the bound is taken"
+                           : "Invalid value, will be overridden with the default value",
+                "variable", setting->name, "value", text);
+}
 
-    if (!fits && var->refusal != CLAMP)
+/* Sets a number within its bounds; false if it cannot be used and the agent must not start. */
+static bool set_bounded(const struct config_setting *setting, const char *text, int64_t value,
+                        int64_t *member)
+{
+    int64_t most = setting->most ? setting->most : INT64_MAX;
+
+    if (value >= setting->least && value <= most) {
+        *member = value;
+        return true;
+    }
+    if (setting->refusal == CONFIG_REFUSE)
         return false;
-    *member = value < var->least ? var->least : value > most ? most : value;
+    /* Nothing, as "0s", is no wish for the least. */
+    if (setting->refusal == CONFIG_CLAMP && value > 0)
+        *member = value < setting->least ? setting->least : most;
+    say_out_of_bounds(setting, text, setting->refusal == CONFIG_CLAMP && value > 0);
     return true;
 }
 
-static bool set_value(struct agent_config *config, const struct variable *var, const char *text)
+/* False: the text makes no sense. */
+static bool set_value(struct agent_config *config, const struct config_setting *setting,
+                      const char *text)
 {
-    void *member = (char *)config + var->member;
+    void *member = (char *)config + setting->member;
     int64_t number;
 
-    switch (var->kind) {
-    case TEXT:
+    switch (setting->kind) {
+    case CONFIG_TEXT:
         *(const char **)member = arena_dup(&config->arena, text);
         return true;
-    case BOOL:
+    case CONFIG_BOOL:
         return config_parse_bool(text, member);
-    case DURATION:
-        return config_parse_duration(text, &number) && set_bounded(var, number, member);
-    case NUMBER:
-        return str_to_int64(text, &number) && set_bounded(var, number, member);
-    case NUMBERS:
+    case CONFIG_DURATION:
+        return config_parse_duration(text, &number) && set_bounded(setting, text, number, member);
+    case CONFIG_NUMBER:
+        return str_to_int64(text, &number) && set_bounded(setting, text, number, member);
+    case CONFIG_NUMBERS:
         return config_parse_number_array(&config->arena, text, member);
-    case TEXTS:
+    case CONFIG_TEXTS:
         return config_parse_string_array(&config->arena, text, member);
-    case MAP:
+    case CONFIG_MAP:
         return config_parse_object(&config->arena, text, member);
-    case IMAGES:
+    case CONFIG_IMAGES:
         return config_parse_images(&config->arena, text, member);
+    case CONFIG_OWN:
+    case CONFIG_UNUSED:
+        return true;
     }
     return false;
 }
 
+static void say_ignored(const char *name)
+{
+    log_warning("setting ignored, the default is taken", "variable", name);
+}
+
 static struct error *load_variables(struct agent_config *config, const struct config_source *source)
 {
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        const struct variable *var = &variables[i];
-        const char *text = config_source_get(source, var->name);
+    for (size_t i = 0; i < config_setting_count; i++) {
+        const struct config_setting *setting = &config_settings[i];
+        const char *text = config_source_get(source, setting->name);
 
-        set_default(config, var);
-        if (!text || set_value(config, var, text))
+        set_default(config, setting);
+        if (!text || set_value(config, setting, text))
             continue;
-        if (var->refusal == REFUSE)
-            return error_new(API_INVALID_PARAMETER, "the value of %s cannot be used", var->name);
-        log_warning("setting ignored, the default is taken", "variable", var->name);
+        if (setting->refusal == CONFIG_REFUSE)
+            return error_new(API_INVALID_PARAMETER, "the value of %s cannot be used",
+                             setting->name);
+        say_ignored(setting->name);
     }
     return NULL;
 }
@@ -257,11 +184,9 @@ static void load_roles(struct agent_config *config, const struct config_source *
 
     config->has_task_role = config->has_task_role_network_host = config->is_external;
     if (bridge && !config_parse_bool(bridge, &config->has_task_role))
-        log_warning("setting ignored, the default is taken", "variable",
-                    "ECS_ENABLE_TASK_IAM_ROLE");
+        say_ignored("ECS_ENABLE_TASK_IAM_ROLE");
     if (host && !config_parse_bool(host, &config->has_task_role_network_host))
-        log_warning("setting ignored, the default is taken", "variable",
-                    "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST");
+        say_ignored("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST");
 }
 
 static void load_pull_behavior(struct agent_config *config, const struct config_source *source)
@@ -274,21 +199,26 @@ static void load_pull_behavior(struct agent_config *config, const struct config_
 
     config->image_pull_behavior = PULL_DEFAULT;
     for (size_t i = 0; text && i < ARRAY_LEN(names); i++) {
-        if (str_eq(text, names[i])) {
+        const char digit[] = {(char)('0' + i), '\0'}; /* as the JSON file has it */
+
+        if (str_eq(text, names[i]) || str_eq(text, digit)) {
             config->image_pull_behavior = (enum image_pull_behavior)i;
             return;
         }
     }
     if (text)
-        log_warning("setting ignored, the default is taken", "variable", "ECS_IMAGE_PULL_BEHAVIOR");
+        say_ignored("ECS_IMAGE_PULL_BEHAVIOR");
 }
 
 /* "40,60" requests a second and at once (AG-148); nonsense falls back (AG-923). */
 static void load_rates(struct agent_config *config, const struct config_source *source)
 {
     const char *text = config_source_get(source, "ECS_TASK_METADATA_RPS_LIMIT");
+    const char *rest = config_source_json(source, "TaskMetadataBurstRate");
     int64_t steady, burst;
 
+    if (text && rest && !strchr(text, ','))
+        text = arena_printf(&config->arena, "%s,%s", text, rest);
     config->metadata_rps_steady = 40;
     config->metadata_rps_burst = 60;
     if (!text)
@@ -298,7 +228,14 @@ static void load_rates(struct agent_config *config, const struct config_source *
         config->metadata_rps_burst = burst;
         return;
     }
-    log_warning("setting ignored, the default is taken", "variable", "ECS_TASK_METADATA_RPS_LIMIT");
+    say_ignored("ECS_TASK_METADATA_RPS_LIMIT");
+}
+
+/* On unless it is turned off; only where it was turned on is it worth not starting (AG-152). */
+static void load_task_limits(struct agent_config *config, const struct config_source *source)
+{
+    config->must_limit_task_resources =
+        config->limits_task_resources && config_source_get(source, "ECS_ENABLE_TASK_CPU_MEM_LIMIT");
 }
 
 static void load_port_range(struct agent_config *config, const struct config_source *source)
@@ -313,7 +250,72 @@ static void load_port_range(struct agent_config *config, const struct config_sou
         config->dynamic_port_last = (int)last;
         return;
     }
-    log_warning("setting ignored, the default is taken", "variable", "ECS_DYNAMIC_HOST_PORT_RANGE");
+    say_ignored("ECS_DYNAMIC_HOST_PORT_RANGE");
+}
+
+/* Logs go to the server unless an operator says where, or "aws" (TD-191). */
+static void load_awslogs_endpoint(struct agent_config *config)
+{
+    if (!config->awslogs_endpoint)
+        config->awslogs_endpoint = config->server_url;
+    else if (str_eq(config->awslogs_endpoint, CONFIG_AWSLOGS_AWS))
+        config->awslogs_endpoint = NULL;
+}
+
+/* Docker mounts by the host's paths, which are not those of an agent that runs in a container
+ * (AG-151). */
+static void load_host_paths(struct agent_config *config, const struct config_source *source)
+{
+    config->data_dir_on_host = config_source_get(source, "ECS_HOST_DATA_DIR")
+                                   ? arena_printf(&config->arena, "%s/data", config->host_data_dir)
+                                   : config->data_dir;
+}
+
+static void load_log_size(struct agent_config *config, const struct config_source *source)
+{
+    const char *text = config_source_get(source, "ECS_LOG_MAX_FILE_SIZE_MB");
+    double megabytes;
+    char *end;
+
+    config->log_max_bytes = CONFIG_LOG_BYTES;
+    if (!text)
+        return;
+    megabytes = strtod(text, &end);
+    if (end != text && !*end && megabytes * 1e6 >= 1 && megabytes < 1e6)
+        config->log_max_bytes = (int64_t)(megabytes * 1e6);
+    else
+        say_ignored("ECS_LOG_MAX_FILE_SIZE_MB");
+}
+
+/* Words that are one of a few; another gives the default. */
+static void check_words(struct agent_config *config)
+{
+    static const char *const rollovers[] = {"hourly", "size", "none", NULL};
+    static const char *const formats[] = {"logfmt", "json", NULL};
+    static const char *const levels[] = {"debug", "info", "warn", "error", "crit", NULL};
+    static const char *const file_levels[] = {"debug", "info", "warn", "error",
+                                              "crit",  "none", NULL};
+    const struct {
+        const char *name;
+        const char **member;
+        const char *const *words;
+        const char *fallback;
+    } rows[] = {
+        {"ECS_LOG_ROLLOVER_TYPE", &config->log_rollover, rollovers, "hourly"},
+        {"ECS_LOG_OUTPUT_FORMAT", &config->log_format, formats, "logfmt"},
+        {"ECS_LOGLEVEL", &config->log_level, levels, "info"},
+        {"ECS_LOGLEVEL_ON_INSTANCE", &config->log_level_file, file_levels, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *const *word = rows[i].words;
+
+        while (*word && *rows[i].member && strcasecmp(*word, *rows[i].member) != 0)
+            word++;
+        if (*rows[i].member && !*word)
+            say_ignored(rows[i].name);
+        *rows[i].member = *rows[i].member && *word ? *word : rows[i].fallback;
+    }
 }
 
 /* What containers are told of it; the port of HTTP is left out, as everywhere in ECS. */
@@ -358,10 +360,19 @@ static struct error *load(struct agent_config *config, const struct config_flags
     load_pull_behavior(config, source);
     load_rates(config, source);
     load_port_range(config, source);
+    load_task_limits(config, source);
+    load_log_size(config, source);
+    check_words(config);
     config->is_insecure = flags->is_insecure;
     config->data_dir = flag_or(config, flags->data_dir, config->data_dir);
+    load_awslogs_endpoint(config);
+    load_host_paths(config, source);
     config->docker_host = flag_or(config, flags->docker_host, config->docker_host);
     config->log_level = flag_or(config, flags->log_level, config->log_level);
+    if (!config->log_level_file)
+        config->log_level_file = config->log_driver ? "none" : config->log_level;
+    if (!config->update_download_dir)
+        config->update_download_dir = arena_printf(&config->arena, "%s/updates", config->data_dir);
     config->log_format = flag_or(config, flags->log_format, config->log_format);
     config->introspection_listen = flag_or(
         config, flags->introspection_listen,
@@ -375,12 +386,12 @@ static struct error *load(struct agent_config *config, const struct config_flags
 }
 
 struct error *config_load(const struct config_flags *flags, const char *const *env,
-                          const char *file_text, struct agent_config **ret_config)
+                          const struct config_files *files, struct agent_config **ret_config)
 {
     CLEANUP(config_freep) struct agent_config *config = xcalloc(1, sizeof(*config));
     struct config_source source;
 
-    config_source_init(&source, &config->arena, env, file_text);
+    TRY(config_source_init(&source, &config->arena, env, files));
     TRY(load(config, flags, &source));
     *ret_config = TAKE(config);
     return NULL;
@@ -392,6 +403,21 @@ void config_free(struct agent_config *config)
         return;
     arena_done(&config->arena);
     free(config);
+}
+
+char *config_json_path(const char *const *env, const char *settings)
+{
+    const struct config_files files = {.settings = settings};
+    struct config_source source;
+    struct arena arena = {0};
+    const char *path;
+    char *copy;
+
+    error_free(config_source_init(&source, &arena, env, &files)); /* without a JSON file: none */
+    path = config_source_get(&source, "ECS_AGENT_CONFIG_FILE_PATH");
+    copy = str_dup(path ? path : CONFIG_JSON_FILE);
+    arena_done(&arena);
+    return copy;
 }
 
 static struct error *read_all(int fd, const char *path, struct buf *text)

@@ -1,10 +1,10 @@
-/* config.h - what the agent is told: flags, environment and /etc/ecs/ecs.config, in that order.
+/* config.h - what the agent is told: flags, environment, /etc/ecs/ecs.config, and the JSON file of the
+ * official agent, in that order (AG-903).
  *
- * Everything is optional and unknown variables are no error (AG-030, AG-031). A flag beats the
- * environment, which beats the file. A value that cannot be read or is out of its range is logged
- * and the default is taken (AG-034), except where the official agent refuses to start: custom
- * attributes that are not JSON (AG-112), unknown logging drivers and a stop time-out under a second
- * (AG-923).
+ * Everything is optional and unknown variables are no error (AG-030, AG-031). What there is, with what
+ * a bad value does, is one table (config_table.h, docs/agent-configuration.md): mostly it is logged and
+ * the default is taken (AG-034); custom attributes that are not JSON (AG-112), unknown logging drivers
+ * (AG-923) and a JSON file that is none end the agent.
  *
  * Ownership  A config owns everything it points to and does not change after config_load().
  * Errors     API_INVALID_PARAMETER: starting again cannot help (exit code 5).
@@ -21,10 +21,13 @@
 #include "base/error.h"
 
 #define CONFIG_FILE                  "/etc/ecs/ecs.config"
+#define CONFIG_JSON_FILE             "/etc/ecs_container_agent/config.json"
+#define CONFIG_LOG_BYTES             (10 * 1000 * 1000)
 #define CONFIG_FILE_BYTES_MAX        (1024 * 1024)
 #define CONFIG_DATA_DIR              "/var/lib/ecs/data"
 #define CONFIG_DOCKER_HOST           "unix:///var/run/docker.sock"
 #define CONFIG_REGION                "us-east-1"
+#define CONFIG_AWSLOGS_AWS           "aws"
 #define CONFIG_INTROSPECTION         "127.0.0.1:51678"
 #define CONFIG_INTROSPECTION_OFFHOST "0.0.0.0:51678"
 #define CONFIG_TASK_ENDPOINT         "169.254.170.2:80"
@@ -83,6 +86,11 @@ struct agent_config {
     const char *data_dir;
     bool is_checkpointed; /* false: state is kept in memory only */
     const char *log_level, *log_format;
+    const char *log_file; /* NULL: none */
+    const char *log_level_file, *log_driver, *log_rollover;
+    int64_t log_max_bytes, log_rolls;
+    const char *os_family_detailed;
+    bool hides_zone, is_firelens_async;
     bool is_metrics_disabled, polls_metrics;
     int64_t metrics_poll_ms;
 
@@ -92,19 +100,23 @@ struct agent_config {
     int64_t container_stop_timeout_ms, container_start_timeout_ms, container_create_timeout_ms;
     int64_t manifest_pull_timeout_ms, image_pull_timeout_ms, image_pull_inactivity_ms;
     enum image_pull_behavior image_pull_behavior;
-    bool is_image_cleanup_disabled, cleans_untracked_images;
+    bool is_image_cleanup_disabled, cleans_untracked_images, prefetches_images;
     int64_t image_cleanup_interval_ms, image_cleanup_age_ms, other_image_cleanup_age_ms;
     int64_t images_per_cleanup, containers_per_cleanup;
+    const char *awslogs_endpoint; /* where awslogs sends to; NULL: to AWS */
     struct config_list volume_plugin_capabilities;
     struct config_map efs_file_systems; /* where they are, by id (volume_efs.h) */
     struct config_list images_kept;
     bool pulls_dependents_upfront, matches_full_volume_config, excludes_ipv6_bindings;
     bool limits_task_resources;
+    bool must_limit_task_resources; /* said so: without cgroups the agent does not start */
     const char *cgroup_path;
     int64_t cgroup_cpu_period_ms, task_pids_limit; /* 0: no limit */
     int dynamic_port_first, dynamic_port_last;     /* 0: the kernel's range */
     bool writes_container_metadata;
     const char *host_data_dir;
+    const char *data_dir_on_host; /* data_dir as Docker sees it */
+    bool has_gpu_support;
     const char *nvidia_runtime;
     const char *engine_auth_type, *engine_auth_data; /* never logged */
     int64_t metadata_rps_steady, metadata_rps_burst;
@@ -124,13 +136,22 @@ struct config_flags {
     bool is_insecure;
 };
 
-/* Reads flags, `env` (NULL-terminated "NAME=VALUE", as environ) and the text of the configuration
- * file (NULL: none). Pure: the file is read by config_read_file(). */
+/* The texts of the configuration files; NULL: there is none. */
+struct config_files {
+    const char *settings; /* NAME=VALUE lines */
+    const char *json;
+};
+
+/* Reads flags, `env` (NULL-terminated "NAME=VALUE", as environ) and files. Pure: files are read by
+ * config_read_file(). */
 MUST_USE struct error *config_load(const struct config_flags *flags, const char *const *env,
-                                   const char *file_text, struct agent_config **ret_config);
+                                   const struct config_files *files,
+                                   struct agent_config **ret_config);
 void config_free(struct agent_config *config);
 DEFINE_FREEP(struct agent_config, config_free)
 
+/* Where the JSON file is, by the environment or the other file; the caller's. */
+char *config_json_path(const char *const *env, const char *settings);
 /* The text of the configuration file; "" if there is none (AG-006). */
 MUST_USE struct error *config_read_file(const char *path, char **ret_text);
 

@@ -2,8 +2,11 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "agent/config/config_table.h"
 #include "base/str.h"
 
 #define LINES_MAX  4096
@@ -27,17 +30,12 @@ static size_t count_lines(const char *text)
     return lines < LINES_MAX ? lines : LINES_MAX;
 }
 
-void config_source_init(struct config_source *source, struct arena *arena, const char *const *env,
-                        const char *file_text)
+static void read_settings(struct config_source *source, struct arena *arena, const char *text)
 {
-    size_t room;
+    size_t room = count_lines(text);
 
-    *source = (struct config_source){.env = env};
-    if (!file_text)
-        return;
-    room = count_lines(file_text);
     source->file.items = ARENA_ARRAY(arena, struct config_pair, room);
-    for (const char *line = file_text; *line && source->file.count < room;) {
+    for (const char *line = text; *line && source->file.count < room;) {
         const char *end = line + strcspn(line, "\n");
         const char *equals = memchr(line, '=', (size_t)(end - line));
 
@@ -51,6 +49,68 @@ void config_source_init(struct config_source *source, struct arena *arena, const
         }
         line = *end ? end + 1 : end;
     }
+}
+
+static bool is_duration(const char *member)
+{
+    for (size_t i = 0; i < config_setting_count; i++)
+        if (config_settings[i].json && strcasecmp(config_settings[i].json, member) == 0)
+            return config_settings[i].kind == CONFIG_DURATION;
+    return false;
+}
+
+/* Durations are nanoseconds there. */
+static const char *text_of(struct arena *arena, const char *member, const json_t *value)
+{
+    char *dumped;
+    const char *text;
+
+    if (json_is_string(value))
+        return arena_dup(arena, json_string_value(value));
+    if (json_is_integer(value))
+        return arena_printf(arena, is_duration(member) ? "%lldns" : "%lld",
+                            (long long)json_integer_value(value));
+    if (json_is_null(value))
+        return "";
+    dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    text = arena_dup(arena, dumped ? dumped : "");
+    free(dumped);
+    return text;
+}
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static struct error *read_json(struct config_source *source, struct arena *arena, const char *text)
+{
+    json_error_t where;
+    json_t *root = json_loads(text, 0, &where), *value;
+    const char *member;
+
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return error_new(API_INVALID_PARAMETER, "the JSON configuration file is not an object: %s",
+                         root ? "it is something else" : where.text);
+    }
+    source->json.items = ARENA_ARRAY(arena, struct config_pair, json_object_size(root) + 1);
+    json_object_foreach (root, member, value)
+        source->json.items[source->json.count++] =
+            (struct config_pair){arena_dup(arena, member), text_of(arena, member, value)};
+    json_decref(root);
+    return NULL;
+}
+
+struct error *config_source_init(struct config_source *source, struct arena *arena,
+                                 const char *const *env, const struct config_files *files)
+{
+    *source = (struct config_source){.env = env};
+    if (files && files->settings)
+        read_settings(source, arena, files->settings);
+    if (files && files->json && !is_blank(files->json))
+        TRY(read_json(source, arena, files->json));
+    return NULL;
 }
 
 static const char *find_in_env(const char *const *env, const char *name)
@@ -70,7 +130,21 @@ const char *config_source_get(const struct config_source *source, const char *na
     for (size_t i = source->file.count; str_is_empty(value) && i > 0; i--)
         if (str_eq(source->file.items[i - 1].name, name))
             value = source->file.items[i - 1].value;
+    if (str_is_empty(value)) {
+        const struct config_setting *setting = config_setting_find(name);
+
+        value = setting && setting->json ? config_source_json(source, setting->json) : NULL;
+    }
     return str_is_empty(value) ? NULL : value;
+}
+
+/* Names are compared as the official agent does: whatever their case. */
+const char *config_source_json(const struct config_source *source, const char *member)
+{
+    for (size_t i = 0; i < source->json.count; i++)
+        if (strcasecmp(source->json.items[i].name, member) == 0)
+            return source->json.items[i].value;
+    return NULL;
 }
 
 bool config_parse_bool(const char *text, bool *ret)

@@ -1,4 +1,5 @@
-/* config_source.h - where settings come from: the environment, then a file of NAME=VALUE lines.
+/* config_source.h - where settings come from: the environment, then a file of NAME=VALUE lines, then
+ * the JSON file of the official agent, whose values are turned into what the environment would say.
  *
  * A value is taken literally to the end of its line (AG-006), so JSON needs no quoting; blanks
  * around it are dropped. An empty value counts as not set. Lines that start with '#' are comments.
@@ -16,12 +17,15 @@
 struct config_source {
     const char *const *env;
     struct config_map file;
+    struct config_map json; /* by the names it uses; texts as the environment has them */
 };
 
-void config_source_init(struct config_source *source, struct arena *arena, const char *const *env,
-                        const char *file_text);
+/* API_INVALID_PARAMETER if the JSON file is no JSON object. */
+MUST_USE struct error *config_source_init(struct config_source *source, struct arena *arena,
+                                          const char *const *env, const struct config_files *files);
 const char *config_source_get(const struct config_source *source,
                               const char *name); /* NULL: unset */
+const char *config_source_json(const struct config_source *source, const char *member);
 
 /* Readers of single values. False, and nothing changed, if the text is not one. */
 bool config_parse_bool(const char *text, bool *ret); /* true, TRUE, t, 1 and their opposites */

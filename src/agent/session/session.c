@@ -113,7 +113,7 @@ static void wait_after_error(struct agent_session *session, struct error *err)
     CLEANUP(str_freep) char *wait_text = str_printf("%lldms", (long long)wait_ms);
 
     /* The first failure in a row is news. */
-    log_event(session->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+    log_event(session->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, __FILE_NAME__,
               "session not open, trying until it is", "name", session->options.name, "in",
               wait_text, "error", err->message, (char *)0);
     session->has_complained = true;

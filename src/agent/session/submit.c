@@ -170,7 +170,7 @@ static void on_answer(struct error *err, const struct json_t *json, void *data)
     entry->state = IDLE;
     if (err && err->code != API_INVALID_PARAMETER) {
         /* The first failure since a report was taken is news. */
-        log_event(submit->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+        log_event(submit->has_complained ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, __FILE_NAME__,
                   "report not taken, trying until it is", "task", entry->task_arn, "error",
                   err->message, (char *)0);
         submit->has_complained = true;

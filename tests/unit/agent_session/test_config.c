@@ -22,7 +22,7 @@ static struct agent_config *load(const struct config_flags *flags, const char *c
                                  const char *file)
 {
     struct agent_config *config = NULL;
-    struct error *err = config_load(flags, env, file, &config);
+    struct error *err = config_load(flags, env, &(struct config_files){.settings = file}, &config);
 
     if (err)
         fail_msg("%s", err->message);
@@ -32,7 +32,7 @@ static struct agent_config *load(const struct config_flags *flags, const char *c
 static void refused(const struct config_flags *flags, const char *file, const char *text)
 {
     struct agent_config *config = NULL;
-    struct error *err = config_load(flags, NULL, file, &config);
+    struct error *err = config_load(flags, NULL, &(struct config_files){.settings = file}, &config);
 
     assert_non_null(err);
     assert_null(config);
@@ -136,7 +136,6 @@ static void test_what_the_agent_refuses_to_start_with(void **state)
     (void)state;
     refused(&no_flags, "ECS_INSTANCE_ATTRIBUTES={rack: 1}\n", "ECS_INSTANCE_ATTRIBUTES");
     refused(&no_flags, "ECS_AVAILABLE_LOGGING_DRIVERS=[\"papertrail\"]\n", "papertrail");
-    refused(&no_flags, "ECS_CONTAINER_STOP_TIMEOUT=10ms\n", "ECS_CONTAINER_STOP_TIMEOUT");
     refused(&no_flags, "ECS_EXTERNAL=true\n", "AWS_DEFAULT_REGION");
     refused(&empty, NULL, "ECS_BACKEND_HOST");
     refused(&bad_docker, NULL, "npipe://");

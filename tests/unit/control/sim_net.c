@@ -100,8 +100,9 @@ int64_t sim_loop_now_ms(const struct loop *loop)
 
 /* ---- base/log.h: failing stores and lost hosts are what these tests are about ---- */
 
-void log_event(enum log_level level, const char *text, ...)
+void log_event(enum log_level level, const char *module, const char *text, ...)
 {
+    (void)module;
     if (getenv("BERTH_LOG") && level >= LOG_LEVEL_INFO)
         fprintf(stderr, "%s\n", text);
 }
