@@ -332,3 +332,53 @@ def test_the_cli(api, awscli):
     assert shown["capacityProviders"] == [name, "FARGATE"]
     assert "FARGATE" in awscli("delete-capacity-provider", "--capacity-provider", "FARGATE", fails=True)
     assert awscli("describe-capacity-providers", "--capacity-providers", name)["capacityProviders"][0]["name"] == name
+
+
+def test_tasks_wait_for_a_host_of_a_managed_provider(api):
+    """CL-101, CL-103, CL-104, CL-107 (CL- W12): five tasks on an empty cluster, 3 and 2, without failures; then hosts join."""
+    first, second = made(api, "ENABLED"), made(api, "ENABLED")
+    cluster = api.cluster(capacityProviders=[first, second])
+    definition = api.define()
+    answer = api.ecs.run_task(cluster=cluster, taskDefinition=definition, count=5, capacityProviderStrategy=[
+        {"capacityProvider": first, "weight": 1}, {"capacityProvider": second, "weight": 1}])
+    assert answer["failures"] == []
+    assert [t["capacityProviderName"] for t in answer["tasks"]] == [first] * 3 + [second] * 2
+    arns = [t["taskArn"] for t in answer["tasks"]]
+    for task in (answer["tasks"][0], api.ecs.describe_tasks(cluster=cluster, tasks=arns[:1])["tasks"][0]):
+        assert (task["lastStatus"], task["desiredStatus"], task["launchType"]) == ("PROVISIONING", "RUNNING", "EC2")
+        assert (task["containers"], task["attachments"], task["version"]) == ([], [], 1)
+        assert task["overrides"] == {"containerOverrides": [], "inferenceAcceleratorOverrides": []}
+        assert task["group"].startswith("family:")
+        assert not {"containerInstanceArn", "connectivity", "availabilityZone", "startedAt"} & set(task)
+    assert cluster_of(api, cluster)["pendingTasksCount"] == 5
+    assert set(api.ecs.list_tasks(cluster=cluster)["taskArns"]) == set(arns)
+
+    stopped = api.ecs.stop_task(cluster=cluster, task=arns[4], reason="enough")["task"]
+    assert stopped["desiredStatus"] == "STOPPED"
+    api.until(lambda: api.ecs.describe_tasks(cluster=cluster, tasks=arns[4:])["tasks"][0]["lastStatus"] == "STOPPED")
+    stopped = api.ecs.describe_tasks(cluster=cluster, tasks=arns[4:])["tasks"][0]
+    assert (stopped["stopCode"], stopped["stoppedReason"], stopped["containers"]) == ("UserInitiated", "enough", [])
+
+    hosts = {name: api.agent(cluster, attributes=[*CAPABILITIES, {"name": "berth.host-group", "value": name}]).arn
+             for name in (first, second)}
+
+    def running():
+        tasks = api.ecs.describe_tasks(cluster=cluster, tasks=arns[:4])["tasks"]
+        return tasks if all(t["lastStatus"] == "RUNNING" for t in tasks) else None
+
+    for task in api.until(running):
+        assert task["containerInstanceArn"] == hosts[task["capacityProviderName"]]
+        assert task["containers"] and task["overrides"]["containerOverrides"]
+
+
+def test_a_service_waits_for_a_host_of_a_managed_provider(api):
+    """CL-103, SC-198: its tasks are PROVISIONING, and pending."""
+    name = made(api, "ENABLED")
+    cluster = api.cluster(capacityProviders=[name])
+    api.ecs.create_service(cluster=cluster, serviceName="s", taskDefinition=api.define(), desiredCount=2,
+                           capacityProviderStrategy=[{"capacityProvider": name}])
+    api.until(lambda: api.service(cluster, "s")["pendingCount"] == 2)
+    tasks = api.ecs.list_tasks(cluster=cluster, serviceName="s")["taskArns"]
+    assert {t["lastStatus"] for t in api.ecs.describe_tasks(cluster=cluster, tasks=tasks)["tasks"]} == {"PROVISIONING"}
+    api.agent(cluster, attributes=[*CAPABILITIES, {"name": "berth.host-group", "value": name}])
+    api.until(lambda: api.service(cluster, "s")["runningCount"] == 2)

@@ -14,6 +14,7 @@ SMALL = {
     "containers-per-task-definition": 2, "tasks-per-run-task": 2, "container-instances-per-start-task": 1,
     "subnets-per-network-configuration": 2, "security-groups-per-network-configuration": 2, "tags-per-resource": 3,
     "target-groups-per-service": 2, "classic-load-balancers-per-service": 1, "service-connect-services-per-service": 1,
+    "provisioning-tasks-per-cluster": 2,
 }
 
 
@@ -201,11 +202,26 @@ def test_tags_that_are_there(small, fails):
     small.raw("TagResource", {"resourceArn": cluster, "tags": [{"key": "k0", "value": "w"}]})
 
 
+def test_tasks_that_wait(small, fails):
+    """CL-106: in ECS's own words; who goes makes room."""
+    small.raw("CreateCapacityProvider", {"name": "waits", "autoScalingGroupProvider": {
+        "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1-2-3:autoScalingGroupName/waits",
+        "managedScaling": {"status": "ENABLED"}}})
+    small.raw("PutClusterCapacityProviders", {"cluster": "main", "capacityProviders": ["waits"], "defaultCapacityProviderStrategy": []})
+    body = {"cluster": "main", "taskDefinition": "plain", "capacityProviderStrategy": [{"capacityProvider": "waits"}]}
+    arns = [t["taskArn"] for t in small.raw("RunTask", dict(body, count=2))["tasks"]]
+    with fails(CLIENT, "Tasks provisioning capacity limit exceeded."):
+        small.raw("RunTask", body)
+    small.raw("StopTask", {"cluster": "main", "task": arns[0]})
+    assert len(small.raw("RunTask", body)["tasks"]) == 1
+
+
 def test_the_rows_are_all():
     """Each quota of docs/quotas.md is small here, and has a test above."""
     with open(ROOT + "/docs/quotas.md") as page:
         names = re.findall(r"^\| `([a-z-]+)`", page.read(), re.M)
-    alone = {"clusters-per-region", "container-instances-per-cluster", "services-per-cluster", "revisions-per-family", "task-definition-bytes"}
+    alone = {"clusters-per-region", "container-instances-per-cluster", "services-per-cluster", "revisions-per-family", "task-definition-bytes",
+             "provisioning-tasks-per-cluster"}
     assert len(names) > 10 and set(names) == set(SMALL) == {row[0] for row in AT} | alone
 
 
