@@ -18,12 +18,12 @@ static const enum ecs_task_stop_code stop_codes[STOP_CODE_COUNT] = {
     [STOP_CODE_TERMINATION_NOTICE] = ECS_TASK_STOP_CODE_TERMINATION_NOTICE,
 };
 
-static const enum ecs_health_status healths[HEALTH_COUNT] = {
 const char *task_stop_code_text(enum stop_code code)
 {
     return code == STOP_CODE_NONE ? NULL : ecs_task_stop_code_name(stop_codes[code]);
 }
 
+static const enum ecs_health_status healths[HEALTH_COUNT] = {
     [HEALTH_UNKNOWN] = ECS_HEALTH_STATUS_UNKNOWN,
     [HEALTH_HEALTHY] = ECS_HEALTH_STATUS_HEALTHY,
     [HEALTH_UNHEALTHY] = ECS_HEALTH_STATUS_UNHEALTHY,
