@@ -20,7 +20,8 @@ struct listing {
     const struct cluster *cluster;
     enum ecs_container_instance_status status; /* 0: all but INACTIVE (API-168, CL-269) */
     struct query *query;                       /* owned; NULL: no filter */
-    struct host_attribute *attributes;         /* room for those of one instance; owned */
+    struct query_run run;
+    struct host_attribute *attributes; /* room for those of one instance; owned */
     size_t attribute_capacity;
     size_t instances_passed, tasks_passed;
 };
@@ -80,8 +81,8 @@ static bool passes(struct listing *listing, const struct container_instance *ins
     is_about_attributes = query_subjects(listing->query) & BIT(QUERY_ATTRIBUTE);
     state_instance_counts(instance, &counts);
     id_format(&instance->id, groups.instance);
-    return query_matches(
-        listing->query,
+    return query_run_matches(
+        &listing->run,
         &(struct query_instance){
             .agent_connected = state_instance_connected(instance),
             .agent_version = instance->agent_version,
@@ -120,7 +121,8 @@ static void fill(struct listing *listing, struct page *page, const struct id *af
         bool is_listed;
 
         if (listing->instances_passed++ == INSTANCES_PASSED_MAX ||
-            (last && listing->tasks_passed > TASKS_PASSED_MAX)) {
+            (last && (listing->tasks_passed > TASKS_PASSED_MAX ||
+                      (listing->query && query_run_is_spent(&listing->run))))) {
             out->next_token = page_token_id(page, last);
             return;
         }
@@ -149,6 +151,8 @@ struct error *api_list_container_instances(struct call *call,
     TRY(names_look_cluster(call, "ecs:ListContainerInstances", in->cluster, &listing.cluster));
     if (!str_is_empty(in->filter))
         TRY(query_parse(in->filter, &listing.query));
+    if (listing.query)
+        query_run_begin(&listing.run, listing.query);
     TRY(page_open(call, "ListContainerInstances",
                   arena_printf(call->arena, "%s/%d/%s", listing.cluster->name, (int)in->status,
                                in->filter ? in->filter : ""),

@@ -308,6 +308,7 @@ void fleet_put_host(struct fleet *fleet, const struct host_facts *facts)
     uint32_t at = fleet_find(fleet, &facts->id);
     struct host *host = at != NO_SLOT ? fleet->hosts[at] : host_add(fleet, &facts->id);
 
+    fleet->changes++;
     if (host->is_known && facts_equal(host, facts)) {
         size_set(fleet, host, facts);
         selections_reorder(fleet, host->slot);
@@ -328,6 +329,7 @@ void fleet_remove_host(struct fleet *fleet, const struct id *id)
 
     if (!host || !host->is_known)
         return;
+    fleet->changes++;
     host_leave(fleet, host);
     host->is_placeable = false;
     reserved_clear(host);
@@ -396,6 +398,7 @@ void fleet_hold(struct fleet *fleet, const struct id *id, const struct claim *cl
 {
     uint32_t slot = fleet_find(fleet, id);
 
+    fleet->changes++;
     fleet_claim(fleet, slot != NO_SLOT ? slot : host_add(fleet, id)->slot, claim, true);
 }
 
@@ -404,6 +407,7 @@ void fleet_release(struct fleet *fleet, const struct id *id, const struct claim 
     uint32_t slot = fleet_find(fleet, id);
 
     assert(slot != NO_SLOT && fleet->slots[slot].claims);
+    fleet->changes++;
     fleet_claim(fleet, slot, claim, false);
     host_drop_if_unused(fleet, fleet->hosts[slot]);
 }

@@ -82,9 +82,9 @@ static bool any_group(const void *tasks, query_group_test_fn *test, const void *
     return false;
 }
 
-static void ask(struct fleet *fleet, unsigned number, struct host *host)
+static struct query_instance instance_of(const struct fleet *fleet, const struct host *host)
 {
-    const struct query_instance instance = {
+    return (struct query_instance){
         .agent_connected = host->is_placeable || !str_eq(host->unplaceable_reason, "AGENT"),
         .agent_version = host->agent_version,
         .ec2_instance_id = host->ec2_instance_id,
@@ -95,8 +95,45 @@ static void ask(struct fleet *fleet, unsigned number, struct host *host)
         .any_group = any_group,
         .tasks = host,
     };
+}
 
-    bits_set(&host->matches, number, query_matches(fleet->queries[number].query, &instance));
+static void ask(struct fleet *fleet, unsigned number, struct host *host)
+{
+    const struct known_query *known = &fleet->queries[number];
+    struct query_instance instance;
+
+    if (known->is_too_much)
+        return;
+    instance = instance_of(fleet, host);
+    bits_set(&host->matches, number, query_matches(known->query, &instance));
+}
+
+/* False if that takes too long: an expression of a client must not hold the loop. */
+static bool ask_all(struct fleet *fleet, unsigned number)
+{
+    struct query_run run;
+
+    query_run_begin(&run, fleet->queries[number].query);
+    for (uint32_t slot = 0; slot < fleet->slot_count; slot++) {
+        struct host *host = fleet->hosts[slot];
+        struct query_instance instance;
+
+        if (!host)
+            continue;
+        instance = instance_of(fleet, host);
+        bits_set(&host->matches, number, query_run_matches(&run, &instance));
+        if (query_run_is_spent(&run))
+            return false;
+    }
+    return true;
+}
+
+static struct error *too_much(const struct known_query *known)
+{
+    return error_new(API_INVALID_PARAMETER,
+                     "The regular expressions of \"%.200s\" take too long on the container "
+                     "instances of this cluster; write them with fewer repetitions.",
+                     known->text);
 }
 
 static void add_owner_of(void *data, uint32_t slot, uint32_t count)
@@ -131,7 +168,7 @@ struct error *query_number(struct fleet *fleet, const char *text, int *ret)
     for (unsigned i = 0; i < fleet->query_count; i++) {
         if (strcmp(fleet->queries[i].text, text) == 0) {
             *ret = (int)i;
-            return NULL;
+            return fleet->queries[i].is_too_much ? too_much(&fleet->queries[i]) : NULL;
         }
     }
     TRY(query_parse(text, &query));
@@ -149,10 +186,8 @@ struct error *query_number(struct fleet *fleet, const char *text, int *ret)
     if (subjects & BIT(QUERY_TASK_GROUP))
         keep_owners(fleet);
     *ret = (int)fleet->query_count++;
-    for (uint32_t slot = 0; slot < fleet->slot_count; slot++)
-        if (fleet->hosts[slot])
-            ask(fleet, (unsigned)*ret, fleet->hosts[slot]);
-    return NULL;
+    known->is_too_much = !ask_all(fleet, (unsigned)*ret);
+    return known->is_too_much ? too_much(known) : NULL;
 }
 
 void host_add_owner(struct host *host, struct owner *owner)

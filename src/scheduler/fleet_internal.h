@@ -93,7 +93,8 @@ struct requirement {
 struct known_query {
     char *text; /* owned */
     struct query *query;
-    bool is_lasting; /* no claim changes its answers */
+    bool is_lasting;  /* no claim changes its answers */
+    bool is_too_much; /* to ask all hosts: no bits are kept, no demand may have it */
 };
 
 struct by_id {
@@ -233,6 +234,7 @@ struct selection {
     uint32_t place_count;
     struct pool **pools; /* by leaf number; NULL: none yet */
     uint32_t pool_count;
+    struct refused *refused; /* why nothing was placed the last time; NULL: it was */
     /* Of a selection with an order: the keys by slot, and the slots whose keys may be behind. */
     uint64_t *keys;
     uint32_t moved[MOVED_MAX];
@@ -272,6 +274,7 @@ struct fleet {
     struct selection *met_selections[SELECTIONS_MAX]; /* by their hashes */
     size_t selection_entries;
     uint64_t uses, serials;
+    uint64_t changes; /* of what hosts are and have free: grows with each */
 
     struct fleet_port *port_answer; /* of fleet_host_free() */
     size_t port_answer_capacity;
@@ -329,7 +332,8 @@ static inline void bits_set(struct bits *bits, unsigned number, bool is_set)
 
 /* The bit of a required attribute; -1 when all are given out. */
 int requirement_number(struct fleet *fleet, const char *text);
-/* The bit of an expression; `*ret` -1 when all are given out. Fails if it cannot be parsed. */
+/* The bit of an expression; `*ret` -1 when all are given out. Fails if it cannot be parsed, or takes
+ * too long to ask of all hosts. */
 MUST_USE struct error *query_number(struct fleet *fleet, const char *text, int *ret);
 /* All bits of a host whose facts changed. */
 void host_bits_set(struct fleet *fleet, struct host *host);
@@ -415,6 +419,9 @@ struct pool *selection_pool(const struct selection *selection, const struct grou
 void pool_park(struct fleet *fleet, struct selection *selection, struct pool *pool, uint32_t place);
 /* Whether a slot is an active host of the pool. */
 bool pool_is_active(const struct selection *selection, const struct pool *pool, uint32_t slot);
+
+/* ---- refused.c ---- */
+void refused_forget(struct selection *selection);
 
 /* ---- slot_log.c ---- */
 void slot_log_add(struct slot_log *log, uint32_t slot);

@@ -211,6 +211,8 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
     size_t claimed_count = 0;
 
     TRY(search_read(arena, &search));
+    if (refused_again(arena, &search, ret))
+        return NULL;
     plan.hosts = ARENA_ARRAY(arena, struct id, wanted);
     claimed = wanted > 1 ? ARENA_ARRAY(arena, uint32_t, wanted) : NULL;
     while (plan.placed_count < wanted) {
@@ -221,6 +223,8 @@ struct error *plan_place(struct arena *arena, const struct fleet *fleet,
         if (slot == NO_SLOT) {
             if (!demand->is_silent)
                 search_explain(arena, &search, &plan);
+            if (!plan.placed_count && !demand->is_silent)
+                refused_remember(&search, &plan);
             break;
         }
         plan.hosts[plan.placed_count++] = search.fleet->ids[slot];

@@ -13,7 +13,8 @@
  *            who answers RegisterTaskDefinition turns the code into API_CLIENT (SC-087).
  * Costs      Nothing is allocated by asking, and the time is bounded by the lengths of the query
  *            and of the values. A regular expression that takes too many steps on a value neither
- *            matches it nor does not (query_regex.h): `=~` and `!~` are both false.
+ *            matches it nor does not: `=~` and `!~` are both false. What one instance takes is
+ *            bounded, and a run over many of them as well.
  */
 #ifndef BERTH_SCHEDULER_QUERY_H
 #define BERTH_SCHEDULER_QUERY_H
@@ -62,7 +63,25 @@ struct query_instance {
     bool (*any_group)(const void *tasks, query_group_test_fn *test, const void *arg);
     const void *tasks;
 };
+/* Steps of regular expressions, each some twelve nanoseconds. */
+#define QUERY_STEPS_PER_INSTANCE 32000
 bool query_matches(const struct query *query, const struct query_instance *instance);
+
+/* Asking many instances, whose strings stay where they are meanwhile: equal strings at the same
+ * address are looked at once. */
+#define QUERY_STEPS_PER_RUN 8000000 /* a tenth of a second */
+#define QUERY_RUN_MEMORY    256     /* answers that are remembered */
+struct query_run {
+    const struct query *query;
+    int64_t steps_left; /* none: what is asked from now on has no answer */
+    struct query_found {
+        const void *test, *value;
+        int answer;
+    } found[QUERY_RUN_MEMORY];
+};
+void query_run_begin(struct query_run *run, const struct query *query);
+bool query_run_matches(struct query_run *run, const struct query_instance *instance);
+bool query_run_is_spent(const struct query_run *run);
 
 /* `any_group` for groups that are at hand in an array: `tasks` is a struct query_groups. */
 struct query_groups {

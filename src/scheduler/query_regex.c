@@ -5,11 +5,18 @@
 #include <stdalign.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "scheduler/query_regex_java.h"
+
+/* PCRE2 does not tell how many steps it took, only that it took more than so many. Nearly all
+ * matches end within the first limit, most of them long before it. */
+static const struct {
+    uint32_t limit, price;
+} tries[] = {{100, 20}, {1000, 1000}, {REGEX_STEPS_MAX, REGEX_STEPS_MAX}};
 
 struct regex {
     pcre2_code *code;
-    pcre2_match_context *limits;
+    pcre2_match_context *limits[ARRAY_LEN(tries)];
 };
 
 /* ---- compiling ---- */
@@ -54,8 +61,10 @@ struct regex *regex_compile(struct arena *arena, const char *pattern, const char
         *ret_at = text.places[at < text.len ? at : text.len];
         return NULL;
     }
-    regex->limits = pcre2_match_context_create(memory);
-    pcre2_set_match_limit(regex->limits, REGEX_STEPS_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        regex->limits[i] = pcre2_match_context_create(memory);
+        pcre2_set_match_limit(regex->limits[i], tries[i].limit);
+    }
     return regex;
 }
 
@@ -87,16 +96,26 @@ static void space_keep(void *memory, void *data) /* it goes with the call */
     (void)data;
 }
 
-enum regex_answer regex_matches(const struct regex *regex, const char *text)
+static int match(const struct regex *regex, const char *text, pcre2_match_context *limit)
 {
     struct space space; /* not cleared: most of it is not touched */
     pcre2_match_data *data;
-    int found;
 
     space.used = 0;
     data = pcre2_match_data_create(1, pcre2_general_context_create(space_take, space_keep, &space));
-    found = pcre2_match(regex->code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, data,
-                        regex->limits);
+    return pcre2_match(regex->code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, data, limit);
+}
+
+enum regex_answer regex_matches(const struct regex *regex, const char *text, int64_t *steps_left)
+{
+    int found = PCRE2_ERROR_MATCHLIMIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(tries) && found == PCRE2_ERROR_MATCHLIMIT; i++) {
+        if (*steps_left < tries[i].price)
+            return REGEX_UNDECIDED;
+        *steps_left -= tries[i].price;
+        found = match(regex, text, regex->limits[i]);
+    }
     if (found == PCRE2_ERROR_NOMATCH)
         return REGEX_NO;
     return found >= 0 ? REGEX_YES : REGEX_UNDECIDED;

@@ -58,6 +58,12 @@ static inline enum fit search_fit(const struct search *search, uint32_t slot)
 /* The slot of the best host, NO_SLOT if none fits. */
 uint32_t search_pick(struct search *search);
 
+/* ---- refused.c ---- */
+/* True if no host was found for the same when nothing was other than it is now: `ret` says why. */
+bool refused_again(struct arena *arena, const struct search *search, struct plan *ret);
+/* Not one task of this was placed. */
+void refused_remember(const struct search *search, const struct plan *plan);
+
 /* ---- explain.c ---- */
 /* Fills what the plan says of the hosts that were passed over. */
 void search_explain(struct arena *arena, const struct search *search, struct plan *plan);

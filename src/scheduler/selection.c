@@ -211,6 +211,7 @@ static void selection_free(struct fleet *fleet, struct selection *selection)
 {
     unsigned kept = 0;
 
+    refused_forget(selection);
     for (uint32_t i = 0; i < selection->pool_count; i++) {
         struct pool *pool = selection->pools[i];
 
