@@ -34,12 +34,14 @@ void service_pass(struct control *control, const struct scope *scope, const stru
         .result = ret,
         .now_ms = control_wall_ms(control),
         .subject = service->name,
+        .is_judged = service->status == SERVICE_DRAINING, /* it wants no tasks */
     };
 
     if (service->status == SERVICE_DRAINING)
         wind_down(&pass);
     else
         keep_up(&pass);
+    shortages_settle(&pass);
     pass_done(&pass);
     free(pass.fresh.items);
     free(pass.old.items);

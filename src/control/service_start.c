@@ -171,11 +171,13 @@ void start_failed(struct pass *pass, struct error *err)
                   .reason = err->message,
                   .message = event_unplaceable_because(&pass->arena, pass->subject, err->message),
               });
+    shortage_note(pass, &(struct shortage_note){.text = err->message});
     error_free(err);
 }
 
 static void tell_no_fargate(struct pass *pass)
 {
+    shortage_note(pass, &(struct shortage_note){.text = EVENT_NO_FARGATE_CAPACITY});
     pass_tell(pass, TOLD_PLACEMENT,
               &(struct telling){
                   .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
@@ -230,6 +232,12 @@ static struct error *place_some(struct start *start, size_t wanted)
         return NULL;
     pass->memory->waits_for_room = true;
     tell_refused(pass, &plan);
+    shortage_note(pass, &(struct shortage_note){
+                            .of = start->crew->id,
+                            .provider = start->order.capacity_provider,
+                            .tasks = wanted - plan.placed_count - waiting,
+                            .plan = &plan,
+                        });
     return NULL;
 }
 
@@ -290,10 +298,13 @@ static struct error *place_on(struct pass *pass, const struct crew *crew, const 
         pass->memory->waits_for_room |= !plan.placed_count;
     }
     start_planned(&start, placed, placed_count, 0);
-    if (pass->memory->waits_for_room)
-        tell_refused(pass, &refused);
-    else
+    if (!pass->memory->waits_for_room) {
         pass_resolved(pass, TOLD_PLACEMENT);
+        return NULL;
+    }
+    tell_refused(pass, &refused);
+    shortage_note(pass, &(struct shortage_note){
+                            .of = crew->id, .tasks = count - placed_count, .plan = &refused});
     return NULL;
 }
 
@@ -323,6 +334,7 @@ void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted)
     size_t count = launches_allowed(pass, wanted > 0 ? (size_t)wanted : 0);
 
     pass->memory->waits_for_room = false;
+    pass->is_judged |= count || wanted <= 0;
     if (!count)
         return;
     if (crew->launch_type == LAUNCH_TYPE_FARGATE) {
@@ -336,10 +348,12 @@ void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted)
 void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id *hosts,
                     size_t count)
 {
-    count = launches_allowed(pass, count);
+    size_t allowed = launches_allowed(pass, count);
+
     pass->memory->waits_for_room = false;
-    if (count)
-        finish(pass, place_on(pass, crew, hosts, count));
+    pass->is_judged |= allowed || !count;
+    if (allowed)
+        finish(pass, place_on(pass, crew, hosts, allowed));
 }
 
 static void require_zone(struct start *start, const char *zone)

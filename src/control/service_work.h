@@ -13,6 +13,7 @@
  *   service_task_sets.c  another controller's deployments: so many percent of the count in each
  *   service_rebalance.c  a steady service's tasks are evened out over zones
  *   service_wind_down.c  a deleted service ends
+ *   service_shortage.c   why tasks find no place: kept with the service while it lasts
  *   service_explain.c    what the next pass will find it waiting for
  */
 #ifndef BERTH_CONTROL_SERVICE_WORK_H
@@ -35,6 +36,15 @@ struct victim_list {
     const char *zone; /* they go to balance zones, and all are of this one; NULL: not so */
 };
 
+/* Tasks that find no place, as this pass found it. */
+struct shortage_note {
+    const char *of, *provider; /* NULL: of none */
+    size_t tasks;
+    const char *text;
+    const struct plan *plan; /* NULL: no host was looked at */
+};
+#define SHORTAGES_MAX 8 /* of a service; further ones are not kept */
+
 struct pass {
     struct control *control;
     struct state *state;
@@ -48,6 +58,9 @@ struct pass {
     const char *subject;                      /* of events: "web", "web, taskSet ecs-svc/12" */
     struct txn *txn;                          /* NULL: none open */
     size_t txn_tasks;
+    struct shortage_note shortages[SHORTAGES_MAX];
+    size_t shortage_count;
+    bool is_judged; /* places were looked for, or none were wanted: `shortages` is all there is */
 
     /* What was counted. */
     struct rollout rollout;
@@ -137,6 +150,12 @@ size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hos
 /* What each host lacks for a task of the crew; of a provider's hosts alone unless NULL. */
 MUST_USE struct error *start_survey(struct pass *pass, const struct crew *crew,
                                     const char *provider, struct plan *ret);
+
+/* ---- service_shortage.c ---- */
+/* Copies what it keeps into the pass; `plan` NULL: `text` says it all. */
+void shortage_note(struct pass *pass, const struct shortage_note *note);
+/* The record has what was noted, if places were looked for. At the end of the pass. */
+void shortages_settle(struct pass *pass);
 
 /* ---- service_shares.c ---- */
 /* How many of `count` tasks each provider of the crew gets; from the arena. All of them, unless no

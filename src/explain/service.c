@@ -111,6 +111,58 @@ static const char *summary_of(struct answer *answer, const struct service *servi
                         "The service waits for nothing: its next look makes it steady.");
 }
 
+/* ---- what was kept ---- */
+
+static void add_rule(struct answer *answer, const struct service *service,
+                     const struct shortage_rule *rule)
+{
+    open_object(answer, NULL);
+    add_text(answer, "reason", rule->reason);
+    add_text(answer, "text",
+             arena_printf(&answer->arena, "%d host%s %s", (int)rule->hosts,
+                          rule->hosts == 1 ? "" : "s", rule->text));
+    if (rule->unit) {
+        add_text(answer, "unit", rule->unit);
+        add_number(answer, "wanted", rule->wanted);
+        add_number(answer, "mostFree", rule->most);
+        add_number(answer, "tooSmall", rule->too_small);
+    }
+    add_number(answer, "hosts", rule->hosts);
+    open_list(answer, "containerInstanceArns");
+    for (uint32_t i = 0; i < rule->samples_count; i++) {
+        struct id id;
+
+        if (id_parse(rule->samples[i], &id))
+            add_item(answer,
+                     arn_container_instance(&answer->arena, answer->scope, service->cluster, &id));
+    }
+    close_list(answer);
+    close_object(answer);
+}
+
+static void add_shortages(struct answer *answer, const struct service *service)
+{
+    open_list(answer, "shortages");
+    for (uint32_t i = 0; i < service->shortages_count; i++) {
+        const struct shortage *one = &service->shortages[i];
+
+        open_object(answer, NULL);
+        add_time_if(answer, "since", one->since_ms);
+        add_time_if(answer, "at", one->at_ms);
+        add_text_if(answer, "text", one->text);
+        add_text_if(answer, "deployment", one->of);
+        add_text_if(answer, "capacityProvider", one->provider);
+        add_number(answer, "tasks", one->tasks);
+        add_number(answer, "hosts", one->hosts);
+        open_list(answer, "refusals");
+        for (uint32_t j = 0; j < one->rules_count; j++)
+            add_rule(answer, service, &one->rules[j]);
+        close_list(answer);
+        close_object(answer);
+    }
+    close_list(answer);
+}
+
 /* ---- what happened ---- */
 
 static void add_events(struct answer *answer, const struct service *service)
@@ -196,6 +248,7 @@ struct error *explain_service(struct answer *answer, const struct service *servi
         add_deployment(answer, service, &service->deployments[i]);
     close_list(answer);
     add_waits(answer, service, &explanation);
+    add_shortages(answer, service);
     add_stopped_tasks(answer, service);
     add_events(answer, service);
     return NULL;

@@ -132,6 +132,34 @@ def test_a_service_that_finds_no_host(api, explain, berth):  # SC-198, AG-352
     assert api.until(lambda: explain(cluster=cluster, service="web")["waitsFor"] == [])
 
 
+def test_why_a_service_is_short_is_kept(own_api):
+    """With its record, while it lasts: also over kill -9, while no agent is there to look at."""
+    api = own_api
+    cluster, arn = api.cluster(), big(api, cpu=5000)
+    agent = api.agent(cluster)
+    api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=2)
+
+    def kept():
+        return ask(api.server, api.key, cluster=cluster, service="web")["shortages"]
+    first, = api.until(kept)
+    assert (first["tasks"], first["hosts"], first["text"]) == (2, 1, "1 of 1 host lacks 5000 CPU units.")
+    rule, = first["refusals"]
+    assert rule == {"reason": "RESOURCE:CPU", "text": "1 host lacks 5000 CPU units", "unit": "CPU units", "wanted": 5000,
+                    "mostFree": 4096, "tooSmall": 1, "hosts": 1, "containerInstanceArns": [agent.arn]}
+    agent.disconnect()
+    api.server.kill()
+    api.server.start()
+    again, = api.until(lambda: [one for one in kept() if one["refusals"][0]["reason"] == "AGENT"])
+    assert (again["since"], again["tasks"]) == (first["since"], 2)
+    room = api.agent(cluster, totalResources=resources(cpu=6000))
+    half, = api.until(lambda: [one for one in kept() if one["tasks"] == 1])
+    assert (half["since"], half["hosts"]) == (first["since"], 2)
+    api.ecs.update_service(cluster=cluster, service="web", desiredCount=1)
+    assert api.until(lambda: kept() == [])
+    assert room.arn in api.ecs.describe_tasks(cluster=cluster, tasks=api.ecs.list_tasks(cluster=cluster)["taskArns"])[
+        "tasks"][0]["containerInstanceArn"]
+
+
 def test_a_steady_service_waits_for_nothing(api, explain):  # SC-139, SC-199
     cluster, arn = api.cluster(), api.define(containerDefinitions=[
         {"name": "main", "image": "busybox", "memory": 16, "healthCheck": {"command": ["CMD", "true"]}}])
