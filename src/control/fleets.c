@@ -53,15 +53,16 @@ static void eni_slots(const struct container_instance *instance, struct host_fac
     }
 }
 
-static void put_host(struct fleet *fleet, const struct container_instance *instance)
+void fleets_host_facts(struct arena *arena, const struct container_instance *instance,
+                       struct host_facts *ret)
 {
-    struct arena arena = {0};
     struct fleet_port *ports =
-        ARENA_ARRAY(&arena, struct fleet_port, instance->reserved_ports_count);
+        ARENA_ARRAY(arena, struct fleet_port, instance->reserved_ports_count);
     struct host_attribute *attributes =
-        ARENA_ARRAY(&arena, struct host_attribute, instance->attributes_count);
+        ARENA_ARRAY(arena, struct host_attribute, instance->attributes_count);
     bool is_active = instance->status == INSTANCE_ACTIVE;
-    struct host_facts facts = {
+
+    *ret = (struct host_facts){
         .id = instance->id,
         .is_placeable = is_active && state_instance_connected(instance),
         .unplaceable_reason = is_active ? "AGENT" : "INACTIVE",
@@ -87,7 +88,15 @@ static void put_host(struct fleet *fleet, const struct container_instance *insta
     for (uint32_t i = 0; i < instance->attributes_count; i++)
         attributes[i] =
             (struct host_attribute){instance->attributes[i].name, instance->attributes[i].value};
-    eni_slots(instance, &facts);
+    eni_slots(instance, ret);
+}
+
+static void put_host(struct fleet *fleet, const struct container_instance *instance)
+{
+    struct arena arena = {0};
+    struct host_facts facts;
+
+    fleets_host_facts(&arena, instance, &facts);
     fleet_put_host(fleet, &facts);
     arena_done(&arena);
 }

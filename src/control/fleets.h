@@ -6,6 +6,7 @@
 #ifndef BERTH_CONTROL_FLEETS_H
 #define BERTH_CONTROL_FLEETS_H
 
+#include "base/arena.h"
 #include "scheduler/fleet.h"
 #include "state/state.h"
 
@@ -22,6 +23,10 @@ void fleets_free(struct fleets *fleets);
 
 /* The fleet of a cluster, made empty if the cluster is new. Never NULL. */
 struct fleet *fleets_get(struct fleets *fleets, const struct scope *scope, const char *cluster);
+
+/* An instance as placement sees it; lends from it and the arena. */
+void fleets_host_facts(struct arena *arena, const struct container_instance *instance,
+                       struct host_facts *ret);
 
 /* The observer's two ends. */
 void fleets_staged(struct fleets *fleets, const struct change *change);

@@ -64,7 +64,8 @@ static const struct demand *demand_of(struct waiting *waiting, struct crowd *cro
 void waiting_each_crowd(struct waiting *waiting, const struct scope *scope, const char *cluster,
                         const char *provider, waiting_crowd_fn *fn, void *data)
 {
-    struct pool *pool = crowds_pool(&waiting->crowds, scope, cluster, provider);
+    struct pool *pool =
+        crowds_pool(&waiting->crowds, scope, intern_find(cluster), intern_find(provider));
     struct crowd *crowd;
 
     if (!pool)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "control/capacity_need.h"
 #include "server/parts.h"
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -28,6 +29,38 @@ static double resident_bytes(void)
         resident = 0;
     fclose(file);
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* Of each provider with managed scaling, in each cluster it is of (CL-135). */
+static void managed_scaling(struct server *server, struct buf *out)
+{
+    static const char name[] = "berth_capacity_provider_reservation";
+    struct state *state = server->state;
+    const struct scope *scope = NULL;
+
+    buf_printf(out,
+               "# HELP %s Hosts needed in percent of those there are, of managed capacity "
+               "providers.\n# TYPE %s gauge\n",
+               name, name);
+    while ((scope = state_scope_after(state, scope))) {
+        const struct capacity_provider *one = NULL;
+
+        while ((one = state_capacity_provider_after(state, scope, one ? one->name : NULL))) {
+            const struct cluster *cluster = NULL;
+
+            while (one->is_scaling_managed &&
+                   (cluster = state_cluster_with_provider_after(state, scope, one->name,
+                                                                cluster ? cluster->name : NULL))) {
+                struct capacity_need need;
+
+                control_capacity_need(server->control, scope, cluster->name, one->name, &need);
+                buf_printf(
+                    out, "%s{account=\"%s\",region=\"%s\",cluster=\"%s\",provider=\"%s\"} %.15g\n",
+                    name, scope->account, scope->region, cluster->name, one->name,
+                    capacity_need_reservation(&need));
+            }
+        }
+    }
 }
 
 void respond_metrics(struct server *server, struct http_exchange *ex)
@@ -89,6 +122,7 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     counter(&out, "berth_placements_total", "Tasks placed for services.", control.placements);
     counter(&out, "berth_placement_refusals_total", "Placements refused for services.",
             control.placement_refusals);
+    managed_scaling(server, &out);
     gauge(&out, "berth_event_readers", "Readers of /events.", events.readers);
     counter(&out, "berth_events_sent_total", "Events sent to readers.", events.sent);
     counter(&out, "berth_event_readers_passed_total", "Readers of /events that were too slow.",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "control/capacity_need.h"
 #include "core/task.h"
 #include "sim.h"
 
@@ -358,6 +359,90 @@ static void a_cluster_has_room_for_so_many(void **state)
     world_free(world);
 }
 
+/* ---- how many hosts it takes (CL-135, CL-136) ---- */
+
+static const struct {
+    const char *why;
+    int hosts;          /* of the provider */
+    size_t half, whole; /* tasks asked for; so many times half a host, and all of it */
+    size_t giant;       /* more than there is on any */
+    bool daemon;
+    struct capacity_need need;
+    double reservation;
+} needs[] = {
+    {"nothing at all", 0, 0, 0, 0, false, {0}, 100},
+    {"no host, and someone waits", 0, 3, 0, 0, false, {.hosts_needed = 1, .tasks_waiting = 3}, 200},
+    {"all are empty", 2, 0, 0, 0, false, {.hosts = 2}, 0},
+    {"a DAEMON keeps nobody", 2, 0, 0, 0, true, {.hosts = 2}, 0},
+    {"one is enough", 2, 0, 1, 0, false, {.hosts = 2, .hosts_busy = 1, .hosts_needed = 1}, 50},
+    {"full, and all is well",
+     2,
+     0,
+     2,
+     0,
+     false,
+     {.hosts = 2, .hosts_busy = 2, .hosts_needed = 2},
+     100},
+    {"three more halves are two more hosts",
+     2,
+     7,
+     0,
+     0,
+     false,
+     {.hosts = 2, .hosts_busy = 2, .hosts_needed = 4, .tasks_waiting = 3},
+     200},
+    {"halves go beside halves, whole ones alone",
+     1,
+     3,
+     2,
+     0,
+     false,
+     {.hosts = 1, .hosts_busy = 1, .hosts_needed = 4, .tasks_waiting = 3},
+     400},
+    {"what no host takes moves nothing",
+     1,
+     2,
+     0,
+     2,
+     false,
+     {.hosts = 1, .hosts_busy = 1, .hosts_needed = 1, .tasks_waiting = 2, .tasks_left_out = 2},
+     100},
+};
+
+static void what_a_provider_needs_is_known(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+        struct world *world = with_managed();
+        const struct capacity_need *want = &needs[i].need;
+        struct capacity_need need;
+
+        world_define(world, "giant", 2 * SIM_HOST_CPU, false);
+        for (int n = 0; n < 3; n++)
+            world_set_provider(world, n, n < needs[i].hosts ? "managed" : "fixed");
+        if (needs[i].daemon) {
+            world_define(world, "small", 1, false);
+            snprintf(world->service_document, sizeof(world->service_document),
+                     "{\"serviceName\":\"x\"}");
+            world_create_daemon(world, "delta", "small", 1, 0);
+        }
+        world_run_task_of(world, "managed", "half", 1, NULL, needs[i].half);
+        world_pass(world, 5 * SECONDS);
+        world_run_task_of(world, "managed", "whole", 1, NULL, needs[i].whole);
+        world_run_task_of(world, "managed", "giant", 1, NULL, needs[i].giant);
+        world_pass(world, MINUTES);
+        control_capacity_need(world->control, world->scope, SIM_CLUSTER, "managed", &need);
+        if (need.hosts != want->hosts || need.hosts_busy != want->hosts_busy ||
+            need.hosts_needed != want->hosts_needed || need.tasks_waiting != want->tasks_waiting ||
+            need.tasks_left_out != want->tasks_left_out ||
+            capacity_need_reservation(&need) != needs[i].reservation)
+            fail_msg("%s: %d hosts, %d busy, %d needed, %d tasks wait, %d of them left out",
+                     needs[i].why, (int)need.hosts, (int)need.hosts_busy, (int)need.hosts_needed,
+                     (int)need.tasks_waiting, (int)need.tasks_left_out);
+        world_free(world);
+    }
+}
+
 /* The first, the second... store write fails, until a run needs no more. */
 static void every_failed_write_is_survived(void **state)
 {
@@ -404,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_service_waits_as_long_as_it_takes),
         cmocka_unit_test(a_deployment_waits_for_hosts),
         cmocka_unit_test(a_cluster_has_room_for_so_many),
+        cmocka_unit_test(what_a_provider_needs_is_known),
         cmocka_unit_test(every_failed_write_is_survived),
     };
 
