@@ -372,6 +372,8 @@ static void on_ack(struct acs *acs, const char *message_id)
 {
     char hex[ID_HEX_SIZE];
     struct id task;
+    if (!state_instance_connected(instance))
+        instance->connected_at_ms = control_wall_ms(control);
     int64_t serial;
     struct parcel *parcel;
 

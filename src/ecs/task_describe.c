@@ -216,16 +216,17 @@ static const char *attribute_value(const struct container_instance *instance, co
     return NULL;
 }
 
-/* A stopped task was connected to the end; an agent that is away shows since when. */
+/* connectivityAt is when the task's agent came last. A stopped task was connected to the end. */
 static void describe_connection(const struct task *task, const struct container_instance *instance,
                                 struct ecs_task *ret)
 {
-    bool is_away =
-        task->last_status != TASK_STOPPED && (!instance || !state_instance_connected(instance));
+    bool is_stopped = task->last_status == TASK_STOPPED;
+    bool is_away = !is_stopped && (!instance || !state_instance_connected(instance));
     int64_t since_ms = task->connectivity_at_ms;
 
-    if (is_away && instance && instance->disconnected_at_ms > since_ms)
-        since_ms = instance->disconnected_at_ms;
+    if (instance && instance->connected_at_ms > since_ms &&
+        (!is_stopped || instance->connected_at_ms <= task->rare->stopped_at_ms))
+        since_ms = instance->connected_at_ms;
     ret->connectivity = is_away ? ECS_CONNECTIVITY_DISCONNECTED : ECS_CONNECTIVITY_CONNECTED;
     if (since_ms)
         SET(ret, connectivity_at_ms, since_ms);

@@ -25,6 +25,7 @@ struct reader {
 
 struct event_streams {
     struct ecs *ecs;
+    struct event_streams_options options;
     TAILQ_HEAD(, reader) readers;
     struct event_streams_stats stats;
     struct arena arena; /* of the event being made */
@@ -185,8 +186,8 @@ static void on_heartbeat(void *data)
 
     if (http_stream_unsent(reader->ex) == 0)
         say_place(reader, ": heartbeat\n");
-    timer_start(&reader->heartbeat, reader->streams->ecs->loop, READER_HEARTBEAT_MS, on_heartbeat,
-                reader);
+    timer_start(&reader->heartbeat, reader->streams->ecs->loop,
+                reader->streams->options.heartbeat_ms, on_heartbeat, reader);
 }
 
 /* ---- requests ---- */
@@ -248,7 +249,8 @@ static void begin(struct reader *reader)
     http_stream_on_sent(reader->ex, on_sent, reader);
     snprintf(retry, sizeof(retry), "retry: %d\n", READER_RETRY_MS);
     say_place(reader, retry);
-    timer_start(&reader->heartbeat, streams->ecs->loop, READER_HEARTBEAT_MS, on_heartbeat, reader);
+    timer_start(&reader->heartbeat, streams->ecs->loop, streams->options.heartbeat_ms, on_heartbeat,
+                reader);
     ask(streams);
 }
 
@@ -258,7 +260,7 @@ void event_streams_open(struct event_streams *streams, const struct scope *scope
     struct reader *reader;
     struct error *err;
 
-    if (streams->is_closing || streams->stats.readers == EVENT_READERS_MAX) {
+    if (streams->is_closing || streams->stats.readers >= streams->options.readers_max) {
         refuse(ex, 503, "ServiceUnavailableException",
                streams->is_closing ? "The server is ending." : "There are too many readers.");
         return;
@@ -284,11 +286,18 @@ void event_streams_stats(const struct event_streams *streams, struct event_strea
     *ret = streams->stats;
 }
 
-struct event_streams *event_streams_new(struct ecs *ecs)
+struct event_streams *event_streams_new(struct ecs *ecs,
+                                        const struct event_streams_options *options)
 {
     struct event_streams *streams = xcalloc(1, sizeof(*streams));
 
     streams->ecs = ecs;
+    if (options)
+        streams->options = *options;
+    if (!streams->options.readers_max)
+        streams->options.readers_max = EVENT_READERS_MAX;
+    if (!streams->options.heartbeat_ms)
+        streams->options.heartbeat_ms = READER_HEARTBEAT_MS;
     TAILQ_INIT(&streams->readers);
     state_observe(ecs->state, &(struct observer){.durable = on_change, .data = streams});
     return streams;

@@ -25,9 +25,15 @@
 #define READER_HEARTBEAT_MS  15000
 #define READER_RETRY_MS      1000 /* when a reader that was cut off shall come again */
 
+struct event_streams_options {
+    unsigned readers_max; /* 0: EVENT_READERS_MAX */
+    int64_t heartbeat_ms; /* 0: READER_HEARTBEAT_MS */
+};
+
 struct event_streams;
-/* `ecs` is lent. */
-struct event_streams *event_streams_new(struct ecs *ecs);
+/* `ecs` is lent; `options` NULL: the defaults. */
+struct event_streams *event_streams_new(struct ecs *ecs,
+                                        const struct event_streams_options *options);
 /* Answers a request for events: with the stream, or refuses it. */
 void event_streams_open(struct event_streams *streams, const struct scope *scope,
                         struct http_exchange *ex, const struct http_request *req);

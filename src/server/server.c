@@ -206,7 +206,7 @@ static struct error *open_apis(struct server *server)
     };
     server->ecs_dispatch = make_dispatch(server, &ecs_operations, &server->ecs, admit_to_ecs);
     server->berth_dispatch = make_dispatch(server, &berth_operations, server, admit_administrator);
-    server->events = event_streams_new(&server->ecs);
+    server->events = event_streams_new(&server->ecs, NULL);
     server->signatures = sigv4_cache_new();
     access_key_make(&server->rng, server->admin.access_key_id, server->admin.secret_access_key);
     return NULL;

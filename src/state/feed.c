@@ -189,6 +189,29 @@ static void add_begun_deployment(struct feed_row *row, const struct txn_entry *c
     feed_entry_set_reason(entry, primary->rollout_state_reason);
 }
 
+/* MS-099: what the scheduler works out, not what somebody asks for: how many hosts a DAEMON has, and
+ * a task set's share of a service that was scaled. */
+static void add_worked_out_count(struct feed_row *row, const struct txn_entry *changed)
+{
+    const struct service *service = changed->record;
+
+    if (service->strategy == STRATEGY_DAEMON && service->status == SERVICE_ACTIVE &&
+        changed->before.is_counted && changed->before.desired_count != service->desired_count)
+        add_service(row, service, EVENT_SERVICE_DESIRED_COUNT_UPDATED);
+}
+
+static void add_worked_out_share(struct feed_row *row, const struct txn_entry *changed)
+{
+    const struct task_set *set = changed->record;
+    const struct service_home *home = set->home;
+    struct before now = {0};
+
+    task_set_table.look(set, &now);
+    if (home->service && set->status != TASK_SET_DRAINING && changed->before.is_counted &&
+        changed->before.desired_count != now.desired_count && changed->before.scale == now.scale)
+        add_service(row, home->service, EVENT_SERVICE_DESIRED_COUNT_UPDATED);
+}
+
 static void add_occurrence(struct feed_row *row, const struct service_event *event)
 {
     const struct service_home *home = event->home;
@@ -223,7 +246,11 @@ static void add_entry(struct feed_row *row, const struct txn_entry *changed)
         add_instance(row, changed->record);
         break;
     case RECORD_SERVICE:
+        add_worked_out_count(row, changed);
         add_begun_deployment(row, changed);
+        break;
+    case RECORD_TASK_SET:
+        add_worked_out_share(row, changed);
         break;
     case RECORD_SERVICE_EVENT:
         add_occurrence(row, changed->record);

@@ -3,6 +3,7 @@
  * bound.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -312,11 +313,19 @@ static void release_task_set(void *record)
     task_set_free(record);
 }
 
+static void look_at_task_set(const void *record, struct before *ret)
+{
+    const struct task_set *set = record;
+
+    ret->desired_count = set->desired_count;
+    ret->scale = set->scale ? strtod(set->scale, NULL) : 0;
+}
+
 const struct table task_set_table = {
     .kind = RECORD_TASK_SET,
     .change = CHANGE_TASK_SET,
     .attach = attach_task_set,
-    .look = look_at_nothing,
+    .look = look_at_task_set,
     .follow = follow_nothing,
     .detach = detach_task_set,
     .release = release_task_set,

@@ -169,6 +169,7 @@ static void look(const void *record, struct before *ret)
     ret->service_status = ((const struct service *)record)->status;
     ret->service_runs_on = ((const struct service *)record)->runs_on;
     ret->rolling = rolling_deployment(record);
+    ret->desired_count = ((const struct service *)record)->desired_count;
 }
 
 static void count(struct cluster_counts *counts, enum service_status status,

@@ -141,8 +141,10 @@ struct before {
     enum launch_type service_runs_on;
     int32_t cpu, memory;
     struct id task_instance;
-    int64_t version; /* of a task */
-    int64_t rolling; /* of a service: which deployment is PRIMARY and IN_PROGRESS */
+    int64_t version;       /* of a task */
+    int64_t rolling;       /* of a service: which deployment is PRIMARY and IN_PROGRESS */
+    int32_t desired_count; /* of a service or task set */
+    double scale;          /* of a task set: percent */
     int64_t expires_at_ms;
 };
 

@@ -1,5 +1,6 @@
 """GET /events: ECS's events as server-sent events (MS-054 to MS-106), to readers that come, go and come again."""
 import http.client
+import urllib.request
 
 import pytest
 from harness.events import Reader, Refused
@@ -117,6 +118,70 @@ def test_a_service_without_room_says_so(api, read):  # MS-100, T17
     detail = reader.next()[1]["detail"]
     assert (detail["eventType"], detail["eventName"], detail["reason"]) == (
         "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", "RESOURCE:CPU")
+
+
+def test_a_count_that_the_scheduler_works_out_is_told(api, read):  # MS-099, SC-136: not one that somebody asks for
+    cluster, arn = api.cluster(), api.define()
+    reader = read(cluster=cluster, detail_type=ACTION)
+    api.ecs.create_service(cluster=cluster, serviceName="everywhere", taskDefinition=arn, schedulingStrategy="DAEMON")
+    api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=0)
+    api.ecs.update_service(cluster=cluster, service="web", desiredCount=3)
+    api.ecs.update_service(cluster=cluster, service="web", desiredCount=0)
+    api.agent(cluster)
+    seen = [event for _, event in reader.until(lambda event: event["detail"]["eventName"] == "SERVICE_DESIRED_COUNT_UPDATED")]
+    assert seen[-1]["resources"][0].endswith("/everywhere") and seen[-1]["detail"]["eventType"] == "INFO"
+    assert api.service(cluster, "everywhere")["desiredCount"] == 1
+
+
+def test_a_share_of_a_task_set_is_told_when_its_service_is_scaled(api, read):  # MS-099, SC-239
+    cluster, arn = api.cluster(), api.define()
+    api.ecs.create_service(cluster=cluster, serviceName="web", desiredCount=2, deploymentController={"type": "EXTERNAL"})
+    one = api.ecs.create_task_set(cluster=cluster, service="web", taskDefinition=arn, scale={"value": 50, "unit": "PERCENT"})["taskSet"]
+    reader = read(cluster=cluster, detail_type=ACTION)
+    api.ecs.update_task_set(cluster=cluster, service="web", taskSet=one["id"], scale={"value": 100, "unit": "PERCENT"})
+    api.ecs.update_service(cluster=cluster, service="web", desiredCount=6)
+    names = [event["detail"]["eventName"] for _, event in reader.until(
+        lambda event: event["detail"]["eventName"] == "SERVICE_DESIRED_COUNT_UPDATED")]
+    shown = api.ecs.describe_task_sets(cluster=cluster, service="web")["taskSets"][0]
+    assert (names.count("SERVICE_DESIRED_COUNT_UPDATED"), shown["computedDesiredCount"]) == (1, 6)
+
+
+def test_a_task_says_since_when_its_agent_is_there(api, read):  # MS-088, API-195
+    cluster, arn = api.cluster(), api.define()
+    agent = api.agent(cluster)
+    task = api.ecs.run_task(cluster=cluster, taskDefinition=arn)["tasks"][0]["taskArn"]
+    first = api.until_task(cluster, task, "RUNNING")
+    agent.disconnect()
+    gone = api.until(lambda: (lambda one: one if one["connectivity"] == "DISCONNECTED" else None)(api.task(cluster, task)))
+    assert gone["connectivityAt"] == first["connectivityAt"]  # when it was CONNECTED last
+    agent.connect()
+    back = api.until(lambda: (lambda one: one if one["connectivity"] == "CONNECTED" else None)(api.task(cluster, task)))
+    assert back["connectivityAt"] > first["connectivityAt"]
+    api.ecs.stop_task(cluster=cluster, task=task)
+    assert api.until_task(cluster, task, "STOPPED")["connectivityAt"] == back["connectivityAt"]
+
+
+def figures(url):
+    with urllib.request.urlopen(url + "/metrics", timeout=30) as answer:
+        lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def test_metrics_count_readers_and_what_they_are_sent(api, read):
+    cluster = api.cluster()
+    before = figures(api.server.url)
+    readers = [read(cluster=cluster) for _ in range(3)]
+    during = figures(api.server.url)
+    assert during["berth_event_readers"] == before["berth_event_readers"] + 3
+    api.agent(cluster)
+    for one in readers:
+        one.next()
+    after = figures(api.server.url)
+    assert after["berth_events_sent_total"] >= before["berth_events_sent_total"] + 3
+    assert after["berth_event_readers_passed_total"] == before["berth_event_readers_passed_total"]
+    for one in readers:
+        one.close()
+    api.until(lambda: figures(api.server.url)["berth_event_readers"] <= before["berth_event_readers"])
 
 
 def test_filters(api, read):
