@@ -36,6 +36,7 @@ struct agent {
     struct rng rng;
     struct arena arena; /* holds the strings of `host`, cluster and instance_arn */
     struct host_facts host;
+    struct task_cgroups cgroups;
     const char *cluster, *instance_arn, *zone; /* zone NULL: unknown */
 
     struct agent_store *store;
@@ -188,10 +189,19 @@ static void on_version(const struct docker_failure *failure, const struct docker
     advance(agent);
 }
 
+static struct error *look_at_host(struct agent *agent, const struct docker_info *info)
+{
+    agent_host_fill(&agent->arena, info, &agent->host);
+    TRY(agent_host_open_cgroups(agent->config, info, &agent->cgroups));
+    agent->host.limits_tasks = agent->cgroups.kind != TASK_CGROUP_OFF;
+    return gpu_info_read(&agent->arena, agent->config, &agent->host.gpus);
+}
+
 static void on_info(const struct docker_failure *failure, const struct docker_info *info,
                     void *data)
 {
     struct agent *agent = data;
+    struct error *err;
 
     agent->call = NULL;
     if (agent->is_stopping)
@@ -201,7 +211,11 @@ static void on_info(const struct docker_failure *failure, const struct docker_in
         return;
     }
     backoff_reset(&agent->backoff);
-    agent_host_fill(&agent->arena, info, &agent->host);
+    err = look_at_host(agent, info);
+    if (err) {
+        fail(agent, err);
+        return;
+    }
     agent->next = RECOVER;
     advance(agent);
 }
@@ -246,6 +260,7 @@ static struct error *recover(struct agent *agent)
                    &agent->engine));
     engine_set_capacity(agent->engine, agent->host.cpus * 1024,
                         agent->host.memory_mib - agent->config->reserved_memory_mib);
+    engine_set_cgroups(agent->engine, &agent->cgroups);
     engine_on_health(agent->engine, on_health, agent);
     engine_start(agent->engine, on_recovered, agent);
     return NULL;

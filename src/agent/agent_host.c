@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/str.h"
 
 #define MIB (1024 * 1024)
@@ -27,4 +28,20 @@ void agent_host_fill(struct arena *arena, const struct docker_info *info, struct
     out->volume_plugins.count = info->volume_plugin_count;
     for (size_t i = 0; i < info->volume_plugin_count; i++)
         out->volume_plugins.items[i] = arena_dup(arena, info->volume_plugins[i]);
+}
+
+struct error *agent_host_open_cgroups(const struct agent_config *config,
+                                      const struct docker_info *info, struct task_cgroups *ret)
+{
+    CLEANUP(error_freep) struct error *err = NULL;
+
+    *ret = (struct task_cgroups){.kind = TASK_CGROUP_OFF};
+    if (!config->limits_task_resources)
+        return NULL;
+    err = task_cgroups_open(config->cgroup_path, info->cgroup_driver, ret);
+    if (err && config->must_limit_task_resources)
+        return error_new(API_INVALID_PARAMETER, "unable to setup '/ecs' cgroup: %s", err->message);
+    if (err)
+        log_warning("task limits are off, their cgroup cannot be made", "error", err->message);
+    return NULL;
 }

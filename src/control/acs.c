@@ -8,6 +8,7 @@
  * A task's report acknowledges too (AP-225). What is not acknowledged is told again on the next
  * connection (AP-220), and now and then on this one. */
 #include "control/agent_updates.h"
+#include "control/gpus.h"
 #include "control/sessions.h"
 
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 #include "core/payload.h"
 #include "core/shown_arn.h"
 #include "core/task.h"
+#include "core/task_gpus.h"
 #include "gen/agent_types.h"
 
 #define PAYLOADS_IN_FLIGHT_MAX                                                                     \
@@ -148,8 +150,23 @@ static struct error *build_task(struct arena *arena, const struct acs *acs,
     return acs_credentials_fill(arena, session, task, source, ret);
 }
 
+/* A task is told which GPUs it has; the record that says so has to be durable before. */
+static bool give_gpus(struct acs *acs, struct parcel *parcel, const struct task *task)
+{
+    struct error *err = gpus_give(acs->session.control->state, acs->session.scope, task);
+
+    if (err) {
+        fail_task(acs, task, err);
+        return false;
+    }
+    parcel->sends = 0;
+    move(acs, parcel, FRESH);
+    session_ask_durable(&acs->session);
+    return true;
+}
+
 /* False if there is nothing to be told any more. */
-static bool send_task(struct acs *acs, const struct parcel *parcel)
+static bool send_task(struct acs *acs, struct parcel *parcel)
 {
     struct session *session = &acs->session;
     const struct task *task =
@@ -164,6 +181,8 @@ static bool send_task(struct acs *acs, const struct parcel *parcel)
     if (!task || task->last_status == TASK_STOPPED ||
         id_cmp(&task->instance, &session->instance) != 0)
         return false;
+    if (parcel->desired == TASK_RUNNING && task_gpus_are_missing(task))
+        return give_gpus(acs, parcel, task);
     err = build_task(&arena, acs, parcel, task, &told);
     if (err) {
         fail_task(acs, task, err);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "core/docker_config.h"
 #include "core/shown_arn.h"
+#include "core/task_gpus.h"
 #include "core/task_size.h"
 #include "gen/ecs_shapes.h"
 
@@ -538,6 +539,31 @@ static void build_containers(struct arena *arena, const struct scope *scope,
     }
 }
 
+/* AP-477: one for each GPU, and each for one container. */
+static struct error *build_associations(struct arena *arena, const struct task *task,
+                                        struct acs_task *to)
+{
+    struct task_gpu *gpus;
+    size_t count;
+
+    TRY(task_gpus_read(arena, task, &gpus, &count));
+    if (!count)
+        return NULL;
+    SET_LIST(arena, &to->associations, count);
+    for (size_t i = 0; i < count; i++) {
+        struct acs_association *association = &to->associations.items[i];
+
+        association->name = gpus[i].id;
+        association->type = "gpu";
+        association->content = ARENA_NEW(arena, struct acs_encoded_string);
+        association->content->encoding = "identity";
+        association->content->value = gpus[i].id;
+        SET_LIST(arena, &association->containers, 1);
+        association->containers.items[0] = gpus[i].container;
+    }
+    return NULL;
+}
+
 struct error *payload_build(struct arena *arena, const struct scope *scope, const struct task *task,
                             const struct payload_source *source, struct acs_task *ret)
 {
@@ -556,6 +582,7 @@ struct error *payload_build(struct arena *arena, const struct scope *scope, cons
     if (task->task_memory && task_size_parse_memory(task->task_memory, &size))
         SET(&out, memory, size);
     build_containers(arena, scope, task, source, &overrides, &out);
+    TRY(build_associations(arena, task, &out));
     *ret = out;
     return NULL;
 }

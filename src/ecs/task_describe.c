@@ -2,6 +2,7 @@
 
 #include "core/shown_arn.h"
 #include "core/stored_json.h"
+#include "core/task_gpus.h"
 #include "ecs/names.h"
 #include "ecs/tags.h"
 
@@ -206,6 +207,28 @@ static void describe_container(const struct task_describer *describer, const str
         describe_sizes(arena, recipe, override_of(overrides, container->name), ret);
 }
 
+/* Those it has been given: a task gets them when its host is first told of it. */
+static struct error *describe_gpus(struct arena *arena, const struct task *task,
+                                   struct ecs_containers *containers)
+{
+    struct task_gpu *gpus;
+    size_t count;
+
+    TRY(task_gpus_read(arena, task, &gpus, &count));
+    for (size_t i = 0; i < containers->count && count; i++) {
+        struct ecs_container *container = &containers->items[i];
+        const char **ids = ARENA_ARRAY(arena, const char *, count);
+        size_t own = 0;
+
+        for (size_t k = 0; k < count; k++)
+            if (str_eq(gpus[k].container, container->name))
+                ids[own++] = gpus[k].id;
+        if (own)
+            container->gpu_ids = (struct ecs_gpu_ids){true, own, ids};
+    }
+    return NULL;
+}
+
 /* ---- the instance it is on ---- */
 
 static const char *attribute_value(const struct container_instance *instance, const char *name)
@@ -330,5 +353,5 @@ struct error *task_describe(struct task_describer *describer, const struct task 
     for (size_t i = 0; i < ret->containers.count; i++)
         describe_container(describer, task, recipe, ret->overrides, &task->containers[i],
                            &ret->containers.items[i]);
-    return NULL;
+    return describe_gpus(arena, task, &ret->containers);
 }

@@ -80,6 +80,9 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"com.amazonaws.ecs.capability.privileged-container", !config->is_privileged_disabled},
         {"com.amazonaws.ecs.capability.selinux", config->is_selinux_capable},
         {"com.amazonaws.ecs.capability.apparmor", config->is_apparmor_capable},
+        {"ecs.capability.task-cpu-mem-limit", host->limits_tasks},
+        {"ecs.capability.increased-task-cpu-limit", host->limits_tasks},
+        {"ecs.capability.pid-ipc-namespace-sharing", true},
         {"ecs.capability.container-health-check",
          supports_api(host, 24) && !config->is_health_check_disabled},
         {"ecs.capability.external", config->is_external},
@@ -103,6 +106,17 @@ static void add_logging_drivers(struct arena *arena, struct config_map *list,
     }
 }
 
+/* AP-477 */
+static void add_gpu_driver(struct arena *arena, struct config_map *list,
+                           const struct host_facts *host)
+{
+    if (str_is_empty(host->gpus.driver))
+        return;
+    add(list, arena_printf(arena, "ecs.capability.nvidia-driver-version.%s", host->gpus.driver),
+        NULL);
+    add(list, "ecs.capability.gpu-driver-version", host->gpus.driver);
+}
+
 struct config_map capabilities_list(struct arena *arena, const struct agent_config *config,
                                     const struct host_facts *host, bool with_custom)
 {
@@ -119,6 +133,7 @@ struct config_map capabilities_list(struct arena *arena, const struct agent_conf
     add_logging_drivers(arena, &list, config, host);
     for (size_t i = 0; i < host->volume_plugins.count; i++)
         add(&list, arena_printf(arena, PLUGIN "%s", host->volume_plugins.items[i]), NULL);
+    add_gpu_driver(arena, &list, host);
     add(&list, "ecs.os-type", "linux");
     add(&list, "ecs.os-family", "LINUX");
     add(&list, "ecs.os-type-detailed", config->os_family_detailed);

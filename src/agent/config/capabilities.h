@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "agent/config/config.h"
+#include "agent/config/gpu_info.h"
 
 /* What the host says of itself; strings are lent. */
 struct host_facts {
@@ -22,6 +23,8 @@ struct host_facts {
     const char *machine;               /* as uname says: "x86_64" */
     int64_t cpus;
     int64_t memory_mib;
+    bool limits_tasks; /* with a cgroup for each (AG-152) */
+    struct gpu_info gpus;
 };
 
 /* Custom attributes first, as the official agent does; without them when the instance was

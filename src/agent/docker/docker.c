@@ -172,7 +172,7 @@ void docker_call_start(struct docker_call *call, const struct docker_request *re
         .url = url,
         .headers = headers,
         .body = request->body,
-        .body_len = request->body ? strlen(request->body) : 0,
+        .body_len = request->body_len ? request->body_len : request->body ? strlen(request->body) : 0,
         .timeout_ms = request->timeout_ms,
         .is_once = request->is_once,
         .on_chunk = call->on_line || call->collects ? on_chunk : NULL,
@@ -181,7 +181,8 @@ void docker_call_start(struct docker_call *call, const struct docker_request *re
     };
 
     if (request->body)
-        headers[options.header_count++] = (struct http_header){"content-type", "application/json"};
+        headers[options.header_count++] = (struct http_header){
+            "content-type", request->body_len ? "application/x-tar" : "application/json"};
     if (request->auth)
         headers[options.header_count++] = (struct http_header){"x-registry-auth", request->auth};
     call->started_ms = now_ms();

@@ -19,6 +19,7 @@
 #define DOCKER_INSPECT_MS     30000
 #define DOCKER_LIST_MS        600000
 #define DOCKER_REMOVE_MS      300000
+#define DOCKER_IMPORT_MS      120000
 #define DOCKER_VOLUME_MS      300000
 #define DOCKER_INFO_MS        10000
 #define DOCKER_STATS_MS       18000
@@ -126,6 +127,10 @@ struct docker_call *docker_pull(struct docker *docker, const char *reference, co
 /* Gives the image `source` the name `reference` ("name:tag") too. */
 struct docker_call *docker_tag(struct docker *docker, const char *source, const char *reference,
                                docker_done_fn *done, void *data);
+/* Makes the image `name`:`tag` of a tar of its root directory; it runs `program`. */
+struct docker_call *docker_import(struct docker *docker, const char *name, const char *tag,
+                                  const char *program, const void *tar, size_t len,
+                                  docker_done_fn *done, void *data);
 struct docker_call *docker_inspect_image(struct docker *docker, const char *reference,
                                          docker_image_fn *done, void *data);
 struct docker_call *docker_list_images(struct docker *docker, docker_images_fn *done, void *data);

@@ -62,6 +62,7 @@ struct docker_request {
     const char *method;
     const char *path; /* after the version, with its query */
     const char *body; /* NULL: none */
+    size_t body_len;  /* 0: it is text, and JSON; else a tar */
     const char *auth;
     int64_t timeout_ms; /* 0: none */
     bool is_once, is_unversioned;

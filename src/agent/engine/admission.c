@@ -32,6 +32,16 @@ static void add_ports(struct arena *arena, const struct acs_task *task,
     *ret_count = count;
 }
 
+static void add_gpus(struct arena *arena, const struct acs_task *task, struct admission_need *need)
+{
+    const char **ids = ARENA_ARRAY(arena, const char *, task->associations.count);
+
+    for (size_t i = 0; i < task->associations.count; i++)
+        if (str_eq(task->associations.items[i].type, "gpu") && task->associations.items[i].name)
+            ids[need->gpu_count++] = task->associations.items[i].name;
+    need->gpus = ids;
+}
+
 struct admission_need admission_need_of(struct arena *arena, const struct acs_task *task)
 {
     struct admission_need need = {0};
@@ -52,12 +62,35 @@ struct admission_need admission_need_of(struct arena *arena, const struct acs_ta
     ports = ARENA_ARRAY(arena, struct admission_port, mappings);
     add_ports(arena, task, ports, &need.port_count);
     need.ports = ports;
+    add_gpus(arena, task, &need);
     return need;
 }
 
 bool admission_is_possible(const struct admission *admission, const struct admission_need *need)
 {
-    return need->cpu_units <= admission->cpu_total && need->memory_mib <= admission->memory_total;
+    return need->cpu_units <= admission->cpu_total && need->memory_mib <= admission->memory_total &&
+           need->gpu_count <= ADMISSION_GPUS_MAX;
+}
+
+/* Where it is in the list of those held; its end if it is free. */
+static size_t find_gpu(const struct admission *admission, const char *id)
+{
+    size_t i;
+
+    for (i = 0; i < admission->gpu_count; i++)
+        if (strcmp(admission->gpus_used[i], id) == 0)
+            break;
+    return i;
+}
+
+static bool are_gpus_free(const struct admission *admission, const struct admission_need *need)
+{
+    if (need->gpu_count > ADMISSION_GPUS_MAX - admission->gpu_count)
+        return false;
+    for (size_t i = 0; i < need->gpu_count; i++)
+        if (find_gpu(admission, need->gpus[i]) < admission->gpu_count)
+            return false;
+    return true;
 }
 
 bool admission_fits(const struct admission *admission, const struct admission_need *need)
@@ -71,7 +104,7 @@ bool admission_fits(const struct admission *admission, const struct admission_ne
         if (admission->ports_used[port->is_udp][port->port / 64] >> (port->port % 64) & 1)
             return false;
     }
-    return true;
+    return are_gpus_free(admission, need);
 }
 
 static void set_ports(struct admission *admission, const struct admission_need *need, bool used)
@@ -90,6 +123,8 @@ void admission_take(struct admission *admission, const struct admission_need *ne
     admission->cpu_used += need->cpu_units;
     admission->memory_used += need->memory_mib;
     set_ports(admission, need, true);
+    for (size_t i = 0; i < need->gpu_count && admission->gpu_count < ADMISSION_GPUS_MAX; i++)
+        admission->gpus_used[admission->gpu_count++] = need->gpus[i];
 }
 
 void admission_give(struct admission *admission, const struct admission_need *need)
@@ -97,4 +132,10 @@ void admission_give(struct admission *admission, const struct admission_need *ne
     admission->cpu_used -= need->cpu_units;
     admission->memory_used -= need->memory_mib;
     set_ports(admission, need, false);
+    for (size_t i = 0; i < need->gpu_count; i++) {
+        size_t at = find_gpu(admission, need->gpus[i]);
+
+        if (at < admission->gpu_count)
+            admission->gpus_used[at] = admission->gpus_used[--admission->gpu_count];
+    }
 }

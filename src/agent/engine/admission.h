@@ -17,7 +17,8 @@
 #include "base/arena.h"
 #include "gen/agent_types.h"
 
-#define ADMISSION_PASS_MS 60000
+#define ADMISSION_PASS_MS  60000
+#define ADMISSION_GPUS_MAX 64 /* of a host */
 
 struct admission_port {
     uint16_t port;
@@ -28,16 +29,20 @@ struct admission_need {
     int64_t cpu_units, memory_mib;
     const struct admission_port *ports; /* fixed host ports */
     size_t port_count;
+    const char *const *gpus; /* ids */
+    size_t gpu_count;
 };
 
 /* A zeroed struct has nothing. */
 struct admission {
     int64_t cpu_total, memory_total;
     int64_t cpu_used, memory_used;
-    uint64_t ports_used[2][65536 / 64]; /* tcp, udp */
+    uint64_t ports_used[2][65536 / 64];        /* tcp, udp */
+    const char *gpus_used[ADMISSION_GPUS_MAX]; /* lent by the tasks that hold them */
+    size_t gpu_count;
 };
 
-/* The task's own limits if it has them, else the sum of its containers. Ports live in `arena`. */
+/* The task's own limits if it has them, else the sum of its containers. Lists live in `arena`. */
 struct admission_need admission_need_of(struct arena *arena, const struct acs_task *task);
 
 /* False: it could never be, whatever stops. */

@@ -5,8 +5,11 @@
 /* A namespace of the pause container's, which outlives the others (TD-143). */
 static void share(const struct container_plan *plan, json_t *host, const char *member)
 {
-    CLEANUP(str_freep) char *mode = str_printf("container:%s", plan->pause_id);
+    CLEANUP(str_freep) char *mode = NULL;
 
+    if (!plan->pause_id)
+        return;
+    mode = str_printf("container:%s", plan->pause_id);
     container_set_string(host, member, mode);
 }
 

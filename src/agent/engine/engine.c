@@ -227,6 +227,11 @@ static bool is_image_used(const char *reference, const char *id, void *data)
     return false;
 }
 
+void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups)
+{
+    engine->cgroups = *cgroups;
+}
+
 void engine_start(struct engine *engine, engine_ready_fn *ready, void *data)
 {
     struct engine_task *task;
@@ -427,7 +432,9 @@ static void fill_container_view(const struct engine_container *container,
 
 void engine_task_fill_view(struct engine_task *task, struct engine_task_view *ret)
 {
-    for (size_t i = 0; i < task->container_count; i++)
+    size_t told = task->container_count - task->internal_count;
+
+    for (size_t i = 0; i < told; i++)
         fill_container_view(&task->containers[i], &task->views[i]);
     *ret = (struct engine_task_view){
         .arn = task->arn,
@@ -442,7 +449,7 @@ void engine_task_fill_view(struct engine_task *task, struct engine_task_view *re
         .pull_stopped_at_ms = task->pull_stopped_at_ms,
         .execution_stopped_at_ms = task->execution_stopped_at_ms,
         .containers = task->views,
-        .container_count = task->container_count,
+        .container_count = told,
         .revision = task->revision,
     };
 }

@@ -131,6 +131,13 @@ void engine_container_pull(struct engine_container *container)
 
 /* Create */
 
+static enum container_gpus gpus_of(const struct agent_config *config)
+{
+    if (!config->has_gpu_support)
+        return CONTAINER_GPUS_NONE;
+    return config->is_external ? CONTAINER_GPUS_REQUESTS : CONTAINER_GPUS_RUNTIME;
+}
+
 static struct error *create_body(struct engine_container *container, struct buf *ret_body)
 {
     struct engine_task *task = container->task;
@@ -149,6 +156,10 @@ static struct error *create_body(struct engine_container *container, struct buf 
         .docker_names = docker_names,
         .volume_names = volume_names,
         .range_starts = container->range_starts,
+        .cgroup_parent = task->cgroup_parent,
+        .pause_id = engine_pause_id(task),
+        .gpus = gpus_of(config),
+        .nvidia_runtime = config->nvidia_runtime,
     };
     struct error *err;
 
@@ -169,7 +180,10 @@ static void on_create_failed(struct engine_container *container,
     if (failure->fault == DOCKER_NOT_FOUND && container->is_image_assumed &&
         strcasestr(failure->message, "no such image")) {
         container->is_image_assumed = false;
-        images_forget(container->task->engine->images, engine_container_image(container));
+        if (container_is_internal(container->spec->name))
+            container->task->engine->is_pause_missing = true;
+        else
+            images_forget(container->task->engine->images, engine_container_image(container));
         container->known = ENGINE_NONE; /* back to the pull that was skipped */
         return;
     }

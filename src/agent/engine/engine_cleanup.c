@@ -8,7 +8,7 @@
 #define CLEANUP_RETRY_MS     10000
 #define CLEANUP_RETRY_MAX_MS 1800000
 
-/* Containers first, then the volumes they used, then the record. Each is tried again after a pause
+/* Containers first, then their cgroup and volumes, then the record. Each is tried again after a pause
  * if Docker refuses; after ENGINE_REMOVE_TRIES_MAX what is left is left to the operator. */
 
 static void remove_next(struct engine_task *task);
@@ -116,7 +116,7 @@ static bool are_volumes_removed(const struct engine_task *task)
     return true;
 }
 
-static void on_round_ended(struct engine_task *task, bool is_complete)
+void engine_cleanup_go_on(struct engine_task *task, bool is_complete)
 {
     if (task->calls > 0)
         return;
@@ -136,7 +136,7 @@ static void on_container_removed(const struct docker_failure *failure, void *dat
     if (!engine_call_ended(task->engine, task))
         return;
     container->is_removed = is_gone(task, container->docker_name, failure);
-    on_round_ended(task, are_containers_removed(task));
+    engine_cleanup_go_on(task, are_containers_removed(task));
 }
 
 static void on_volume_removed(const struct docker_failure *failure, void *data)
@@ -149,7 +149,7 @@ static void on_volume_removed(const struct docker_failure *failure, void *data)
         return;
     if (is_gone(task, volume->docker_name, failure))
         volume->state = VOLUME_REMOVED;
-    on_round_ended(task, are_volumes_removed(task));
+    engine_cleanup_go_on(task, are_volumes_removed(task));
 }
 
 /* A task that never had a turn has nothing in Docker, but asking is cheap and covers one whose turn
@@ -202,6 +202,9 @@ static void remove_next(struct engine_task *task)
     FAIL_POINT("agent_before_remove");
     if (!are_containers_removed(task))
         remove_containers(task);
+    else if (task->cgroup_parent && task->cgroup != CGROUP_REMOVED &&
+             task->remove_tries < ENGINE_REMOVE_TRIES_MAX)
+        engine_cgroup_remove(task);
     else if (!are_volumes_removed(task))
         remove_volumes(task);
     else

@@ -85,6 +85,19 @@ static struct error *read_container(const struct acs_task *task, size_t index,
     return NULL;
 }
 
+/* What shares the namespaces of the pause container needs it running (AP-431). */
+static struct error *read_pause(const struct acs_task *task, struct depend_graph *graph)
+{
+    size_t count = task->containers.count;
+
+    if (!count || strcmp(task->containers.items[count - 1].name, CONTAINER_PAUSE_NAME) != 0)
+        return NULL;
+    for (size_t i = 0; i + 1 < count; i++)
+        TRY(add(graph, task, i, CONTAINER_PAUSE_NAME, strlen(CONTAINER_PAUSE_NAME),
+                DEPEND_START));
+    return NULL;
+}
+
 /* Takes away, round by round, the containers that wait for none of those left. */
 static struct error *refuse_cycles(struct arena *arena, const struct acs_task *task,
                                    const struct depend_graph *graph)
@@ -115,7 +128,7 @@ struct error *depend_read(struct arena *arena, const struct acs_task *task,
                           struct depend_graph *ret)
 {
     struct depend_graph graph = {0};
-    size_t most = 0;
+    size_t most = task->containers.count;
 
     for (size_t i = 0; i < task->containers.count; i++) {
         const struct acs_container *container = &task->containers.items[i];
@@ -126,6 +139,7 @@ struct error *depend_read(struct arena *arena, const struct acs_task *task,
     graph.edges = ARENA_ARRAY(arena, struct depend_edge, most);
     for (size_t i = 0; i < task->containers.count; i++)
         TRY(read_container(task, i, &graph));
+    TRY(read_pause(task, &graph));
     TRY(refuse_cycles(arena, task, &graph));
     *ret = graph;
     return NULL;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "agent/engine/container.h"
 #include "agent/engine/engine_reason.h"
 #include "agent/engine/engine_task.h"
 #include "base/log.h"
@@ -87,8 +88,12 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
     if (container->known == ENGINE_NONE) {
         if (!pulls_ahead && !may_begin(container, soonest_ms))
             return;
-        container->is_image_assumed = images_is_assumed(
-            engine->images, engine_container_image(container), &image_id, &digest);
+        if (container_is_internal(container->spec->name) && !engine_pause_is_there(container))
+            return;
+        container->is_image_assumed =
+            container_is_internal(container->spec->name) ||
+            images_is_assumed(engine->images, engine_container_image(container), &image_id,
+                              &digest);
         if (!container->is_image_assumed) {
             engine_container_pull(container);
             return;
@@ -97,7 +102,8 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
         engine_container_advance(container, ENGINE_PULLED);
     }
     if (container->known == ENGINE_PULLED) {
-        if ((pulls_ahead && !may_begin(container, soonest_ms)) || !are_volumes_ready(task))
+        if ((pulls_ahead && !may_begin(container, soonest_ms)) || !are_volumes_ready(task) ||
+            !engine_cgroup_make(task))
             return;
         if (!container->is_in_gate && !engine_gate_enter(task, ENGINE_GATE_START))
             return;
@@ -106,6 +112,8 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
     } else if (container->known == ENGINE_CREATED) {
         bool was_sent = container->is_start_sent && !container->is_start_wanted;
 
+        if (!engine_cgroup_make(task))
+            return;
         if (was_sent && !container->started_at_ms && !engine_container_may_start_again(container))
             return;
         container->is_start_wanted = true;
@@ -152,7 +160,7 @@ static void step_container(struct engine_container *container, int64_t *soonest_
     struct engine *engine = container->task->engine;
     int64_t wait_ms = container->retry_at_mono_ms - engine_mono_ms(engine);
 
-    if (container->doing == ENGINE_PULLING && container->desired == ENGINE_STOPPED) {
+    if (container->image_request && container->desired == ENGINE_STOPPED) {
         cancel_pull(container);
         return;
     }

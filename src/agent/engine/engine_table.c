@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/engine/container.h"
+#include "agent/engine/container_gpu.h"
 #include "agent/engine/container_port.h"
 #include "agent/engine/engine_task.h"
 #include "base/mem.h"
@@ -116,9 +117,6 @@ static struct error *refuse_unsupported(const struct acs_task *task)
     if (!str_is_empty(mode) && strcmp(mode, "bridge") != 0 && strcmp(mode, "host") != 0 &&
         strcmp(mode, "none") != 0)
         return error_new(API_CLIENT, "network mode %s is not available on this instance", mode);
-    if (str_eq(task->pid_mode, "task") || str_eq(task->ipc_mode, "task"))
-        return error_new(API_CLIENT, "namespaces shared by a task are not available on this "
-                                     "instance");
     for (size_t i = 0; i < task->volumes.count; i++)
         if (volume_kind(&task->volumes.items[i]) == VOLUME_UNSUPPORTED)
             return error_new(API_CLIENT, "volume %s: type %s is not available on this instance",
@@ -189,12 +187,23 @@ static struct error *read_spec(struct engine_task *task, const char *arn)
         return error_new(API_CLIENT, "UnrecogniedTaskError: Error loading task - %s",
                          inner->message);
     }
+    engine_pause_add(task);
     err = depend_read(&task->arena, task->spec, &task->graph);
     if (err) {
         error_free(err); /* ECS's sentence says less */
         return error_new(API_CLIENT, "Task dependencies cannot be resolved, taskArn: %s", arn);
     }
     return NULL;
+}
+
+/* What the task is to have of the host, besides what Docker gives it. */
+static struct error *read_resources(struct engine_task *task)
+{
+    struct error *err = engine_cgroup_read(task);
+
+    if (!err && task->engine->config->has_gpu_support)
+        err = container_gpu_check(task->spec);
+    return err ? error_wrap(err, "resource cannot be initialized for task %s", task->arn) : NULL;
 }
 
 static void make_volumes(struct engine_task *task)
@@ -267,6 +276,8 @@ struct error *engine_task_new(struct engine *engine, const char *arn, const char
 
     task->spec_text = str_dup(spec_text);
     err = read_spec(task, arn);
+    if (!err)
+        err = read_resources(task);
     if (err) {
         engine_task_free(task);
         return err;

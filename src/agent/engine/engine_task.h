@@ -24,6 +24,7 @@
 #include "agent/engine/engine_leftover.h"
 #include "agent/engine/image.h"
 #include "agent/engine/store.h"
+#include "agent/engine/task_cgroup.h"
 #include "agent/engine/volume.h"
 #include "base/id.h"
 #include "base/tree.h"
@@ -140,9 +141,12 @@ struct engine_task {
     int64_t waiting_since_mono_ms;
 
     struct engine_container *containers;
-    size_t container_count;
+    size_t container_count, internal_count; /* internal ones come last and are told to nobody */
     struct engine_volume *volumes;
     size_t volume_count;
+    enum { CGROUP_WANTED, CGROUP_BUSY, CGROUP_READY, CGROUP_REMOVED } cgroup;
+    const char *cgroup_parent; /* of its containers; NULL: Docker's own */
+    struct task_cgroup_limits limits;
     struct depend_graph graph;
     struct admission_need need;
 
@@ -195,6 +199,8 @@ struct engine {
     struct engine_endpoints endpoints;
     int64_t last_sequence;
     struct admission admission;
+    struct task_cgroups cgroups;
+    bool is_pause_missing, is_importing_pause; /* the image */
     struct engine_stranger *strangers;
     size_t stranger_count;
 
@@ -294,6 +300,23 @@ bool engine_container_must_look_for_ports(const struct engine_container *contain
 
 void engine_volume_make(struct engine_volume *volume);
 
+/* engine_pause.c: the container that owns shared namespaces (AP-431, TD-143) */
+
+/* Adds it to the task as its last container, if the task shares some. */
+void engine_pause_add(struct engine_task *task);
+/* False: Docker does not have its image, and gets it. */
+bool engine_pause_is_there(struct engine_container *container);
+/* Docker's id of the task's pause container; NULL if there is none. */
+const char *engine_pause_id(const struct engine_task *task);
+
+/* engine_cgroup.c */
+
+/* Refuses a task whose limits contradict each other, with ECS's sentence. */
+MUST_USE struct error *engine_cgroup_read(struct engine_task *task);
+/* False: it is being made, or could not be, and the task has been stopped for it. */
+bool engine_cgroup_make(struct engine_task *task);
+void engine_cgroup_remove(struct engine_task *task); /* ends in engine_cleanup_go_on() */
+
 /* engine_call.c: calls to Docker and what comes of them */
 
 void engine_container_begin(struct engine_container *container, enum engine_doing doing);
@@ -330,6 +353,8 @@ void engine_observe_starts(struct engine *engine);
 
 void engine_cleanup_schedule(struct engine_task *task);
 void engine_cleanup_resume(struct engine_task *task); /* Docker is back */
+/* A step of the clean-up has ended; what is not complete is tried again later. */
+void engine_cleanup_go_on(struct engine_task *task, bool is_complete);
 
 /* engine_link.c */
 

@@ -82,6 +82,17 @@ static void fill_tags(const struct config_map *tags, struct arena *arena, struct
         ret->items[i] = (struct ecs_tag){.key = tags->items[i].name, .value = tags->items[i].value};
 }
 
+static void fill_devices(const struct gpu_info *gpus, struct arena *arena,
+                         struct ecs_platform_devices *ret)
+{
+    if (!gpus->ids.count)
+        return;
+    SET_LIST(arena, ret, gpus->ids.count);
+    for (size_t i = 0; i < gpus->ids.count; i++)
+        ret->items[i] = (struct ecs_platform_device){.id = gpus->ids.items[i],
+                                                     .type = ECS_PLATFORM_DEVICE_TYPE_GPU};
+}
+
 struct error *register_request_write(const struct register_request *request, struct buf *body)
 {
     struct ecs_register_container_instance_request out = {
@@ -96,6 +107,7 @@ struct error *register_request_write(const struct register_request *request, str
 
     if (!err) {
         fill_attributes(request, &arena, &out.attributes);
+        fill_devices(&request->host->gpus, &arena, &out.platform_devices);
         fill_tags(&request->config->tags, &arena, &out.tags);
         ecs_encode_register_container_instance_request(body, &out);
     }

@@ -26,6 +26,7 @@ enum call_kind {
     DIGEST,
     TAG,
     UNTAG,
+    IMPORT,
     VOLUME,
     EVENTS
 };
@@ -34,7 +35,7 @@ static const char *const kind_names[] = {
     [VERSION] = "version", [INFO] = "info",       [CREATE] = "create", [START] = "start",
     [STOP] = "stop",       [INSPECT] = "inspect", [LIST] = "list",     [REMOVE] = "remove",
     [PULL] = "pull",       [IMAGE] = "image",     [VOLUME] = "volume", [EVENTS] = "events",
-    [DIGEST] = "digest",   [TAG] = "tag",         [UNTAG] = "untag",
+    [DIGEST] = "digest",   [TAG] = "tag",         [UNTAG] = "untag",   [IMPORT] = "import",
 };
 
 struct docker_call {
@@ -456,6 +457,11 @@ static void answer(struct docker_call *call, const struct docker_failure *failur
             fake_docker_add_image(docker, call->body);
         ((docker_done_fn *)call->done)(failure, call->data);
         return;
+    case IMPORT:
+        if (does)
+            fake_docker_add_image(docker, call->body);
+        ((docker_done_fn *)call->done)(failure, call->data);
+        return;
     case UNTAG:
         ((docker_done_fn *)call->done)(failure, call->data);
         return;
@@ -672,6 +678,19 @@ struct docker_call *docker_pull(struct docker *docker, const char *reference, co
     (void)auth;
     (void)inactivity_ms;
     call->timeout_ms = timeout_ms;
+    return call;
+}
+
+struct docker_call *docker_import(struct docker *docker, const char *name, const char *tag,
+                                  const char *program, const void *tar, size_t len,
+                                  docker_done_fn *done, void *data)
+{
+    struct docker_call *call = make(docker, IMPORT, name, AS_DONE(done), data);
+
+    (void)program;
+    (void)tar;
+    (void)len;
+    call->body = str_printf("%s:%s", name, tag);
     return call;
 }
 

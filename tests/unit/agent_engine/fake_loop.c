@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #define START_WALL_MS 1795159493000
 #define ROUNDS_MAX    10000 /* of one turn: more is a task that wakes itself for ever */
@@ -20,6 +21,9 @@ struct loop {
     struct timer *timers[4096];
     size_t timer_count;
     uint64_t seq;
+    char *command; /* last one started */
+    loop_exited_fn *exited;
+    void *exited_data;
 };
 
 static int64_t wall_ms(void *data)
@@ -43,6 +47,7 @@ struct loop *fake_loop_new(void)
 void fake_loop_free(struct loop *loop)
 {
     free(loop->deferred);
+    free(loop->command);
     free(loop);
 }
 
@@ -72,6 +77,36 @@ void fake_loop_settle(struct loop *loop)
             abort();
     }
     loop->count = 0;
+}
+
+struct error *loop_spawn(struct loop *loop, const char *const argv[], const char *const env[],
+                         loop_exited_fn *exited, void *data, pid_t *ret_pid)
+{
+    struct buf command = {0};
+
+    (void)env;
+    (void)ret_pid;
+    for (size_t i = 0; argv[i]; i++)
+        buf_printf(&command, "%s%s", i ? " " : "", argv[i]);
+    free(loop->command);
+    loop->command = buf_take(&command);
+    loop->exited = exited;
+    loop->exited_data = data;
+    return NULL;
+}
+
+const char *fake_loop_command(const struct loop *loop)
+{
+    return loop->exited ? loop->command : NULL;
+}
+
+void fake_loop_exit(struct loop *loop, int status)
+{
+    loop_exited_fn *exited = loop->exited;
+
+    loop->exited = NULL;
+    exited(status, 0, loop->exited_data);
+    fake_loop_settle(loop);
 }
 
 void timer_start(struct timer *timer, struct loop *loop, int64_t after_ms, loop_fn *fn, void *data)
