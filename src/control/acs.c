@@ -372,6 +372,8 @@ void acs_start(struct session *session, const struct session_hello *hello)
              container_instance_set_docker_version);
     silent_since_ms = instance->disconnected_at_ms;
     instance->disconnected_at_ms = 0;
+    if (!state_instance_connected(instance))
+        instance->connected_at_ms = control_wall_ms(control);
     instance->version += !state_instance_connected(instance); /* MS-073 */
     instance->timeline++; /* AP-240: a manifest that is no newer is discarded */
     state_set_instance_connected(control->state, instance, true); /* the event tells it */
@@ -391,8 +393,6 @@ static void on_ack(struct acs *acs, const char *message_id)
 {
     char hex[ID_HEX_SIZE];
     struct id task;
-    if (!state_instance_connected(instance))
-        instance->connected_at_ms = control_wall_ms(control);
     int64_t serial;
     struct parcel *parcel;
 
