@@ -261,6 +261,8 @@ static struct error *recover(struct agent *agent)
     engine_set_capacity(agent->engine, agent->host.cpus * 1024,
                         agent->host.memory_mib - agent->config->reserved_memory_mib);
     engine_set_cgroups(agent->engine, &agent->cgroups);
+    if (task->known == ENGINE_STOPPED)
+        acs_credentials_forget(agent->credentials, task->arn);
     engine_on_health(agent->engine, on_health, agent);
     engine_start(agent->engine, on_recovered, agent);
     return NULL;

@@ -96,6 +96,19 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
 static void add_logging_drivers(struct arena *arena, struct config_map *list,
                                 const struct agent_config *config, const struct host_facts *host)
 {
+        {"com.amazonaws.ecs.capability.task-iam-role",
+         config->has_task_role && config->task_endpoint_url},
+        {"com.amazonaws.ecs.capability.task-iam-role-network-host",
+         config->has_task_role_network_host && config->task_endpoint_url},
+        {"ecs.capability.execution-role-awslogs", config->has_awslogs_execution_role},
+        {"ecs.capability.firelens.fluentd", true},
+        {"ecs.capability.firelens.fluentbit", true},
+        {"ecs.capability.firelens.non-root-user", true},
+        {"ecs.capability.firelens.options.config.file", true},
+        {LOG_DRIVER FIRELENS, true},
+        {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", true},
+        {"ecs.capability.efs", true},
+        {"ecs.capability.efsAuth", has_efs_authorization(config)},
     for (size_t i = 0; i < config->logging_drivers.count; i++) {
         const char *driver = config->logging_drivers.items[i];
 

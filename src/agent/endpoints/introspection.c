@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "agent/docker/docker_detail.h"
+#include "agent/endpoints/task_metadata.h"
+#include "agent/endpoints/task_route.h"
+#include "agent/engine/container.h"
 #include "agent/session/api_client.h"
 #include "agent/session/register_request.h"
 #include "agent/session/submit_report.h"
@@ -35,6 +39,29 @@ static const char *desired_text(const struct engine_task_view *task)
     return submit_report_status(task->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING);
 }
 
+/* Views are lent for less time than the answer takes to be made. */
+static void fill_container(struct arena *arena, const struct engine_container_view *container,
+                           struct metadata_introspected_container *out)
+{
+    struct docker_detail detail = {0};
+
+    (void)docker_detail_read(arena, container->detail, &detail); /* all empty without it */
+    *out = (struct metadata_introspected_container){
+        .docker_id = arena_dup(arena, container->docker_id),
+        .docker_name = container->docker_name ? arena_dup(arena, container->docker_name) : "",
+        .name = arena_dup(arena, container->name),
+        .image = container->image ? arena_dup(arena, container->image) : "",
+        .image_id = container->image_id ? arena_dup(arena, container->image_id) : "",
+        .created_at = task_metadata_time(arena, container->created_at_ms, detail.created_at),
+        .started_at = task_metadata_time(arena, container->started_at_ms, detail.started_at),
+    };
+    task_metadata_ports(arena, container, false, &out->ports);
+    task_metadata_volumes(arena, &detail, &out->volumes);
+    if (container->spec && container->spec->restart_policy &&
+        container->spec->restart_policy->enabled)
+        SET(out, restart_count, (int32_t)container->restarts);
+}
+
 static void fill_task(struct arena *arena, const struct engine_task_view *task,
                       struct metadata_introspected_task *out)
 {
@@ -44,15 +71,11 @@ static void fill_task(struct arena *arena, const struct engine_task_view *task,
     out->family = arena_dup(arena, task->family);
     out->version = arena_dup(arena, task->version);
     SET_LIST(arena, &out->containers, task->container_count);
-    for (size_t i = 0; i < task->container_count; i++) {
-        const struct engine_container_view *container = &task->containers[i];
-
-        out->containers.items[i] = (struct metadata_introspected_container){
-            .docker_id = container->docker_id ? arena_dup(arena, container->docker_id) : "",
-            .docker_name = container->docker_name ? arena_dup(arena, container->docker_name) : "",
-            .name = arena_dup(arena, container->name),
-        };
-    }
+    out->containers.count = 0;
+    for (size_t i = 0; i < task->container_count; i++)
+        if (task->containers[i].docker_id && !container_is_internal(task->containers[i].name))
+            fill_container(arena, &task->containers[i],
+                           &out->containers.items[out->containers.count++]);
 }
 
 static void write_metadata(const struct introspection_options *options, struct buf *body)
@@ -117,34 +140,6 @@ static void search_task(const struct engine_task_view *task, void *data)
     }
 }
 
-/* The decoded value of a parameter; NULL if the query has none. */
-static const char *query_value(struct arena *arena, const char *query, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (const char *p = query; *p; p += strcspn(p, "&"), p += *p == '&') {
-        char *value, *out;
-
-        if (strncmp(p, name, len) != 0 || p[len] != '=')
-            continue;
-        value = out = arena_dup_n(arena, p + len + 1, strcspn(p + len + 1, "&"));
-        for (const char *in = value; *in; in++) {
-            unsigned char byte;
-
-            if (*in == '%' && in[1] && in[2] &&
-                hex_decode(arena_dup_n(arena, in + 1, 2), 1, &byte) && byte) {
-                *out++ = (char)byte;
-                in += 2;
-            } else {
-                *out++ = *in;
-            }
-        }
-        *out = '\0';
-        return value;
-    }
-    return NULL;
-}
-
 static int answer_task(const struct introspection_options *options, struct arena *arena,
                        const char *task_arn, const char *docker_id, struct buf *body)
 {
@@ -170,8 +165,8 @@ static int answer_tasks(const struct introspection_options *options, const char 
                         struct buf *body)
 {
     struct arena arena = {0};
-    const char *task_arn = query_value(&arena, query, "taskarn");
-    const char *docker_id = query_value(&arena, query, "dockerid");
+    const char *task_arn = task_route_parameter(&arena, query, "taskarn");
+    const char *docker_id = task_route_parameter(&arena, query, "dockerid");
     int status = 200;
 
     if (task_arn || docker_id)
@@ -192,7 +187,7 @@ int introspection_answer(const struct introspection_options *options, const char
     if (str_eq(path, "/v1/tasks"))
         return answer_tasks(options, query, body);
     buf_add_str(body, str_eq(path, "/license") ? license : commands);
-    return str_eq(path, "/") || str_eq(path, "/license") ? 200 : 404;
+    return 200; /* what there is, to who asks for something else */
 }
 
 static void on_request(struct http_exchange *ex, const struct http_request *req, void *data)

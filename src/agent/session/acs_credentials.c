@@ -113,6 +113,15 @@ size_t acs_credentials_count(const struct acs_credentials *table)
     return table->count;
 }
 
+void acs_credentials_forget(struct acs_credentials *table, const char *task_arn)
+{
+    struct entry *entry, *next;
+
+    RB_FOREACH_SAFE (entry, entry_tree, &table->entries, next)
+        if (str_eq(entry->value.task_arn, task_arn))
+            entry_remove(table, entry);
+}
+
 void acs_credentials_sweep(struct acs_credentials *table, acs_credentials_wanted_fn *is_wanted,
                            void *data)
 {

@@ -36,6 +36,8 @@ bool acs_credentials_find(const struct acs_credentials *table, const char *id,
                           struct role_credentials *ret);
 size_t acs_credentials_count(const struct acs_credentials *table);
 
+/* Forgets those of a task that has ended: its containers have no more use for them. */
+void acs_credentials_forget(struct acs_credentials *table, const char *task_arn);
 /* Forgets those of tasks that `is_wanted` says no to. */
 typedef bool acs_credentials_wanted_fn(const char *task_arn, void *data);
 void acs_credentials_sweep(struct acs_credentials *table, acs_credentials_wanted_fn *is_wanted,
