@@ -83,6 +83,10 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"ecs.capability.task-cpu-mem-limit", host->limits_tasks},
         {"ecs.capability.increased-task-cpu-limit", host->limits_tasks},
         {"ecs.capability.pid-ipc-namespace-sharing", true},
+        {"com.amazonaws.ecs.capability.task-iam-role",
+         config->has_task_role && config->task_endpoint_url},
+        {"com.amazonaws.ecs.capability.task-iam-role-network-host",
+         config->has_task_role_network_host && config->task_endpoint_url},
         {"ecs.capability.container-health-check",
          supports_api(host, 24) && !config->is_health_check_disabled},
         {"ecs.capability.external", config->is_external},
@@ -96,19 +100,6 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
 static void add_logging_drivers(struct arena *arena, struct config_map *list,
                                 const struct agent_config *config, const struct host_facts *host)
 {
-        {"com.amazonaws.ecs.capability.task-iam-role",
-         config->has_task_role && config->task_endpoint_url},
-        {"com.amazonaws.ecs.capability.task-iam-role-network-host",
-         config->has_task_role_network_host && config->task_endpoint_url},
-        {"ecs.capability.execution-role-awslogs", config->has_awslogs_execution_role},
-        {"ecs.capability.firelens.fluentd", true},
-        {"ecs.capability.firelens.fluentbit", true},
-        {"ecs.capability.firelens.non-root-user", true},
-        {"ecs.capability.firelens.options.config.file", true},
-        {LOG_DRIVER FIRELENS, true},
-        {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", true},
-        {"ecs.capability.efs", true},
-        {"ecs.capability.efsAuth", has_efs_authorization(config)},
     for (size_t i = 0; i < config->logging_drivers.count; i++) {
         const char *driver = config->logging_drivers.items[i];
 
