@@ -226,6 +226,8 @@ static void on_report(const struct engine_task_view *task, void *data)
 {
     struct agent *agent = data;
 
+    if (task->known == ENGINE_STOPPED)
+        acs_credentials_forget(agent->credentials, task->arn);
     if (agent->submit)
         submit_changed(agent->submit, task->arn);
 }
@@ -261,8 +263,6 @@ static struct error *recover(struct agent *agent)
     engine_set_capacity(agent->engine, agent->host.cpus * 1024,
                         agent->host.memory_mib - agent->config->reserved_memory_mib);
     engine_set_cgroups(agent->engine, &agent->cgroups);
-    if (task->known == ENGINE_STOPPED)
-        acs_credentials_forget(agent->credentials, task->arn);
     engine_on_health(agent->engine, on_health, agent);
     engine_start(agent->engine, on_recovered, agent);
     return NULL;
