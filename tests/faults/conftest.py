@@ -85,11 +85,12 @@ class World:
     def definition(self, family="once", script="echo $RUN >>/runs/log", **container):
         """Each start of the container leaves a line: what ran, and how often."""
         self.ecs.register_task_definition(
-            family=family, volumes=[{"name": "runs", "host": {"sourcePath": self.runs_dir}}],
+            family=family, volumes=[{"name": "runs", "host": {"sourcePath": self.runs_dir}}, {"name": "scratch"}],
             containerDefinitions=[dict({
                 "name": "main", "image": "berth-sample-web:1", "memory": 8, "essential": True,
                 "command": ["/bin/sh", "-c", script], "linuxParameters": {"initProcessEnabled": True},
-                "mountPoints": [{"sourceVolume": "runs", "containerPath": "/runs"}]}, **container)])
+                "mountPoints": [{"sourceVolume": "runs", "containerPath": "/runs"},
+                                {"sourceVolume": "scratch", "containerPath": "/scratch"}]}, **container)])
         return family
 
     def eventually(self, check, timeout, what):
@@ -171,6 +172,7 @@ class World:
         if not self.docker.is_running():
             self.docker.start()
         self.docker.remove_task_containers(CLUSTER)
+        self.docker.run("volume", "prune", "-f", check=False)
         shutil.rmtree(self.runs_dir, ignore_errors=True)
 
 

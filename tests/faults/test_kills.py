@@ -173,6 +173,7 @@ def test_agent_dies_at(world, point, nth):
     assert [t["containers"][0].get("exitCode") for t in tasks[::2]] == [0, 0]
     assert [t["stopCode"] for t in tasks[1::2]] == ["UserInitiated"] * 2
     world.eventually(lambda: not world.docker.containers(), 30, "the containers are removed")
+    world.eventually(lambda: not world.docker.run("volume", "ls", "-q"), 30, "their volumes are removed")
     assert_died_at(world.agent, point)
 
 

@@ -9,6 +9,7 @@
 #define DOCKER_API "com.amazonaws.ecs.capability.docker-remote-api."
 #define LOG_DRIVER "com.amazonaws.ecs.capability.logging-driver."
 #define PLUGIN     "ecs.capability.docker-plugin."
+#define FIRELENS   "awsfirelens"
 #define FIXED_MAX  32
 
 /* Docker API versions are compared by what follows "1.". */
@@ -66,6 +67,18 @@ static void add(struct config_map *list, const char *name, const char *value)
     list->items[list->count++] = (struct config_pair){name, value};
 }
 
+/* Whether access points mean anything here: to the volume plugin, or by the operator's table. */
+static bool has_efs_authorization(const struct agent_config *config)
+{
+    for (size_t i = 0; i < config->volume_plugin_capabilities.count; i++)
+        if (str_eq(config->volume_plugin_capabilities.items[i], "efsAuth"))
+            return true;
+    for (size_t i = 0; i < config->efs_file_systems.count; i++)
+        if (str_starts_with(config->efs_file_systems.items[i].name, "fsap-"))
+            return true;
+    return false;
+}
+
 static void add_fixed(struct config_map *list, const struct agent_config *config,
                       const struct host_facts *host)
 {
@@ -87,6 +100,15 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
          config->has_task_role && config->task_endpoint_url},
         {"com.amazonaws.ecs.capability.task-iam-role-network-host",
          config->has_task_role_network_host && config->task_endpoint_url},
+        {"ecs.capability.execution-role-awslogs", config->has_awslogs_execution_role},
+        {"ecs.capability.firelens.fluentd", true},
+        {"ecs.capability.firelens.fluentbit", true},
+        {"ecs.capability.firelens.non-root-user", true},
+        {"ecs.capability.firelens.options.config.file", true},
+        {LOG_DRIVER FIRELENS, true},
+        {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", true},
+        {"ecs.capability.efs", true},
+        {"ecs.capability.efsAuth", has_efs_authorization(config)},
         {"ecs.capability.container-health-check",
          supports_api(host, 24) && !config->is_health_check_disabled},
         {"ecs.capability.external", config->is_external},
@@ -103,6 +125,8 @@ static void add_logging_drivers(struct arena *arena, struct config_map *list,
     for (size_t i = 0; i < config->logging_drivers.count; i++) {
         const char *driver = config->logging_drivers.items[i];
 
+        if (str_eq(driver, FIRELENS))
+            continue; /* told already, whatever Docker's drivers are */
         if (api_minor(host->docker_api_version) >= logging_driver_minor(driver))
             add(list, arena_printf(arena, LOG_DRIVER "%s", driver), NULL);
         else

@@ -156,6 +156,11 @@ static struct error *create_body(struct engine_container *container, struct buf 
         .docker_names = docker_names,
         .volume_names = volume_names,
         .range_starts = container->range_starts,
+        .awslogs_endpoint = config->awslogs_endpoint,
+        .firelens_dir = engine_firelens_dir(&arena, task),
+        .router_address = engine_firelens_address(&arena, task),
+        .is_firelens_async = config->is_firelens_async,
+        .is_docker_old = task->engine->is_docker_old,
         .cgroup_parent = task->cgroup_parent,
         .pause_id = engine_pause_id(task),
         .gpus = gpus_of(config),
@@ -223,8 +228,11 @@ void engine_container_create(struct engine_container *container)
 {
     struct engine *engine = container->task->engine;
     CLEANUP(buf_done) struct buf body = {0};
-    struct error *err = create_body(container, &body);
+    struct error *err;
 
+    if (!engine_firelens_prepare(container))
+        return;
+    err = create_body(container, &body);
     if (err) {
         engine_container_end(container, -1, str_dup(err->message));
         error_free(err); /* it is the container's reason now */
@@ -274,6 +282,10 @@ static void on_started(const struct docker_failure *failure, void *data)
         return; /* its end was quicker than the answer */
     if (failure) {
         on_start_failed(container, failure);
+        return;
+    }
+    if (container->desired == ENGINE_RUNNING && engine_firelens_is_on_bridge(container)) {
+        container->is_unsure = true; /* others wait for its address */
         return;
     }
     if (!container->started_at_ms || container->restarts)

@@ -185,8 +185,10 @@ static void remove_volumes(struct engine_task *task)
 
 static void forget(struct engine_task *task)
 {
-    struct error *err = engine_forget(task);
+    struct error *err;
 
+    engine_firelens_remove(task);
+    err = engine_forget(task);
     if (err) {
         log_warning("task not forgotten", "task", task->arn, "error", err->message);
         error_free(err); /* tried again */

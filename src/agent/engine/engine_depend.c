@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/engine/container.h"
+#include "agent/engine/firelens.h"
 
 static const char *const condition_names[] = {
     [DEPEND_CREATE] = "created",     [DEPEND_START] = "started",   [DEPEND_COMPLETE] = "complete",
@@ -98,6 +99,20 @@ static struct error *read_pause(const struct acs_task *task, struct depend_graph
     return NULL;
 }
 
+/* What logs to FireLens needs its router running, unless that waits for others itself (TD-211). */
+static struct error *read_firelens(const struct acs_task *task, struct depend_graph *graph)
+{
+    const struct acs_container *router = firelens_router(task);
+
+    if (!router || router->depends_on.count || router->links.count || router->volumes_from.count)
+        return NULL;
+    for (size_t i = 0; i < task->containers.count; i++)
+        if (&task->containers.items[i] != router &&
+            firelens_is_used_by(&task->containers.items[i]))
+            TRY(add(graph, task, i, router->name, strlen(router->name), DEPEND_START));
+    return NULL;
+}
+
 /* Takes away, round by round, the containers that wait for none of those left. */
 static struct error *refuse_cycles(struct arena *arena, const struct acs_task *task,
                                    const struct depend_graph *graph)
@@ -135,11 +150,13 @@ struct error *depend_read(struct arena *arena, const struct acs_task *task,
 
         most +=
             container->depends_on.count + container->links.count + container->volumes_from.count;
+        most++; /* the router of its logs */
     }
     graph.edges = ARENA_ARRAY(arena, struct depend_edge, most);
     for (size_t i = 0; i < task->containers.count; i++)
         TRY(read_container(task, i, &graph));
     TRY(read_pause(task, &graph));
+    TRY(read_firelens(task, &graph));
     TRY(refuse_cycles(arena, task, &graph));
     *ret = graph;
     return NULL;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,6 +296,15 @@ static void on_info(const struct docker_failure *failure, const struct docker_in
     list(engine);
 }
 
+#define DOCKER_20_10 41 /* speaks 1.41 */
+
+static bool is_older(const char *api_version, int minor)
+{
+    int found;
+
+    return sscanf(api_version, "1.%d", &found) == 1 && found < minor;
+}
+
 static void on_version(const struct docker_failure *failure, const struct docker_version *version,
                        void *data)
 {
@@ -308,6 +318,7 @@ static void on_version(const struct docker_failure *failure, const struct docker
         return;
     }
     log_debug("Docker answers", "version", version->version);
+    engine->is_docker_old = is_older(version->api_version, DOCKER_20_10);
     engine->calls++;
     engine->info_call = docker_get_info(engine->docker, on_info, engine);
 }

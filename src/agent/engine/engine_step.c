@@ -31,7 +31,7 @@ static enum depend_answer check_dependencies(struct engine_container *container,
         const struct depend_target view = {
             .name = target->spec->name,
             .known = target->known,
-            .has_run = target->started_at_ms > 0,
+            .has_run = target->started_at_ms > 0 && !engine_firelens_lacks_address(target),
             .has_exit_code = target->has_exit_code,
             .exit_code = target->exit_code,
             .health = target->health,

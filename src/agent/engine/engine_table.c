@@ -125,11 +125,11 @@ static struct error *refuse_unsupported(const struct acs_task *task)
         const struct acs_container *container = &task->containers.items[i];
 
         if (container->secrets.count || container->environment_files.count ||
-            container->firelens_configuration || container->credential_specs.count ||
+            container->credential_specs.count ||
             container->registry_authentication)
             return error_new(API_CLIENT,
-                             "container %s: secrets, environment files, private registries, "
-                             "FireLens and credential specs are not available on this instance",
+                             "container %s: secrets, environment files, private registries and "
+                             "credential specs are not available on this instance",
                              container->name);
     }
     return NULL;
@@ -276,6 +276,8 @@ struct error *engine_task_new(struct engine *engine, const char *arn, const char
 
     task->spec_text = str_dup(spec_text);
     err = read_spec(task, arn);
+    if (!err)
+        err = engine_firelens_check(task);
     if (!err)
         err = read_resources(task);
     if (err) {

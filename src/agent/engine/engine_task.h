@@ -208,6 +208,7 @@ struct engine {
     bool is_linked; /* events flow and all containers have been looked at since */
     struct docker_call *version_call, *info_call, *events_call, *list_call;
     char *docker_root; /* its root directory; NULL: unknown */
+    bool is_docker_old; /* before 20.10 */
     struct timer connect_timer, relist_timer;
     unsigned connect_tries;
     unsigned listings;
@@ -299,6 +300,19 @@ bool engine_container_must_look_for_ports(const struct engine_container *contain
 /* engine_volume.c */
 
 void engine_volume_make(struct engine_volume *volume);
+
+/* engine_firelens.c: what a container that routes logs has on the host */
+
+MUST_USE struct error *engine_firelens_check(const struct engine_task *task);
+/* Before the router is created; true for any other container. False: the task has failed. */
+bool engine_firelens_prepare(struct engine_container *container);
+void engine_firelens_remove(const struct engine_task *task);
+/* The directory as Docker sees it, and the router's address on Docker's bridge; NULL: none. */
+const char *engine_firelens_dir(struct arena *arena, const struct engine_task *task);
+const char *engine_firelens_address(struct arena *arena, const struct engine_task *task);
+/* Whether it is a router with an address of its own, and whether that is not known yet. */
+bool engine_firelens_is_on_bridge(const struct engine_container *container);
+bool engine_firelens_lacks_address(const struct engine_container *container);
 
 /* engine_pause.c: the container that owns shared namespaces (AP-431, TD-143) */
 

@@ -70,10 +70,16 @@ static void create_volume(struct engine_volume *volume)
 {
     struct engine *engine = volume->task->engine;
     const struct agent_config *config = engine->config;
+    const struct acs_role_credentials *role = volume->task->spec->role_credentials;
+    CLEANUP(str_freep)
+    char *uri = role && !str_is_empty(role->credentials_id)
+                    ? str_printf("/v2/credentials/%s", role->credentials_id)
+                    : NULL;
     const struct volume_efs_host efs = {
         .region = config->region,
         .has_plugin = has_volume_plugin(config),
         .file_systems = &config->efs_file_systems,
+        .credentials_uri = uri,
     };
     CLEANUP(buf_done) struct buf body = {0};
     CLEANUP(error_freep)

@@ -130,6 +130,7 @@ static struct world *new_world(void)
     fake_docker_add_image(world->docker, "i");
     world->takes_reports = true;
     world->config.cluster = "default";
+    world->config.data_dir = world->config.data_dir_on_host = world->dir;
     world->config.image_pull_behavior = PULL_PREFER_CACHED;
     world->config.container_stop_timeout_ms = 30000;
     world->config.container_start_timeout_ms = 180000;
@@ -651,6 +652,75 @@ static void limits(void **state)
                         "TaskStateError: Agent could not progress task's state to stopped");
 }
 
+#define LOGS(name, option)                                                                         \
+    MORE(name, "\"dockerConfig\":{\"hostConfig\":\"{\\\"LogConfig\\\":{\\\"Type\\\":"               \
+               "\\\"awsfirelens\\\",\\\"Config\\\":{\\\"" option "\\\":\\\"stdout\\\"}}}\"}")
+#define ROUTES(name, more) MORE(name, "\"firelensConfiguration\":{\"type\":\"fluentbit\"" more "}")
+
+/* AP-476, TD-211: the router is the first to start, in a place of its own, and the last to stop. */
+static void firelens(void **state)
+{
+    struct world *world = *state;
+    CLEANUP(str_freep) char *dir = str_printf("%s/firelens/1", world->dir);
+    CLEANUP(str_freep) char *file = str_printf("%s/config/fluent.conf", dir);
+    const struct fake_container *app;
+
+    run(world, "1", LOGS("app", "Name") "," ROUTES("router", ""));
+    assert_int_equal(access(file, R_OK), 0);
+    assert_calls(world, "create -; start router; inspect router; create -; start app");
+    app = fake_docker_find(world->docker, "app");
+    assert_non_null(strstr(app->body, "\"FLUENT_HOST=172.17.0.2\""));
+    assert_non_null(strstr(app->body, "\"tag\":\"app-firelens-1\""));
+
+    restart(world);
+    free(fake_docker_calls(world->docker));
+    stop(world, "1");
+    assert_calls(world, "stop app; stop router");
+    restart(world);
+    assert_int_equal(access(dir, F_OK), 0);
+    fake_loop_pass(world->loop, 2LL * 3600 * 1000);
+    assert_int_equal(access(dir, F_OK), -1);
+}
+
+/* TD-205, TD-208: a router that cannot be configured is never created, nor is anything else. */
+static void firelens_failures(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        const char *id, *containers, *reason;
+    } rows[] = {
+        {"1", LOGS("app", "region") "," ROUTES("router", ""),
+         "unable to generate firelens config file: unable to generate firelens config: unable to "
+         "apply log options of container app to firelens config: missing output key Name which is "
+         "required for firelens configuration of type fluentbit"},
+        {"2",
+         LOGS("app", "Name") "," ROUTES("router", ",\"options\":{\"config-file-type\":\"s3\","
+                                                  "\"config-file-value\":\"arn:aws:s3:::b/k\"}"),
+         "unable to download firelens s3 config file: unable to get execution role credentials"},
+    };
+    struct error *err;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(str_freep) char *arn = str_printf(ARN "%s", rows[i].id);
+        struct engine_task_view view;
+
+        assert_null(want(world, rows[i].id, "RUNNING", rows[i].containers, ""));
+        fake_loop_settle(world->loop);
+        assert_true(engine_view(world->engine, arn, &view));
+        assert_int_equal(view.known, ENGINE_STOPPED);
+        assert_string_equal(view.reason, rows[i].reason);
+        assert_int_equal(fake_docker_count(world->docker), 0);
+    }
+    err = want(world, "3", "RUNNING",
+               ROUTES("router", ",\"options\":{\"config-file-type\":\"ftp\"}"), "");
+    assert_non_null(err);
+    assert_string_equal(err->message,
+                        "resource cannot be initialized for task " ARN "3: unable to initialize "
+                        "firelens resource: error parsing firelens options: invalid value ftp is "
+                        "specified for option config-file-type");
+    error_free(err);
+}
+
 /* A task whose volume cannot be had does not start (TD-154, TD-155, TD-163). */
 static void volume_failures(void **state)
 {
@@ -1017,6 +1087,8 @@ int main(void)
         TEST(ports_are_admitted),
         TEST(starts_are_bounded),
         TEST(limits),
+        TEST(firelens),
+        TEST(firelens_failures),
         TEST(volume_failures),
         TEST(clean_up),
         TEST(clean_up_waits_for_docker),

@@ -359,6 +359,7 @@ static void describe(const struct fake_container *container, struct docker_conta
         .exit_code = container->exit_code,
         .error = "",
         .health = container->health,
+        .detail = "{\"networks\":{\"bridge\":[\"172.17.0.2\",\"\"]}}",
         .started_at_ms = container->started_at_ms,
         .finished_at_ms = container->finished_at_ms,
         .bindings = binding,
