@@ -296,6 +296,8 @@ static void on_started(const struct docker_failure *failure, void *data)
     }
     engine_container_bind(container, NULL);
     engine_container_advance(container, ENGINE_RUNNING);
+    /* Its metadata shows what only Docker knows; nothing waits for that. */
+    container->is_unsure = engine->config->task_endpoint_url != NULL;
 }
 
 void engine_container_start(struct engine_container *container)

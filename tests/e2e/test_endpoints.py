@@ -1,0 +1,512 @@
+"""What runs in a container finds its metadata, credentials and agent at 169.254.170.2, as everywhere in ECS (AG-200 to
+AG-255, AG-300 to AG-309, AG-904 to AG-917, AP-143, AP-231). The host is a network namespace with a Docker of its own."""
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from harness.netns import Host
+from harness.program import REGION, ApiError, Server, call, connected, eventually
+from harness.samples import IMAGE
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a network namespace and a Docker engine in it")
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z"
+ROLE = "arn:aws:iam::000000000000:role/web"
+FOREVER = ["/bin/sh", "-c", "sleep 10000"]
+
+
+@pytest.fixture(scope="module")
+def host():
+    one = Host()
+    one.docker.sample_image()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, host):
+    one = Server(tmp_path_factory.mktemp("server"), listen=host.namespace.here + ":0").start()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def ecs(server):
+    client = server.client(server.create_key())
+    client.create_cluster(clusterName="ends")
+    return client
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("agent")
+
+
+@pytest.fixture(scope="module")
+def agent(directory, host, server, ecs):
+    one = host.agent(directory, server, "ends", env={"ECS_CONTAINER_INSTANCE_TAGS": '{"rack": "r1"}',
+                                                     "ECS_ENABLE_CONTAINER_METADATA": "true"}).start()
+    eventually(lambda: connected(ecs, "ends"), 60, "the agent connects; log: " + one.log)
+    yield one
+    one.close()
+
+
+def container(name="main", **more):
+    return dict({"name": name, "image": IMAGE, "cpu": 16, "memory": 32, "essential": True, "command": FOREVER,
+                 "linuxParameters": {"initProcessEnabled": True}}, **more)
+
+
+class Task:
+    """A task on the host, and what its containers may ask."""
+
+    def __init__(self, host, ecs, arn):
+        self.host, self.ecs, self.arn = host, ecs, arn
+        eventually(lambda: self.describe()["lastStatus"] == "RUNNING", 60, "%s runs: %s" % (arn, self.describe()))
+        self.inspected = {c["Config"]["Labels"]["com.amazonaws.ecs.container-name"]: c
+                          for c in host.docker.containers("label=com.amazonaws.ecs.task-arn=" + arn)}
+
+    def describe(self):
+        return self.ecs.describe_tasks(cluster="ends", tasks=[self.arn])["tasks"][0]
+
+    def env(self, name="main"):
+        return dict(one.split("=", 1) for one in self.inspected[name]["Config"]["Env"])
+
+    def id(self, name="main"):
+        return self.inspected[name]["Id"]
+
+    def ask(self, url, name="main", method="GET", body=""):
+        """An HTTP request from inside the container: status and body."""
+        place, path = re.fullmatch(r"http://([^/]+)(/.*)", url).groups()
+        address, _, port = place.partition(":")
+        text = "%s %s HTTP/1.1\r\nHost: x\r\nUser-Agent: probe/1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
+            method, path, len(body), body)
+        done = subprocess.run(["docker", "-H", self.host.docker.host, "exec", "-i", self.id(name), "/bin/busybox", "nc", address,
+                               port or "80"], input=text.encode(), capture_output=True, timeout=60, check=False)
+        head, _, answer = done.stdout.decode().partition("\r\n\r\n")
+        assert head, (url, done.stderr)
+        return int(head.split()[1]), answer
+
+    def answers(self, path):
+        """Whether it is there; the agent may just be starting."""
+        try:
+            return self.ask("http://169.254.170.2" + path)[0] == 200
+        except AssertionError:
+            return False
+
+    def get(self, url, name="main"):
+        status, text = self.ask(url, name)
+        assert status == 200, (url, status, text)
+        return json.loads(text)
+
+    def v4(self, path="", name="main"):
+        return self.get(self.env(name)["ECS_CONTAINER_METADATA_URI_V4"] + path, name)
+
+    def credentials(self, name="main"):
+        return self.get("http://169.254.170.2" + self.env(name)["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"], name)
+
+    def stop(self):
+        self.ecs.stop_task(cluster="ends", task=self.arn)
+        eventually(lambda: self.describe()["lastStatus"] == "STOPPED", 60)
+
+
+def start(host, ecs, family, containers=None, wanted=None, **more):
+    ecs.register_task_definition(family=family, containerDefinitions=containers or [container()], **more)
+    answer = ecs.run_task(cluster="ends", taskDefinition=family, **(wanted or {}))
+    assert not answer["failures"], answer
+    return Task(host, ecs, answer["tasks"][0]["taskArn"])
+
+
+@pytest.fixture(scope="module")
+def task(host, ecs, agent):
+    """Two containers in bridge mode with everything that shows in their metadata."""
+    return start(host, ecs, "whole", [
+        container(portMappings=[{"containerPort": 80}], dockerLabels={"team": "a"},
+                  healthCheck={"command": ["CMD-SHELL", "echo fine"], "interval": 5},
+                  logConfiguration={"logDriver": "json-file", "options": {"max-size": "1m"}},
+                  mountPoints=[{"sourceVolume": "tmp", "containerPath": "/scratch"}]),
+        container("side", memory=24, essential=False),
+    ], volumes=[{"name": "tmp", "host": {"sourcePath": "/tmp"}}], taskRoleArn="web", networkMode="bridge",
+        wanted={"tags": [{"key": "owner", "value": "me"}]})
+
+
+@pytest.fixture(scope="module")
+def other(host, ecs, agent):
+    return start(host, ecs, "other", taskRoleArn=ROLE, networkMode="bridge")
+
+
+@pytest.fixture(scope="module")
+def on_host(host, ecs, agent):
+    return start(host, ecs, "onhost", taskRoleArn=ROLE, networkMode="host")
+
+
+def test_variables(task, on_host):
+    """AG-201, AG-301, AG-904, AP-310: where everything is, by ids that nobody guesses."""
+    seen = set()
+    for one, name in ((task, "main"), (task, "side"), (on_host, "main")):
+        env = one.env(name)
+        found = re.fullmatch(r"http://169\.254\.170\.2/v4/(%s)" % UUID, env["ECS_CONTAINER_METADATA_URI_V4"])
+        assert env["ECS_CONTAINER_METADATA_URI"] == "http://169.254.170.2/v3/" + found[1]
+        assert env["ECS_AGENT_URI"] == "http://169.254.170.2/api/" + found[1]
+        assert re.fullmatch("/v2/credentials/" + UUID, env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])
+        assert env["AWS_EXECUTION_ENV"] == "AWS_ECS_EC2" and env["AWS_REGION"] == REGION
+        seen.add(found[1])
+    assert len(seen) == 3
+    assert task.env("main")["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] == task.env("side")["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+
+
+def test_container_metadata(task):
+    """AG-220, AG-225, AG-205, AG-206, AG-208, AG-209, AG-912: every member of a container."""
+    eventually(lambda: task.v4()["Health"].get("status") == "HEALTHY", 30)
+    main = task.v4()
+    described = {c["name"]: c for c in task.describe()["containers"]}
+    assert main["DockerId"] == task.id() and main["Name"] == "main"
+    assert re.fullmatch("ecs-whole-[0-9]+-main-[0-9a-f]{20}", main["DockerName"])
+    assert main["Image"] == IMAGE and main["ImageID"] == task.inspected["main"]["Image"]
+    assert main["Labels"] == task.inspected["main"]["Config"]["Labels"]
+    assert main["Labels"]["team"] == "a" and main["Labels"]["com.amazonaws.ecs.cluster"] == "ends"
+    assert (main["DesiredStatus"], main["KnownStatus"], main["Type"]) == ("RUNNING", "RUNNING", "NORMAL")
+    assert main["Limits"] == {"CPU": 16, "Memory": 32}
+    assert main["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostIp": "0.0.0.0",
+                              "HostPort": described["main"]["networkBindings"][0]["hostPort"]}]
+    address = task.inspected["main"]["NetworkSettings"]["IPAddress"]
+    assert main["Networks"] == [{"NetworkMode": "bridge", "IPv4Addresses": [address]}]
+    assert {"Source": "/tmp", "Destination": "/scratch"} in main["Volumes"]
+    assert main["LogDriver"] == "json-file" and main["LogOptions"] == {"max-size": "1m"}
+    assert main["ContainerARN"] == described["main"]["containerArn"]
+    assert main["Health"]["output"] == "fine\n" and re.fullmatch(TIME, main["Health"]["statusSince"])
+    assert main["CreatedAt"] == re.sub(r"0+Z$", "Z", task.inspected["main"]["Created"])
+    assert main["StartedAt"] == re.sub(r"0+Z$", "Z", task.inspected["main"]["State"]["StartedAt"])
+    assert not {"ExitCode", "FinishedAt", "RestartCount"} & set(main)
+    side = task.v4(name="side")
+    assert not {"Health", "LogDriver", "Ports"} & set(side)
+    assert side["Limits"] == {"CPU": 16, "Memory": 24}
+
+
+def test_task_metadata(task):
+    """AG-221, AG-224, AG-235: every member of a task."""
+    told = task.v4("/task")
+    described = task.describe()
+    assert told["Cluster"] == "ends" and told["TaskARN"] == task.arn
+    assert (told["Family"], told["Revision"]) == ("whole", described["taskDefinitionArn"].rsplit(":", 1)[1])
+    assert (told["DesiredStatus"], told["KnownStatus"], told["LaunchType"]) == ("RUNNING", "RUNNING", "EC2")
+    assert not {"PullStartedAt", "PullStoppedAt"} & set(told)  # the image was there
+    assert told["FaultInjectionEnabled"] is False
+    assert not {"Limits", "ExecutionStoppedAt", "TaskTags", "Errors", "VPCID", "ServiceName"} & set(told)
+    assert [c["Name"] for c in told["Containers"]] == ["main", "side"]
+    for name in ("main", "side"):
+        assert task.v4(name=name) in told["Containers"]
+
+
+def test_tags(task):
+    """AG-905: asked of the control plane with the agent's own key."""
+    told = task.v4("/taskWithTags")
+    assert told["TaskTags"] == {"owner": "me"}
+    assert told["ContainerInstanceTags"] == {"rack": "r1"}
+    assert "Errors" not in told
+
+
+def test_versions_2_and_3_stay_as_they_are(task):
+    """AG-203, AG-230 to AG-244, AG-913."""
+    v3 = task.env()["ECS_CONTAINER_METADATA_URI"]
+    container_3, task_3 = task.get(v3), task.get(v3 + "/task")
+    assert not {"LogDriver", "LogOptions", "ContainerARN", "RestartCount"} & set(container_3)
+    assert not {"LaunchType", "ServiceName", "FaultInjectionEnabled"} & set(task_3)
+    assert set(container_3["Networks"][0]) == {"NetworkMode", "IPv4Addresses"} and "HostIp" not in container_3["Ports"][0]
+    assert task.get(v3 + "/taskWithTags")["TaskTags"] == {"owner": "me"}
+    task_2 = task.get("http://169.254.170.2/v2/metadata")
+    assert task_2["TaskARN"] == task.arn and task.get("http://169.254.170.2/v2/metadata/") == task_2
+    container_2 = task.get("http://169.254.170.2/v2/metadata/" + task.id("side"))
+    assert container_2["Name"] == "side" and "Networks" not in container_2
+    assert task.get("http://169.254.170.2/v2/metadataWithTags")["ContainerInstanceTags"] == {"rack": "r1"}
+
+
+def test_statistics(task):
+    """AG-222, AG-223, AG-232, AG-233, AG-250, AG-251, AG-914: Docker's object, with rates in version 4."""
+    one = task.v4("/stats")
+    assert one["id"] == task.id() and one["name"] == "/" + task.v4()["DockerName"]
+    assert one["cpu_stats"]["cpu_usage"]["total_usage"] > 0 and one["precpu_stats"]["cpu_usage"]["total_usage"] > 0
+    assert one["read"] > one["preread"] > "2026"
+    assert one["networks"]["eth0"]["rx_bytes"] > 0
+    assert set(one["network_rate_stats"]) == {"rx_bytes_per_sec", "tx_bytes_per_sec"}
+    all_4 = task.v4("/task/stats")
+    assert set(all_4) == {task.id("main"), task.id("side")} and all_4[task.id("side")]["id"] == task.id("side")
+    v3 = task.env()["ECS_CONTAINER_METADATA_URI"]
+    assert "network_rate_stats" not in task.get(v3 + "/stats")
+    assert set(task.get(v3 + "/task/stats")) == set(all_4)
+    assert set(task.get("http://169.254.170.2/v2/stats")) == set(all_4)
+    assert task.get("http://169.254.170.2/v2/stats/" + task.id())["id"] == task.id()
+
+
+def test_host_mode(on_host):
+    """AP-451: the address is at hand, also at the older port and on loopback; the network has no address of its own."""
+    told = on_host.v4()
+    assert told["Networks"] == [{"NetworkMode": "host", "IPv4Addresses": [""]}]
+    assert on_host.v4("/task")["TaskARN"] == on_host.arn
+    path = re.sub("http://169.254.170.2", "", on_host.env()["ECS_CONTAINER_METADATA_URI_V4"])
+    for place in ("http://169.254.170.2:51679", "http://127.0.0.1:51679"):
+        assert on_host.get(place + path) == told
+    assert on_host.credentials()["RoleArn"] == ROLE
+    status, text = on_host.ask("http://169.254.170.2/v2/metadata")
+    assert status == 400 and json.loads(text).startswith("Unable to get task arn from request: unable to associate '")
+
+
+def test_what_is_not_there(task):
+    """AG-907, AG-910, AG-909: the official agent's words and statuses."""
+    gone = "00000000-0000-4000-8000-000000000000"
+    at = "http://169.254.170.2"
+    no_task = "unable to get task arn from request: unable to get task Arn from v3 endpoint ID: " + gone
+    no_docker = "from request: unable to get docker ID from v3 endpoint ID: " + gone
+    for path, status, text in (
+            ("/v4/" + gone, 404, "V4 container metadata handler: unable to get container ID " + no_docker),
+            ("/v4/%s/task" % gone, 404, "V4 task metadata handler: " + no_task),
+            ("/v4/%s/stats" % gone, 404, "V4 container stats handler: " + no_task),
+            ("/v4/%s/task/stats" % gone, 404, "V4 task stats handler: " + no_task),
+            ("/v3/" + gone, 500, "V3 container metadata handler: unable to get container ID " + no_docker),
+            ("/v3/%s/task/stats" % gone, 400, "V3 task stats handler: " + no_task),
+            ("/v4/%s/associations/gpu" % gone, 400, "V4 container associations handler: unable to get container id " + no_docker),
+            ("/v2/metadata/abc", 400, "Unable to generate metadata for container 'abc'"),
+            ("/v2/stats/abc", 400, "Unable to get container stats for: abc")):
+        assert task.ask(at + path) == (status, json.dumps(text)), path
+    for path, status, code, text in (
+            ("/v2/credentials/", 400, "NoIdInRequest", "CredentialsV2Request: No Credential ID in the request"),
+            ("/v2/credentials/" + gone, 400, "InvalidIdInRequest", "CredentialsV2Request: Credentials not found"),
+            ("/v1/credentials", 400, "NoIdInRequest", "CredentialsV1Request: No Credential ID in the request"),
+            ("/v1/credentials?id=x", 400, "InvalidIdInRequest", "CredentialsV1Request: Credentials not found")):
+        got, answer = task.ask(at + path)
+        assert got == status and json.loads(answer) == {"code": code, "message": text, "HTTPErrorCode": status}
+    assert task.ask(at + "/") == (404, "404 page not found\n")
+    assert task.ask(at + "/v4//" + gone)[0] == 301
+    assert task.v4("/associations/elastic-inference") == {"Associations": None}
+    assert task.ask(task.env()["ECS_CONTAINER_METADATA_URI_V4"] + "/associations/gpu/x")[0] == 400
+
+
+def test_credentials(task, directory):
+    """AG-302, AG-303, AG-306, AG-309, AG-371, AG-908: five members, six hours at most, a line in the audit log."""
+    got = task.credentials()
+    assert set(got) == {"RoleArn", "AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+    assert got["RoleArn"] == ROLE and got["AccessKeyId"].startswith("ASIA")  # AG-314: a bare name is one of the account
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", got["Expiration"])
+    left = time.mktime(time.strptime(got["Expiration"], "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+    assert 4.9 * 3600 < left <= 6 * 3600
+    assert task.credentials("side") == got
+    id = task.env()["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"].rsplit("/", 1)[1]
+    assert task.get("http://169.254.170.2/v1/credentials?id=" + id) == got
+    with open(os.path.join(str(directory), "audit.log")) as log:
+        lines = log.read()
+    assert id not in lines and got["SecretAccessKey"] not in lines
+    address = task.inspected["main"]["NetworkSettings"]["IPAddress"]
+    assert re.search(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ 200 %s:\d+ "/v2/credentials" "probe/1" %s GetCredentials 2 ends '
+                     r'arn:aws:ecs:us-east-1:000000000000:container-instance/ends/[0-9a-f]{32}$' % (address, task.arn), lines, re.M)
+
+
+def client(server, keys):
+    return boto3.client("ecs", endpoint_url=server.url, region_name=REGION, aws_access_key_id=keys["AccessKeyId"],
+                        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["Token"])
+
+
+def code_of(call_it, *args, **kwargs):
+    with pytest.raises(ClientError) as refused:
+        call_it(*args, **kwargs)
+    return refused.value.response["Error"]
+
+
+def test_a_role_may_what_concerns_its_task(server, task, other):
+    """AG-304, AG-305: signed with the session token, its own task and nothing else."""
+    keys = task.credentials()
+    mine = client(server, keys)
+    assert mine.describe_tasks(cluster="ends", tasks=[task.arn])["tasks"][0]["taskArn"] == task.arn
+    assert mine.list_tags_for_resource(resourceArn=task.arn)["tags"] == [{"key": "owner", "value": "me"}]
+    who = "User: arn:aws:sts::000000000000:assumed-role/web/%s is not authorized to perform: " % task.arn.rsplit("/", 1)[1]
+    for refused in (code_of(mine.describe_tasks, cluster="ends", tasks=[other.arn]), code_of(mine.list_tasks, cluster="ends"),
+                    code_of(mine.run_task, cluster="ends", taskDefinition="whole"), code_of(mine.list_clusters),
+                    code_of(mine.list_tags_for_resource, resourceArn=other.arn),
+                    code_of(mine.update_task_protection, cluster="ends", tasks=[other.arn], protectionEnabled=True)):
+        assert refused["Code"] == "AccessDeniedException" and refused["Message"].startswith(who), refused
+    for broken in (dict(keys, Token=other.credentials()["Token"]), dict(keys, Token="x" * 40),
+                   dict(keys, Token=keys["Token"][:-8] + "AAAAAAAA")):
+        assert code_of(client(server, broken).list_clusters)["Code"] == "UnrecognizedClientException"
+    assert code_of(client(server, dict(keys, SecretAccessKey="x" * 40)).list_clusters)["Code"] == "InvalidSignatureException"
+    with pytest.raises(ApiError) as refused:  # the administrator's API
+        call(server.url, (keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"]), "Berth_20261120.CreateKey", {}, "berth")
+    assert refused.value.code == "AccessDeniedException"
+
+
+def test_what_is_another_tasks_is_refused(task, other, agent):
+    """AG-202, AG-305: also to who has found out the right id."""
+    at = "http://169.254.170.2"
+    for path in ("", "/task", "/stats", "/task/stats"):
+        assert other.ask(task.env()["ECS_CONTAINER_METADATA_URI_V4"] + path)[0] == 404
+    status, text = other.ask(at + task.env()["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])
+    assert status == 400 and json.loads(text)["code"] == "InvalidIdInRequest"
+    assert other.ask(task.env()["ECS_AGENT_URI"] + "/task-protection/v1/state")[0] == 404
+    assert other.get(at + "/v2/metadata")["TaskARN"] == other.arn
+    assert other.ask(at + "/v2/metadata/" + task.id())[0] == 400 and other.ask(at + "/v2/stats/" + task.id())[0] == 400
+    assert "was refused" in agent.output()
+
+
+def test_an_agent_may_not_what_is_not_an_agents(server, agent, task):
+    """AG-280: its key registers and reports; it runs nothing, and protects nobody's task."""
+    key = (agent.env["AWS_ACCESS_KEY_ID"], agent.env["AWS_SECRET_ACCESS_KEY"])
+    mine = server.client(key)
+    for refused in (code_of(mine.run_task, cluster="ends", taskDefinition="whole"),
+                    code_of(mine.describe_tasks, cluster="ends", tasks=[task.arn]),
+                    code_of(mine.update_task_protection, cluster="ends", tasks=[task.arn], protectionEnabled=True),
+                    code_of(mine.stop_task, cluster="ends", task=task.arn)):
+        assert refused["Code"] == "AccessDeniedException"
+
+
+def test_task_protection(host, ecs, agent, task):
+    """AP-143: the container asks, the control plane is asked by its role."""
+    ecs.register_task_definition(family="guarded", containerDefinitions=[container()], taskRoleArn=ROLE)
+    ecs.create_service(cluster="ends", serviceName="guarded", taskDefinition="guarded", desiredCount=1)
+    arn, = eventually(lambda: ecs.list_tasks(cluster="ends", serviceName="guarded")["taskArns"], 30)
+    one = Task(host, ecs, arn)
+    url = one.env()["ECS_AGENT_URI"] + "/task-protection/v1/state"
+    off = {"protection": {"ExpirationDate": None, "ProtectionEnabled": False, "TaskArn": arn}}
+    assert one.get(url) == off
+    status, text = one.ask(url, method="PUT", body='{"ProtectionEnabled": true, "ExpiresInMinutes": 10}')
+    got = json.loads(text)["protection"]
+    assert status == 200 and got["ProtectionEnabled"] is True and re.fullmatch(TIME, got["ExpirationDate"])
+    assert ecs.get_task_protection(cluster="ends", tasks=[arn])["protectedTasks"][0]["protectionEnabled"] is True
+    assert one.get(url)["protection"]["ProtectionEnabled"] is True
+    assert one.ask(url, method="PUT", body='{"ProtectionEnabled": false}')[0] == 200
+    assert one.get(url) == off
+    for body, answer in (("{", {"Code": "InvalidParameterException", "Message": "UpdateTaskProtection: failed to decode request"}),
+                         ('{"Wrong": 1}', {"Code": "InvalidParameterException",
+                                           "Message": "UpdateTaskProtection: failed to decode request"}),
+                         ("{}", {"Arn": arn, "Code": "InvalidParameterException",
+                                 "Message": "Invalid request: does not contain 'ProtectionEnabled' field"})):
+        status, text = one.ask(url, method="PUT", body=body)
+        assert (status, json.loads(text)) == (400, {"error": answer})
+    status, text = one.ask(url, method="PUT", body='{"ProtectionEnabled": true, "ExpiresInMinutes": 99999}')
+    refused = json.loads(text)
+    assert status == 400 and refused["error"]["Code"] == "InvalidParameterException" and refused["requestID"]
+    assert one.ask(url, method="POST")[0] == 405
+    # A task of no service: a failure, not an error.
+    status, text = task.ask(task.env()["ECS_AGENT_URI"] + "/task-protection/v1/state")
+    assert status == 200 and json.loads(text)["failure"]["Reason"] == "TASK_NOT_VALID"
+    ecs.delete_service(cluster="ends", service="guarded", force=True)
+
+
+def test_a_task_without_a_role(host, ecs, agent):
+    """AG-304: no variable, and protection says why."""
+    one = start(host, ecs, "bare")
+    assert "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" not in one.env()
+    status, text = one.ask(one.env()["ECS_AGENT_URI"] + "/task-protection/v1/state")
+    assert (status, json.loads(text)) == (403, {"error": {
+        "Arn": one.arn, "Code": "AccessDeniedException",
+        "Message": "Invalid Request: no task IAM role credentials available for task"}})
+    one.stop()
+
+
+SDK = """
+import json, os, urllib.request, boto3
+here = json.load(urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task"))
+ecs = boto3.client("ecs", endpoint_url=os.environ["SERVER"])
+found = ecs.describe_tasks(cluster=here["Cluster"], tasks=[here["TaskARN"]])["tasks"][0]["taskArn"]
+print(json.dumps([found, ecs.meta.region_name, ecs._request_signer._credentials.method]), flush=True)
+"""
+
+
+def test_an_sdk_needs_no_configuration(host, ecs, agent, server):
+    """AG-301 to AG-304: region, credentials and the session token are found by boto3 itself; the server takes its signature."""
+    places = [place for place in ("/usr", "/lib", "/lib64", "/etc/ssl") if os.path.exists(place)]
+    names = {place: place.strip("/").replace("/", "-") for place in places}
+    one = start(host, ecs, "sdk", [container(
+        command=["/usr/bin/python3", "-c", SDK + "import time; time.sleep(10000)"], memory=256,
+        environment=[{"name": "SERVER", "value": server.url}, {"name": "PATH", "value": "/usr/bin"}],
+        mountPoints=[{"sourceVolume": names[p], "containerPath": p, "readOnly": True} for p in places])],
+        volumes=[{"name": names[p], "host": {"sourcePath": p}} for p in places], taskRoleArn=ROLE, networkMode="bridge")
+    said = eventually(lambda: host.docker.run("logs", one.id()), 60, "the SDK says something")
+    assert json.loads(said) == [one.arn, REGION, "container-role"], said
+    one.stop()
+
+
+def test_credentials_end_with_the_task(host, ecs, agent, server):
+    """AG-305: once it has stopped, nobody signs with them, and the agent has them no more."""
+    one = start(host, ecs, "ending", taskRoleArn=ROLE, networkMode="host")
+    keys = one.credentials()
+    assert client(server, keys).describe_tasks(cluster="ends", tasks=[one.arn])["tasks"]
+    one.stop()
+    assert code_of(client(server, keys).list_clusters)["Code"] == "UnrecognizedClientException"
+
+
+def test_restarts_of_both(host, ecs, server, agent, task):
+    """AG-907, AP-214, AP-233: the same ids and credentials after kill -9 of the agent and of the server."""
+    keys, v4 = task.credentials(), task.v4()
+    agent.kill()
+    assert "169.254.170.2" in host_addresses(host)  # left behind, with our label
+    agent.start()
+    eventually(lambda: task.answers("/v2/metadata"), 60, "the address is taken over")
+    eventually(lambda: task.answers(task.env()["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]), 60)
+    now = task.credentials()
+    assert (now["AccessKeyId"] == keys["AccessKeyId"]) == (now["Expiration"] == keys["Expiration"])
+    assert task.v4()["DockerId"] == v4["DockerId"] and task.v4()["Labels"] == v4["Labels"]
+    server.kill()
+    assert task.credentials() == now  # the agent has them
+    status, text = task.ask("http://169.254.170.2/v2/metadataWithTags")
+    assert status == 200 and "TaskTags" not in json.loads(text)
+    v4_tags = task.v4("/taskWithTags")
+    assert [(e["ErrorField"], e["ResourceARN"]) for e in v4_tags["Errors"]][1] == ("TaskTags", task.arn)
+    server.start()
+    eventually(lambda: connected(ecs, "ends"), 60)
+    assert client(server, now).describe_tasks(cluster="ends", tasks=[task.arn])["tasks"]
+
+
+def host_addresses(host):
+    return subprocess.run(["ip", "-n", host.namespace.name, "addr", "show", "dev", "lo"], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_only_one_agent_serves(host, ecs, server, agent, task, tmp_path):
+    """AG-013: the second one says so and goes on without; the address stays the first one's."""
+    ecs.create_cluster(clusterName="second")
+    second = host.agent(tmp_path, server, "second", name="second").start()
+    eventually(lambda: connected(ecs, "second"), 60)
+    eventually(lambda: "another agent seems to serve it" in second.output(), 10)
+    second.close()
+    assert task.v4()["DockerId"] == task.id()
+    assert "169.254.170.2" in host_addresses(host)
+
+
+def test_too_often(host, ecs, agent, task, other):
+    """AG-204, AG-917, AG-148: 60 at once, 40 a second, for each task by itself."""
+    url = task.env()["ECS_CONTAINER_METADATA_URI_V4"]
+    path = url.replace("http://169.254.170.2", "")
+    one = "GET %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % path
+    script = "i=0; while [ $i -lt 150 ]; do printf '%s'; i=$((i+1)); done; sleep 3" % one
+    said = subprocess.run(["docker", "-H", host.docker.host, "exec", task.id(), "/bin/sh", "-c",
+                           "(%s) | /bin/busybox nc 169.254.170.2 80" % script.replace("printf", "/bin/busybox printf")],
+                          capture_output=True, text=True, timeout=60, check=False).stdout
+    good, bad = said.count("HTTP/1.1 200"), said.count("HTTP/1.1 429")
+    assert good + bad == 150 and 60 <= good < 150, (good, bad)
+    assert "You have reached maximum request limit." in said
+    assert other.v4()["DockerId"] == other.id()
+
+
+def test_introspection(host, agent, task):
+    """AG-262 to AG-265: what runs here, for people on the host."""
+    line = re.findall(r"introspection answers.*address=?\"?([0-9.:]+)", agent.output())
+    assert line, agent.output()[-2000:]
+
+
+def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
+    """AG-013: a clean end takes it away. The last test here: it ends the agent."""
+    agent.close()
+    assert "169.254.170.2" not in host_addresses(host)
+    ip = ["ip", "-n", host.namespace.name, "addr"]
+    subprocess.run([*ip, "add", "169.254.170.2/32", "dev", "lo"], check=True)  # somebody else's
+    before = len(agent.output())
+    agent.start()
+    eventually(lambda: "is on this host already, and not ours" in agent.output()[before:], 60)
+    agent.close()
+    assert "169.254.170.2" in host_addresses(host)
+    subprocess.run([*ip, "del", "169.254.170.2/32", "dev", "lo"], check=True)
