@@ -198,8 +198,10 @@ static void print_steps(const char *title, const json_t *steps)
 
     if (json_array_size(steps))
         printf("\n%s\n", title);
-    json_array_foreach (steps, i, one)
+    json_array_foreach (steps, i, one) {
         printf("  %-22s %s\n", text_of(one, "what"), text_of(one, "text"));
+        print_placement(4, json_object_get(one, "placement"));
+    }
 }
 
 static void print_task(const json_t *answer)
@@ -225,7 +227,6 @@ static void print_task(const json_t *answer)
     print_containers(0, json_object_get(answer, "containers"));
     print_steps("waits for", json_object_get(answer, "waitsFor"));
     print_steps("why it stopped, the nearest cause first", json_object_get(answer, "causes"));
-    print_placement(2, json_object_get(answer, "placement"));
 }
 
 static void print_try(const json_t *answer)

@@ -117,12 +117,31 @@ static const struct deployment *deployment_of(const struct service *service, con
     return NULL;
 }
 
+/* A deployment that is over is not with its service any more, but that it failed was told. */
+static void add_failure_told(struct answer *answer, const struct service *service,
+                             const struct task *task)
+{
+    const struct service_event *event = NULL;
+
+    while (service && (event = state_service_event_before(answer->ecs->state, service, event)) &&
+           (event->name != EVENT_SERVICE_DEPLOYMENT_FAILED ||
+            !str_eq(event->deployment, task->deployment)))
+        ;
+    if (event)
+        add_cause(answer, "DEPLOYMENT_FAILED",
+                  event->reason
+                      ? arena_printf(&answer->arena, "%s %s", event->message, event->reason)
+                      : event->message);
+}
+
 /* What became of the deployment that the task is of. */
 static void add_own_deployment(struct answer *answer, const struct service *service,
                                const struct task *task)
 {
     const struct deployment *own = deployment_of(service, task->deployment);
 
+    if (!own)
+        add_failure_told(answer, service, task);
     if (!own || own->rollout_state == ROLLOUT_STATE_NONE)
         return;
     add_cause(
@@ -246,24 +265,24 @@ static struct error *add_search(struct answer *answer, const struct task *task)
 {
     const struct task_definition *definition =
         state_task_definition(answer->ecs->state, answer->scope, task->family, task->revision);
-    struct launch_rules rules = {.launch_type = task->launch_type, .is_service = task->service};
     CLEANUP(launch_demand_done) struct demand demand = {0};
-    struct task_recipe recipe;
     struct plan plan;
 
     if (!definition)
         return NULL;
-    TRY(task_recipe_read(&answer->arena, definition, &recipe));
-    launch_demand(&answer->arena, &recipe, task->group, &rules, &demand);
-    demand.claim.cpu = task->cpu; /* with its overrides */
-    demand.claim.memory = task->memory;
-    demand.capacity_provider = task->rare->capacity_provider;
+    TRY(launch_demand_of_task(&answer->arena, definition, task, &demand));
     TRY(plan_survey(&answer->arena,
                     control_fleet(answer->ecs->control, answer->scope, task->cluster), &demand,
                     &plan));
-    add_cause(answer, "NO_HOST",
-              arena_printf(&answer->arena, "It has no container instance yet. %s",
-                           plan_explain(&answer->arena, &plan)));
+    open_object(answer, NULL);
+    add_text(answer, "what", "NO_HOST");
+    add_text(answer, "text",
+             arena_printf(&answer->arena,
+                          "It waits for a container instance of capacity provider %s. %s",
+                          task->rare->capacity_provider ? task->rare->capacity_provider : "(none)",
+                          plan_explain(&answer->arena, &plan)));
+    add_placement(answer, task->cluster, &plan);
+    close_object(answer);
     return NULL;
 }
 

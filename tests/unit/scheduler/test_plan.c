@@ -757,9 +757,106 @@ static void more_tasks_on_a_host_than_a_short_count_holds(void **state)
     world_free(world);
 }
 
+/* ---- what is said of refusals ---- */
+
+static struct plan survey(struct world *world, const struct demand *demand)
+{
+    struct plan plan;
+
+    assert_null(plan_survey(&world->arena, world->fleet, demand, &plan));
+    return plan;
+}
+
+static void a_survey_places_nothing_and_has_the_figures(void **state) /* SC-024 */
+{
+    struct world *world = world_new();
+    struct demand demand = {.claim = {.cpu = 512, .memory = 100, .owner = name(world, "family:a")}};
+    struct plan plan;
+
+    (void)state;
+    add_host(world, 0, 256, 1000, "a");
+    add_host(world, 1, 1024, 1000, "a");
+    add_host(world, 2, 1024, 1000, "b");
+    fleet_hold(world->fleet, &(struct id){.bytes = {[0] = 1, [15] = 1}},
+               &(struct claim){.cpu = 600, .memory = 1, .owner = name(world, "family:b")});
+    plan = survey(world, &demand);
+    assert_int_equal(plan.hosts_seen, 3);
+    assert_int_equal(plan.hosts_fitting, 1);
+    assert_int_equal(plan.placed_count, 0);
+    assert_int_equal(plan.tally_count, 1);
+    assert_string_equal(plan.tallies[0].reason, "RESOURCE:CPU");
+    assert_string_equal(plan.tallies[0].unit, "CPU units");
+    assert_int_equal(plan.tallies[0].hosts, 2);
+    assert_int_equal(plan.tallies[0].wanted, 512);
+    assert_int_equal(plan.tallies[0].most, 424);
+    assert_int_equal(plan.tallies[0].too_small, 1);
+    assert_string_equal(plan.refusals[0].detail, "512 CPU units wanted, 256 free");
+    assert_int_equal(place(world, &demand, 3).placed_count, 2); /* as if nobody had looked */
+    world_free(world);
+}
+
+static void refused(struct world *world, const struct demand *demand, const char *why)
+{
+    for (int again = 0; again < 2; again++) { /* looked for, and remembered */
+        struct plan plan = place(world, demand, 1);
+
+        assert_int_equal(plan.placed_count, 0);
+        assert_string_equal(plan_explain(&world->arena, &plan), why);
+        assert_non_null(plan.refusals[0].reason);
+        arena_reset(&world->arena);
+    }
+}
+
+/* What found no host finds one as soon as there is one, whatever was remembered of it. */
+static void a_remembered_refusal_lasts_until_something_changes(void **state)
+{
+    static const struct placement_constraint quiet = {CONSTRAINT_MEMBER_OF,
+                                                      "runningTasksCount < 1"};
+    static const struct placement_constraint distinct = {CONSTRAINT_DISTINCT_INSTANCE, NULL};
+    struct world *world = world_new();
+    struct claim other = {.cpu = 900, .memory = 1, .owner = name(world, "family:b")};
+    struct demand a = {.claim = {.cpu = 512, .memory = 1, .owner = name(world, "family:a")}};
+    struct demand b = a;
+    struct id first = host_id(0);
+
+    (void)state;
+    add_host(world, 0, 1024, 1000, "a");
+    fleet_hold(world->fleet, &first, &other);
+    refused(world, &a, "1 of 1 host lacks 512 CPU units.");
+    fleet_hold(world->fleet, &first, &(struct claim){.cpu = 1, .memory = 1});
+    refused(world, &a, "1 of 1 host lacks 512 CPU units."); /* and the figures are of now: */
+    assert_int_equal(place(world, &a, 1).tallies[0].most, 123);
+    fleet_release(world->fleet, &first, &(struct claim){.cpu = 1, .memory = 1});
+    fleet_release(world->fleet, &first, &other); /* freed */
+    assert_int_equal(place(world, &a, 2).placed_count, 2);
+    refused(world, &a, "1 of 1 host lacks 512 CPU units.");
+    add_host(world, 1, 600, 1000, "b"); /* a host more */
+    assert_int_equal(place(world, &a, 1).placed_count, 1);
+    refused(world, &a, "2 of 2 hosts lack 512 CPU units.");
+    add_host(world, 1, 2000, 1000, "b"); /* it grew */
+    assert_int_equal(place(world, &a, 2).placed_count, 2);
+    fleet_remove_host(world->fleet, &first);
+    refused(world, &a, "1 of 1 host lacks 512 CPU units.");
+    /* The same in size for another owner, or with another constraint, is another matter. */
+    add_host(world, 2, 5000, 1000, "b");
+    a.constraints = b.constraints = &distinct;
+    a.constraint_count = b.constraint_count = 1;
+    b.claim.owner = name(world, "family:c");
+    assert_int_equal(place(world, &a, 1).placed_count, 1);
+    refused(world, &a, "2 of 2 hosts run a task of the group already.");
+    assert_int_equal(place(world, &b, 1).placed_count, 1);
+    b.constraints = &quiet;
+    refused(world, &b, "2 of 2 hosts do not meet memberOf \"runningTasksCount < 1\".");
+    b.constraint_count = 0;
+    assert_int_equal(place(world, &b, 1).placed_count, 1);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_survey_places_nothing_and_has_the_figures),
+        cmocka_unit_test(a_remembered_refusal_lasts_until_something_changes),
         cmocka_unit_test(t1_zone_spread_is_even),
         cmocka_unit_test(t2_host_spread_is_even_by_either_name),
         cmocka_unit_test(t3_binpack_fills_one_host_first),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -378,12 +379,54 @@ static void what_it_depends_on(void **state)
     query_free(query);
 }
 
+/* ---- what a run may take ---- */
+
+/* An expression that takes all its steps on each value is given up, one that does not is not; equal
+ * values cost once. */
+static void a_run_is_bounded(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_same_value, is_spent;
+    } cases[] = {
+        {"attribute:name =~ (.*a){20}", false, true},
+        {"attribute:name =~ host-.*a+c", false, false},
+        {"attribute:name =~ host-.*a+c or attribute:name =~ b.*", true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(query_freep) struct query *query = NULL;
+        struct query_run run;
+        char names[1000][64];
+        int64_t first;
+
+        assert_null(query_parse(cases[i].text, &query));
+        query_run_begin(&run, query);
+        first = run.steps_left;
+        for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+            struct host_attribute attribute = {"name", names[cases[i].is_same_value ? 0 : n]};
+            struct query_instance instance = {.attributes = &attribute, .attribute_count = 1};
+
+            snprintf(names[n], sizeof(names[n]), "host-%04zu-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac",
+                     n);
+            if (query_run_matches(&run, &instance) !=
+                (query_matches(query, &instance) && !query_run_is_spent(&run)))
+                fail_msg("%s: host %zu", cases[i].text, n);
+            if (n == 0)
+                first -= run.steps_left;
+        }
+        assert_int_equal(query_run_is_spent(&run), cases[i].is_spent);
+        if (cases[i].is_same_value)
+            assert_int_equal(QUERY_STEPS_PER_RUN - run.steps_left, first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepted_expressions),
-        cmocka_unit_test(refused_expressions),
-        cmocka_unit_test(bounds),
+        cmocka_unit_test(a_run_is_bounded),    cmocka_unit_test(accepted_expressions),
+        cmocka_unit_test(refused_expressions), cmocka_unit_test(bounds),
         cmocka_unit_test(what_it_depends_on),
     };
 
