@@ -63,7 +63,7 @@ def image(docker, tag, start, programs=(), files=None, applets=(), changes=()):
             os.makedirs(root + os.path.dirname(path), exist_ok=True)
             with open(root + path, "w") as file:
                 file.write(text)
-            os.chmod(root + path, 0o755 if path.startswith("/bin/") else 0o644)
+            os.chmod(root + path, 0o755 if text.startswith("#!") else 0o644)
         subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
         lines = ('CMD ["/bin/start"]', "ENV PATH=/bin", *changes)
         docker.run("import", *[word for line in lines for word in ("--change", line)], archive, tag)
