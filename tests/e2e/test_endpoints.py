@@ -53,7 +53,8 @@ def directory(tmp_path_factory):
 @pytest.fixture(scope="module")
 def agent(directory, host, server, ecs):
     one = host.agent(directory, server, "ends", env={"ECS_CONTAINER_INSTANCE_TAGS": '{"rack": "r1"}',
-                                                     "ECS_ENABLE_CONTAINER_METADATA": "true"}).start()
+                                                     "ECS_ENABLE_CONTAINER_METADATA": "true",
+                                                     "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "2s"}).start()
     eventually(lambda: connected(ecs, "ends"), 60, "the agent connects; log: " + one.log)
     yield one
     one.close()
@@ -437,6 +438,38 @@ def test_credentials_end_with_the_task(host, ecs, agent, server):
     assert client(server, keys).describe_tasks(cluster="ends", tasks=[one.arn])["tasks"]
     one.stop()
     assert code_of(client(server, keys).list_clusters)["Code"] == "UnrecognizedClientException"
+
+
+def test_metadata_file(host, ecs, agent, task):
+    """AG-190 to AG-195, AG-915: there from the start, READY with what Docker knows, gone with the task."""
+    one = start(host, ecs, "filed", [container(user="1000", portMappings=[{"containerPort": 80}])])
+    path = one.env()["ECS_CONTAINER_METADATA_FILE"]
+    assert re.fullmatch("/opt/ecs/metadata/%s/ecs-container-metadata.json" % UUID, path)
+
+    def read():
+        text = host.docker.run("exec", one.id(), "cat", path)
+        return json.loads(text), text
+
+    eventually(lambda: read()[0].get("MetadataFileStatus") == "READY", 30)
+    told, text = read()
+    assert '\n\t"TaskARN"' in text
+    described = one.describe()
+    inspected = one.inspected["main"]
+    assert told.pop("HostPrivateIPv4Address", "1.2.3.4").count(".") == 3
+    assert told == {
+        "Cluster": "ends", "ContainerInstanceARN": described["containerInstanceArn"], "TaskARN": one.arn,
+        "TaskDefinitionFamily": "filed", "TaskDefinitionRevision": described["taskDefinitionArn"].rsplit(":", 1)[1],
+        "ContainerID": one.id(), "ContainerName": "main", "DockerContainerName": inspected["Name"],
+        "ImageID": inspected["Image"], "ImageName": IMAGE,
+        "PortMappings": [{"ContainerPort": 80, "HostPort": int(b["HostPort"]), "BindIp": b["HostIp"], "Protocol": "tcp"}
+                         for b in inspected["NetworkSettings"]["Ports"]["80/tcp"]],
+        "Networks": [{"NetworkMode": "bridge", "IPv4Addresses": [inspected["NetworkSettings"]["IPAddress"]]}],
+        "MetadataFileStatus": "READY", **({"AvailabilityZone": told["AvailabilityZone"]} if "AvailabilityZone" in told else {})}
+    mount, = (m for m in inspected["Mounts"] if m["Destination"].startswith("/opt/ecs/metadata/"))
+    assert mount["Source"] == os.path.join(agent.data, "metadata", "ends", one.arn.rsplit("/", 1)[1], "main")
+    assert os.path.exists(mount["Source"])
+    one.stop()
+    eventually(lambda: not os.path.exists(os.path.dirname(mount["Source"])), 60, "the directory of the task goes")
 
 
 def test_restarts_of_both(host, ecs, server, agent, task):

@@ -66,6 +66,7 @@ struct container_plan {
     const char *endpoint_url;   /* "http://169.254.170.2"; NULL: the endpoints are not served */
     const char *endpoint_id;    /* of the container; with an URL */
     const char *metadata_dir;   /* of the host, with its metadata file; NULL: it has none */
+    bool is_selinux_on;         /* such a mount is relabelled */
 };
 
 MUST_USE struct error *container_create_body(const struct container_plan *plan,

@@ -148,6 +148,8 @@ static struct error *create_body(struct engine_container *container, struct buf 
     const struct container_plan plan = {
         .endpoint_url = config->task_endpoint_url,
         .endpoint_id = container->endpoint_id,
+        .metadata_dir = engine_metadata_begin(&arena, container),
+        .is_selinux_on = config->is_selinux_capable,
         .task = task->spec,
         .container = container->spec,
         .cluster = config->cluster ? config->cluster : "default",
@@ -297,7 +299,8 @@ static void on_started(const struct docker_failure *failure, void *data)
     engine_container_bind(container, NULL);
     engine_container_advance(container, ENGINE_RUNNING);
     /* Its metadata shows what only Docker knows; nothing waits for that. */
-    container->is_unsure = engine->config->task_endpoint_url != NULL;
+    container->is_unsure =
+        engine->config->task_endpoint_url || engine->config->writes_container_metadata;
 }
 
 void engine_container_start(struct engine_container *container)

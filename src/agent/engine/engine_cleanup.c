@@ -188,6 +188,7 @@ static void forget(struct engine_task *task)
     struct error *err;
 
     engine_firelens_remove(task);
+    engine_metadata_remove(task);
     err = engine_forget(task);
     if (err) {
         log_warning("task not forgotten", "task", task->arn, "error", err->message);

@@ -251,6 +251,7 @@ static void adopt_running(struct engine_container *container, const struct docke
     container->is_start_sent = true;
     container->started_at_ms = docker->started_at_ms;
     engine_container_bind(container, docker);
+    engine_metadata_complete(container, docker);
     engine_container_advance(container, ENGINE_RUNNING);
     engine_container_set_health(container, docker->health, 0);
 }

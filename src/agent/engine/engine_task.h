@@ -88,6 +88,7 @@ struct engine_container {
     bool is_stop_asked;    /* its end is our doing: 137 needs no explanation */
     bool is_repeated;      /* the start under way is not the first: Docker was lost in that */
     bool is_oom, has_exit_code;
+    bool is_metadata_complete; /* its metadata file has what Docker knows of it */
     int exit_code;
     char *reason, *image_id, *image_digest, *log_driver;
     const char *health; /* constant; NULL: no check */
@@ -362,6 +363,15 @@ bool engine_container_may_start_again(struct engine_container *container);
 void engine_container_recreate(struct engine_container *container);
 /* While Docker is away: how far the starts that it was at have come. */
 void engine_observe_starts(struct engine *engine);
+
+/* engine_metadata.c */
+
+/* Makes the container's metadata file; the directory that has it, as Docker sees it. NULL: none. */
+const char *engine_metadata_begin(struct arena *arena, struct engine_container *container);
+/* It runs. */
+void engine_metadata_complete(struct engine_container *container,
+                              const struct docker_container *docker);
+void engine_metadata_remove(const struct engine_task *task);
 
 /* engine_cleanup.c */
 
