@@ -117,12 +117,6 @@ static void on_image(const struct image_result *result, void *data)
 
 void engine_container_pull(struct engine_container *container)
 {
-    const struct acs_registry_authentication *auth = container->spec->registry_authentication;
-
-    if (auth && str_eq(auth->type, "asm")) { /* never without the credentials asked for (TD-222) */
-        engine_container_end(container, -1, str_dup(REASON_NO_SECRETS));
-        return;
-    }
     engine_container_begin(container, ENGINE_PULLING);
     container->image_request = images_get(container->task->engine->images,
                                           engine_container_image(container), NULL, on_image,

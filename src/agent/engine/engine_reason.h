@@ -13,9 +13,6 @@
 #define REASON_LOST                                                                                \
     "CannotStartContainerError: Docker was lost while it started the container, which may have "   \
     "run"
-#define REASON_NO_SECRETS                                                                          \
-    "CannotPullContainerAuthError: the credentials of the container's registry are in a secret, "  \
-    "and this agent has no secrets service to ask"
 #define REASON_STATE "TaskStateError: Agent could not progress task's state to stopped"
 #define REASON_MAX   1024 /* AP-121, AP-122: longer ones are cut */
 

@@ -64,6 +64,9 @@ struct images *images_new(struct loop *loop, struct docker *docker, struct agent
     images->rng = rng_system();
     TAILQ_INIT(&images->prefetches);
     known_images_init(&images->known, store);
+    if (image_auth_is_wrapped(config->engine_auth_type, config->engine_auth_data))
+        log_warning(
+            "ECS_ENGINE_AUTH_DATA has an outer \"auths\", which ECS's own agent does not take");
     return images;
 }
 

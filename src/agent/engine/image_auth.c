@@ -108,6 +108,24 @@ static const char *header_of(struct arena *arena, const char *key, const json_t 
     return header;
 }
 
+/* Newer Docker clients put the object into another one, which ECS's agent does not understand. */
+static json_t *unwrapped(json_t *root)
+{
+    json_t *auths = json_object_get(root, "auths");
+
+    return json_is_object(auths) ? auths : root;
+}
+
+bool image_auth_is_wrapped(const char *type, const char *data)
+{
+    CLEANUP(json_decrefp) json_t *root = NULL;
+
+    if (!data || !str_eq(type, "dockercfg"))
+        return false;
+    root = json_loads(data, 0, NULL);
+    return root && unwrapped(root) != root;
+}
+
 const char *image_auth_header(struct arena *arena, const char *type, const char *data,
                               const char *reference)
 {
@@ -121,7 +139,7 @@ const char *image_auth_header(struct arena *arena, const char *type, const char 
         return NULL;
     root = json_loads(data, 0, NULL);
     place = place_of(arena, reference);
-    json_object_foreach (root, key, entry) {
+    json_object_foreach (is_dockercfg ? unwrapped(root) : root, key, entry) {
         const char *bare = bare_key(arena, key);
         const char *found;
 

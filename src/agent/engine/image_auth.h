@@ -2,15 +2,21 @@
  * ECS_ENGINE_AUTH_DATA (AP-464, AG-170, AG-916). Pure.
  *
  * Type "docker" is {"registry": {"username", "password", "email"}}, "dockercfg" has "auth", which
- * is base64 of "username:password". An entry that cannot be read is as good as none. Never logged.
+ * is base64 of "username:password"; that one may also be inside of "auths" (AG-171). An entry that
+ * cannot be read is as good as none. Never logged.
  */
 #ifndef BERTH_AGENT_IMAGE_AUTH_H
 #define BERTH_AGENT_IMAGE_AUTH_H
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 
 /* The value of Docker's X-Registry-Auth header for a pull of `reference`; NULL: none. */
 const char *image_auth_header(struct arena *arena, const char *type, const char *data,
                               const char *reference);
+
+/* True for "dockercfg" data inside of "auths": worth a word, for ECS's own agent does not take it. */
+bool image_auth_is_wrapped(const char *type, const char *data);
 
 #endif

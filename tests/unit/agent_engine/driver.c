@@ -4,6 +4,8 @@
  * --no-ack. Ends at the end of stdin; containers keep running.
  *
  *   engine_driver FILE DOCKER_HOST [--no-ack] [NAME=VALUE of the agent's environment]...
+ *
+ * TEST_IMAGE_CLEANUP_MS is how often images are cleaned up, below the least that the settings allow.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -51,6 +53,8 @@ static void add_container(struct buf *buf, const struct engine_container_view *v
     add_text(buf, "name", view->name);
     add_text(buf, "known", status_names[view->known]);
     add_text(buf, "id", view->docker_id);
+    add_text(buf, "imageId", view->image_id);
+    add_text(buf, "imageDigest", view->image_digest);
     add_text(buf, "reason", view->reason);
     add_text(buf, "health", view->health);
     json_text_add_name(buf, "changed");
@@ -208,6 +212,9 @@ int main(int argc, char **argv)
     for (int i = first; i < argc; i++)
         env[i - first] = argv[i];
     must(config_load(&flags, env, NULL, &driver.config));
+    for (int i = first; i < argc; i++)
+        if (str_starts_with(argv[i], "TEST_IMAGE_CLEANUP_MS="))
+            driver.config->image_cleanup_interval_ms = atoll(strchr(argv[i], '=') + 1);
     must(loop_new(&driver.loop));
     must(agent_store_open(argv[1], &driver.store));
     must(docker_new(driver.loop, argv[2], &driver.docker));
