@@ -128,8 +128,8 @@ static int64_t time_before(const struct session *session, int64_t at_ms)
     int64_t period_ms = duration_of(session) / 2;
     uint64_t phase;
 
-    memcpy(&phase, (const unsigned char *)&session->instance + sizeof(session->instance) -
-                       sizeof(phase),
+    memcpy(&phase,
+           (const unsigned char *)&session->instance + sizeof(session->instance) - sizeof(phase),
            sizeof(phase)); /* the random end of the id */
     phase %= (uint64_t)period_ms;
     return (at_ms - (int64_t)phase) / period_ms * period_ms + (int64_t)phase;

@@ -18,8 +18,8 @@
 #define SECRET_CHARS  40 /* as AWS's have */
 #define BODY_PARTS    8
 
-static const char *const kinds[] = {[ROLE_APPLICATION] = "application",
-                                    [ROLE_EXECUTION] = "execution"};
+static const char *const kinds[] = {
+    [ROLE_APPLICATION] = "application", [ROLE_EXECUTION] = "execution"};
 
 void role_sessions_prepare(struct state *state)
 {
@@ -57,8 +57,8 @@ static void seal(struct state *state, const char *purpose, const char *text,
     const char *secret = key ? key->secret : "";
     unsigned len = SEAL_BYTES;
 
-    HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)whole, strlen(whole), ret,
-         &len);
+    HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)whole, strlen(whole),
+         ret, &len);
 }
 
 /* "1|region|account|cluster|task|kind|seconds|role": what a token says. */
@@ -79,9 +79,8 @@ static const char *credentials_id(struct arena *arena, struct state *state,
     char hex[2 * SEAL_BYTES + 1], task[ID_HEX_SIZE];
 
     id_format(&session->task, task);
-    seal(state, "credentials", arena_printf(arena, "%s|%s|%s", session->account, task,
-                                            kinds[session->kind]),
-         sealed);
+    seal(state, "credentials",
+         arena_printf(arena, "%s|%s|%s", session->account, task, kinds[session->kind]), sealed);
     sealed[6] = (unsigned char)((sealed[6] & 0x0f) | 0x40); /* a UUID's version and variant */
     sealed[8] = (unsigned char)((sealed[8] & 0x3f) | 0x80);
     hex_encode(sealed, sizeof(sealed), hex);
@@ -189,6 +188,7 @@ struct error *role_session_read(struct arena *arena, struct state *state, const 
     char *text = session_token ? unbase64(arena, session_token) : NULL;
     unsigned char given[SEAL_BYTES], sealed[SEAL_BYTES];
     struct role_session session;
+    struct role_keys keys;
     char *body = text ? strchr(text, '|') : NULL;
 
     if (!body || body - text != 2 * SEAL_BYTES || !state_access_key(state, ROLE_SESSION_SECRET))
@@ -198,8 +198,11 @@ struct error *role_session_read(struct arena *arena, struct state *state, const 
     if (!hex_decode(text, sizeof(given), given) ||
         CRYPTO_memcmp(given, sealed, sizeof(sealed)) != 0 || !read_body(arena, body, &session))
         return invalid();
+    keys = keys_of(arena, state, &session, body);
+    if (!str_eq(keys.session_token, session_token)) /* the same in other letters */
+        return invalid();
     *ret = session;
-    *ret_keys = keys_of(arena, state, &session, body);
+    *ret_keys = keys;
     return NULL;
 }
 

@@ -8,8 +8,9 @@ static const char *role_arn(struct arena *arena, const struct scope *scope, cons
 {
     if (str_is_empty(role))
         return NULL;
-    return arn_looks_like(role) ? role
-                                : arena_printf(arena, "arn:aws:iam::%s:role/%s", scope->account, role);
+    return arn_looks_like(role)
+               ? role
+               : arena_printf(arena, "arn:aws:iam::%s:role/%s", scope->account, role);
 }
 
 struct error *task_roles_read(struct arena *arena, const struct scope *scope,

@@ -160,9 +160,10 @@ struct error *call_authorize(struct call *call, const char *action, const char *
 
 struct error *call_authorize_task(struct call *call, const char *action, const struct task *task)
 {
-    if (is_role(call) ? is_role_action(action) && is_own_task(call, task->cluster, &task->id)
-                      : !call_is_agent(call) || (strcmp(task->cluster, call->principal.agent_cluster) == 0 &&
-                                 is_own_instance(call, &task->instance)))
+    if (is_role(call)
+            ? is_role_action(action) && is_own_task(call, task->cluster, &task->id)
+            : !call_is_agent(call) || (strcmp(task->cluster, call->principal.agent_cluster) == 0 &&
+                                       is_own_instance(call, &task->instance)))
         return NULL;
     return refuse(call, action, arn_task(call->arena, call_scope(call), task->cluster, &task->id));
 }

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gen/berth_handlers.h"
 #include "control/role_session.h"
+#include "gen/berth_handlers.h"
 #include "server/parts.h"
 
 #define ACCESS_KEYS_MAX 10000

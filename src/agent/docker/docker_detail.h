@@ -32,7 +32,7 @@ struct docker_mount {
 };
 
 struct docker_detail {
-    const char *image; /* as it was asked for */
+    const char *image;                                 /* as it was asked for */
     const char *created_at, *started_at, *finished_at; /* RFC 3339, UTC */
     const struct docker_label *labels;
     size_t label_count;

@@ -19,8 +19,8 @@
 
 struct audit_log {
     char *path, *cluster, *instance_arn;
-    int fd;         /* -1: not open */
-    int64_t hour;   /* of what is in the open file, since the epoch */
+    int fd;       /* -1: not open */
+    int64_t hour; /* of what is in the open file, since the epoch */
     bool has_complained;
 };
 

@@ -86,9 +86,8 @@ static void on_checked(const struct docker_failure *failure,
     }
     timer_stop(&answer->check_deadline);
     if (!failure)
-        answer->parts[answer->next_check].check =
-            (struct task_check){container->check_exit_code,
-                                arena_dup(&answer->arena, container->check_output)};
+        answer->parts[answer->next_check].check = (struct task_check){
+            container->check_exit_code, arena_dup(&answer->arena, container->check_output)};
     answer->next_check++;
     advance(answer);
 }
@@ -210,7 +209,8 @@ static void on_tags(struct error *err, const json_t *json, void *data)
         return;
     }
     if (!err)
-        err = read_tags(&answer->arena, json, is_task ? &answer->task_tags : &answer->instance_tags);
+        err =
+            read_tags(&answer->arena, json, is_task ? &answer->task_tags : &answer->instance_tags);
     if (err)
         add_error(answer, is_task ? "TaskTags" : "ContainerInstanceTags",
                   is_task ? answer->task_arn : answer->endpoint->options.instance_arn, err);
@@ -225,7 +225,8 @@ static void ask_tags(struct task_answer *answer, const char *arn)
     buf_add_str(&body, "{\"resourceArn\":");
     json_text_add_string(&body, arn);
     buf_add_char(&body, '}');
-    api_client_call(answer->endpoint->options.client, "ListTagsForResource", &body, on_tags, answer);
+    api_client_call(answer->endpoint->options.client, "ListTagsForResource", &body, on_tags,
+                    answer);
 }
 
 /* ---- writing ---- */
@@ -283,7 +284,8 @@ static void write_associations(const struct task_answer *answer,
     for (size_t i = 0; i < all->count; i++) {
         const struct acs_association *one = &all->items[i];
 
-        for (size_t k = 0; str_eq(one->type, answer->route.type) && k < one->containers.count; k++) {
+        for (size_t k = 0; str_eq(one->type, answer->route.type) && k < one->containers.count;
+             k++) {
             if (!str_eq(one->containers.items[k], answer->container_name))
                 continue;
             buf_add_char(body, count++ ? ',' : '[');
@@ -313,10 +315,10 @@ static bool write_association(const struct task_answer *answer, const struct eng
 static void respond_no_sample(const struct task_answer *answer)
 {
     CLEANUP(str_freep)
-    char *text = str_printf("Unable to get container stats for: %s",
-                            answer->index < answer->part_count
-                                ? answer->parts[answer->index].docker_id
-                                : answer->route.id);
+    char *text =
+        str_printf("Unable to get container stats for: %s",
+                   answer->index < answer->part_count ? answer->parts[answer->index].docker_id
+                                                      : answer->route.id);
 
     task_endpoint_respond_text(answer->ex, answer->route.version >= 4 ? 500 : 400, text);
 }
@@ -324,8 +326,7 @@ static void respond_no_sample(const struct task_answer *answer)
 static void respond_no_container(const struct task_answer *answer)
 {
     CLEANUP(str_freep)
-    char *text =
-        str_printf("Unable to generate metadata for container '%s'", answer->route.id);
+    char *text = str_printf("Unable to generate metadata for container '%s'", answer->route.id);
 
     task_endpoint_respond_text(answer->ex, 400, text);
 }
@@ -343,10 +344,10 @@ static void respond_no_association(const struct task_answer *answer)
 static void respond_no_task(const struct task_answer *answer)
 {
     CLEANUP(str_freep)
-    char *text = str_printf(answer->route.version >= 4
-                                ? "Unable to generate metadata for v4 task: '%s'"
-                                : "Unable to generate metadata for task: '%s'",
-                            answer->task_arn);
+    char *text =
+        str_printf(answer->route.version >= 4 ? "Unable to generate metadata for v4 task: '%s'"
+                                              : "Unable to generate metadata for task: '%s'",
+                   answer->task_arn);
 
     task_endpoint_respond_text(answer->ex, answer->route.version == 2 ? 400 : 500, text);
 }

@@ -229,8 +229,7 @@ static bool find_task(struct task_endpoint *endpoint, const struct http_request 
 
     if (route->version != 2)
         return engine_view_endpoint(endpoint->options.engine, route->id, ret, ret_index) &&
-               ret->containers[*ret_index].docker_id &&
-               !is_another_tasks(endpoint, req, ret->arn);
+               ret->containers[*ret_index].docker_id && !is_another_tasks(endpoint, req, ret->arn);
     owner = task_at(endpoint, req->peer);
     if (!owner || !engine_view(endpoint->options.engine, owner, ret))
         return false;

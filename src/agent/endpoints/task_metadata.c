@@ -107,8 +107,8 @@ static void fill_labels(struct arena *arena, const struct docker_detail *detail,
         return;
     SET_LIST(arena, ret, detail->label_count);
     for (size_t i = 0; i < detail->label_count; i++)
-        ret->items[i] = (struct metadata_string_map_entry){detail->labels[i].name,
-                                                           detail->labels[i].value};
+        ret->items[i] =
+            (struct metadata_string_map_entry){detail->labels[i].name, detail->labels[i].value};
 }
 
 static const char *unless_empty(const char *text)
@@ -151,7 +151,8 @@ static struct metadata_container_limits *limits_of(struct arena *arena,
 {
     struct metadata_container_limits *limits = ARENA_NEW(arena, struct metadata_container_limits);
 
-    SET(limits, cpu, spec->has_cpu && spec->cpu >= CONTAINER_CPU_MIN ? spec->cpu : CONTAINER_CPU_MIN);
+    SET(limits, cpu,
+        spec->has_cpu && spec->cpu >= CONTAINER_CPU_MIN ? spec->cpu : CONTAINER_CPU_MIN);
     SET(limits, memory, spec->has_memory ? spec->memory : 0);
     return limits;
 }
@@ -267,7 +268,8 @@ static enum engine_status known_of(const struct engine_task_view *task)
 static struct metadata_task_limits *task_limits(struct arena *arena, const struct acs_task *spec)
 {
     struct metadata_task_limits *limits;
-    bool has_cpu = spec->has_cpu && spec->cpu > 0, has_memory = spec->has_memory && spec->memory > 0;
+    bool has_cpu = spec->has_cpu && spec->cpu > 0,
+         has_memory = spec->has_memory && spec->memory > 0;
 
     if (!has_cpu && !has_memory)
         return NULL;
@@ -283,8 +285,7 @@ static struct metadata_task_limits *task_limits(struct arena *arena, const struc
 static bool is_shown(const struct task_metadata_options *options,
                      const struct engine_container_view *container)
 {
-    return container->docker_id ||
-           (options->version >= 4 && container->known == ENGINE_PULLED);
+    return container->docker_id || (options->version >= 4 && container->known == ENGINE_PULLED);
 }
 
 static void fill_containers(struct arena *arena, const struct task_metadata_options *options,
@@ -309,8 +310,8 @@ void task_metadata_task(struct arena *arena, const struct task_metadata_options 
         .task_arn = task->arn,
         .family = or_empty(task->family),
         .revision = or_empty(task->version),
-        .desired_status = task_metadata_status(task->desired == ENGINE_STOPPED ? ENGINE_STOPPED
-                                                                               : ENGINE_RUNNING),
+        .desired_status =
+            task_metadata_status(task->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING),
         .known_status = task_metadata_status(known_of(task)),
         .limits = task_limits(arena, task->spec),
         .availability_zone = unless_empty(options->zone),

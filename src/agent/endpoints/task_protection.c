@@ -186,12 +186,13 @@ void task_protection_begin(struct task_endpoint *endpoint, struct http_exchange 
         return;
     }
     if (is_update && !wish.has_enabled) {
-        task_protection_respond_error(
-            ex, 400, task->arn, "InvalidParameterException",
-            "Invalid request: does not contain 'ProtectionEnabled' field", NULL);
+        task_protection_respond_error(ex, 400, task->arn, "InvalidParameterException",
+                                      "Invalid request: does not contain 'ProtectionEnabled' field",
+                                      NULL);
         return;
     }
-    if (!kept || !acs_credentials_find(endpoint->options.credentials, kept->credentials_id, &role)) {
+    if (!kept ||
+        !acs_credentials_find(endpoint->options.credentials, kept->credentials_id, &role)) {
         task_protection_respond_error(
             ex, 403, task->arn, "AccessDeniedException",
             "Invalid Request: no task IAM role credentials available for task", NULL);
@@ -202,7 +203,7 @@ void task_protection_begin(struct task_endpoint *endpoint, struct http_exchange 
         json_object_set_new(body, "protectionEnabled", json_boolean(wish.enabled));
     if (is_update && wish.has_minutes)
         json_object_set_new(body, "expiresInMinutes", json_integer(wish.minutes));
-    ask(endpoint, ex, task, index,
-        is_update ? "UpdateTaskProtection" : "GetTaskProtection", body, &role);
+    ask(endpoint, ex, task, index, is_update ? "UpdateTaskProtection" : "GetTaskProtection", body,
+        &role);
     json_decref(body);
 }

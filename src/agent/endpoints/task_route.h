@@ -7,7 +7,7 @@
 #include "base/arena.h"
 
 enum task_asked {
-    ASKED_NOTHING, /* no such page */
+    ASKED_NOTHING,   /* no such page */
     ASKED_ELSEWHERE, /* the path is not clean: `clean` is */
     ASKED_CREDENTIALS,
     ASKED_CONTAINER,
@@ -22,8 +22,9 @@ enum task_asked {
 
 struct task_route {
     enum task_asked asked;
-    int version;      /* 1 to 4; of ASKED_PROTECTION 1 */
-    const char *id;   /* of the credentials (NULL or "": none), the endpoint (v3, v4, protection) or the
+    int version; /* 1 to 4; of ASKED_PROTECTION 1 */
+    const char
+        *id; /* of the credentials (NULL or "": none), the endpoint (v3, v4, protection) or the
                          Docker container (v2, NULL: none) */
     const char *type, *name; /* of an association */
     const char *clean;

@@ -134,10 +134,10 @@ static void take_rates(struct watch *watch, const struct tcs_sample *sample)
 
     if (!watch->samples || elapsed_ms <= 0 || !sample->has_network)
         return;
-    watch->rx_bytes_per_s = rate(watch->last.counters[TCS_RX_BYTES],
-                                 sample->counters[TCS_RX_BYTES], elapsed_ms);
-    watch->tx_bytes_per_s = rate(watch->last.counters[TCS_TX_BYTES],
-                                 sample->counters[TCS_TX_BYTES], elapsed_ms);
+    watch->rx_bytes_per_s =
+        rate(watch->last.counters[TCS_RX_BYTES], sample->counters[TCS_RX_BYTES], elapsed_ms);
+    watch->tx_bytes_per_s =
+        rate(watch->last.counters[TCS_TX_BYTES], sample->counters[TCS_TX_BYTES], elapsed_ms);
     watch->has_rates = true;
 }
 

@@ -37,7 +37,8 @@ struct task_stats *task_stats_new(struct loop *loop, struct docker *docker,
 /* Who waits gets no sample. */
 void task_stats_close(struct task_stats *stats, loop_fn *closed, void *data);
 
-void task_stats_get(struct task_stats *stats, const char *docker_id, task_sample_fn *fn, void *data);
+void task_stats_get(struct task_stats *stats, const char *docker_id, task_sample_fn *fn,
+                    void *data);
 size_t task_stats_count(const struct task_stats *stats);
 
 #endif

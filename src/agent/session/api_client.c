@@ -28,9 +28,9 @@ struct api_client {
 
 struct call {
     struct api_client *client;
-    const char *operation; /* constant */
-    struct error *refused; /* owned; could not be asked at all */
-    api_client_done_fn *done;         /* one of the two */
+    const char *operation;    /* constant */
+    struct error *refused;    /* owned; could not be asked at all */
+    api_client_done_fn *done; /* one of the two */
     api_client_answered_fn *answered;
     void *data;
 };
@@ -195,15 +195,14 @@ static void make_call(const struct call *wanted, const struct api_client_caller 
 void api_client_call(struct api_client *client, const char *operation, const struct buf *body,
                      api_client_done_fn *done, void *data)
 {
-    const struct call call = {
-        .client = client, .operation = operation, .done = done, .data = data};
+    const struct call call = {.client = client, .operation = operation, .done = done, .data = data};
 
     make_call(&call, NULL, body);
 }
 
 void api_client_call_as(struct api_client *client, const struct api_client_caller *caller,
-                        const char *operation, const struct buf *body,
-                        api_client_answered_fn *done, void *data)
+                        const char *operation, const struct buf *body, api_client_answered_fn *done,
+                        void *data)
 {
     const struct call call = {
         .client = client, .operation = operation, .answered = done, .data = data};

@@ -51,8 +51,8 @@ struct api_client_caller {
 typedef void api_client_answered_fn(struct error *err, const struct json_t *json,
                                     const char *request_id, void *data);
 void api_client_call_as(struct api_client *client, const struct api_client_caller *caller,
-                        const char *operation, const struct buf *body,
-                        api_client_answered_fn *done, void *data);
+                        const char *operation, const struct buf *body, api_client_answered_fn *done,
+                        void *data);
 
 /* Throttling, a fault of the server, or no answer (AP-107): the same call may succeed later. */
 bool api_client_is_retriable(const struct error *err);
