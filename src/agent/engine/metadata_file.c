@@ -101,7 +101,7 @@ char *metadata_file_task_dir(const char *task_arn)
 {
     const char *rest = strstr(task_arn, ":task/");
 
-    if (!rest || strstr(rest, "/..") || str_ends_with(rest, "/"))
+    if (!rest || strstr(rest, "/.") || str_ends_with(rest, "/"))
         return NULL;
     return str_printf(METADATA_FILE_DIR "/%s", rest + strlen(":task/"));
 }

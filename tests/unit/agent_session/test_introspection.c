@@ -14,8 +14,14 @@
 #define TASK "arn:aws:ecs:us-east-1:123456789012:task/default/aaaa"
 
 static struct engine_container_view running[] = {
-    {.name = "web", .docker_id = ID_1, .docker_name = "ecs-fam-3-web-1", .known = ENGINE_RUNNING},
-    {.name = "next", .known = ENGINE_NONE},
+    {.name = "web",
+     .docker_id = ID_1,
+     .docker_name = "ecs-fam-3-web-1",
+     .image = "web:1",
+     .image_id = "sha256:1",
+     .created_at_ms = 1468411200000,
+     .known = ENGINE_RUNNING},
+    {.name = "next", .known = ENGINE_NONE}, /* not shown before it is created */
 };
 static struct engine_container_view ended[] = {
     {.name = "job", .docker_id = ID_2, .docker_name = "ecs-fam-3-job-1", .known = ENGINE_STOPPED},
@@ -65,12 +71,12 @@ static void expect(const struct introspection_options *options, const char *path
 #define RUNNING_TASK                                                                               \
     "{\"Arn\":\"" TASK "\",\"DesiredStatus\":\"RUNNING\",\"KnownStatus\":\"RUNNING\","             \
     "\"Family\":\"fam\",\"Version\":\"3\",\"Containers\":[{\"DockerId\":\"" ID_1                   \
-    "\",\"DockerName\":\"ecs-fam-3-web-1\",\"Name\":\"web\"},"                                     \
-    "{\"DockerId\":\"\",\"DockerName\":\"\",\"Name\":\"next\"}]}"
+    "\",\"DockerName\":\"ecs-fam-3-web-1\",\"Name\":\"web\",\"Image\":\"web:1\","                  \
+    "\"ImageID\":\"sha256:1\",\"CreatedAt\":\"2016-07-13T12:00:00Z\"}]}"
 #define ENDED_TASK                                                                                 \
     "{\"Arn\":\"arn:other\",\"KnownStatus\":\"STOPPED\",\"Family\":\"fam\",\"Version\":\"3\","     \
     "\"Containers\":[{\"DockerId\":\"" ID_2 "\",\"DockerName\":\"ecs-fam-3-job-1\","               \
-    "\"Name\":\"job\"}]}"
+    "\"Name\":\"job\",\"Image\":\"\",\"ImageID\":\"\"}]}"
 
 static void test_answers(void **state)
 {
@@ -90,8 +96,9 @@ static void test_answers(void **state)
     expect(&options, "/v1/tasks", "taskarn=no", 404, "{\"Containers\":[]}");
     expect(&options, "/v1/tasks", "taskarn=%", 404, "{\"Containers\":[]}");
     expect(&options, "/v1/tasks", "taskarn=a&dockerid=b", 400, NULL);
-    expect(&options, "/", "", 200,
-           "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/license\"]}");
+    for (size_t i = 0; i < 2; i++) /* what there is, whatever else is asked for */
+        expect(&options, i ? "/no/such" : "/", "", 200,
+               "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/license\"]}");
     world_free(world);
 }
 
