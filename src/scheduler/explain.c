@@ -233,8 +233,8 @@ static struct refusal refusal_of(struct arena *arena, const struct search *searc
     struct figure figure = figure_of(search, host, why);
 
     if (figure.unit)
-        refusal.detail = arena_printf(arena, "%" PRId64 " %s wanted, %" PRId64 " free",
-                                      figure.wanted, figure.unit, figure.free);
+        refusal.detail = arena_printf(arena, "%s: %" PRId64 " wanted, %" PRId64 " free",
+                                      figure.unit, figure.wanted, figure.free);
     else
         refusal.detail = rule_text(arena, search, why);
     return refusal;

@@ -38,7 +38,7 @@ struct demand {
     const struct placement_constraint *constraints;
     size_t constraint_count;
     const struct id *only_host; /* StartTask: this one; NULL: any */
-    bool is_silent; /* asks only where: saying why not costs a look at every host */
+    bool is_silent;             /* asks only where: saying why not costs a look at every host */
 };
 
 /* Why a host was passed over: ECS's reason in `failures` ("RESOURCE:CPU", "RESOURCE:MEMORY",
@@ -48,7 +48,7 @@ struct refusal {
     struct id host;
     const char *reason; /* a constant */
     const char *detail; /* what is missing: "com.amazonaws.ecs.capability.logging-driver.awslogs",
-                           "512 MiB of memory wanted, 128 free"; NULL */
+                           "MiB of memory: 512 wanted, 128 free"; NULL */
 };
 
 #define PLAN_TALLIES_MAX    16  /* the other rules are not told apart */

@@ -98,7 +98,8 @@ def test_gpus_are_counted(api, cluster):
         got, = described(api, cluster, agent.arn)
         gpus = [{r["name"]: r for r in got[which]}["GPU"]["stringSetValue"] for which in ("registeredResources", "remainingResources")]
         assert gpus[0] == ["GPU-1", "GPU-2"] and len(gpus[1]) == left and set(gpus[1]) <= set(gpus[0])
-    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"] == [{"arn": agent.arn, "reason": "RESOURCE:GPU"}]
+    assert api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition})["failures"] == [
+        {"arn": agent.arn, "reason": "RESOURCE:GPU", "detail": "GPUs: 1 wanted, 0 free"}]
 
 
 def test_gpus_of_an_override(api, cluster):

@@ -102,7 +102,7 @@ def test_each_rule_has_its_hosts_and_figures(api, explain):  # SC-024, SC-025
     failures = {one["arn"]: one for one in api.ecs.run_task(
         cluster=cluster, taskDefinition=arn,
         placementConstraints=[{"type": "memberOf", "expression": "not(attribute:stack == test)"}])["failures"]}
-    assert failures[small.arn] == {"arn": small.arn, "reason": "RESOURCE:CPU", "detail": "2048 CPU units wanted, 1024 free"}
+    assert failures[small.arn] == {"arn": small.arn, "reason": "RESOURCE:CPU", "detail": "CPU units: 2048 wanted, 1024 free"}
     assert failures[taken.arn]["detail"] == "8080/tcp"
     assert "detail" not in failures[silent.arn]
 
@@ -295,3 +295,56 @@ def test_the_command_tells_what_a_name_is_of(api, berth):
     assert json.loads(berth("--cluster", cluster, "--json", family))["placed"] == 1
     assert "There is no service, task or task definition 'nobody'" in berth("--cluster", cluster, "nobody", fails=1)
     berth(fails=2)
+
+
+def test_a_deployment_that_was_rolled_back_says_so(api, explain, berth):  # API-189 to API-191, SC-341
+    check = [{"name": "main", "image": "busybox", "memory": 16, "healthCheck": {"command": ["CMD", "true"]}}]
+    cluster, good, bad = api.cluster(), api.define(containerDefinitions=check), api.define(containerDefinitions=check)
+    agent = api.agent(cluster, tcs=True)
+    api.ecs.create_service(
+        cluster=cluster, serviceName="web", taskDefinition=good, desiredCount=1,
+        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}, "minimumHealthyPercent": 100})
+    api.until(lambda: api.service(cluster, "web")["deployments"][0]["rolloutState"] == "COMPLETED")
+    agent.runs = False
+    failed = api.ecs.update_service(cluster=cluster, service="web", taskDefinition=bad)["service"]["deployments"][0]["id"]
+    done, seen = set(), []
+
+    def fail_more():
+        for task in api.ecs.list_tasks(cluster=cluster, startedBy=failed)["taskArns"]:
+            if task not in done:
+                done.add(task)
+                agent.wait_payload(task)
+                seen.append(explain(cluster=cluster, service="web"))
+                agent.submit(task, "STOPPED", reason="CannotPullContainerError: no such image")
+        return api.service(cluster, "web")["deployments"][0]["taskDefinition"] == good
+    api.until(fail_more)
+    assert len(done) == 3
+    breaker = seen[-1]["deployments"][0]["serviceDeployment"]["deploymentCircuitBreaker"]
+    assert (breaker["status"], breaker["threshold"]) == ("MONITORING", 3)
+    answer = explain(cluster=cluster, service="web")
+    assert answer["deployments"][0]["serviceDeployment"]["status"] in ("ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
+    assert answer["deployments"][0]["serviceDeployment"]["rollbackReason"] == (
+        "Service deployment rolled back because the circuit breaker threshold was exceeded.")
+    assert len(answer["stoppedTasks"]) == 3 and answer["stoppedTasks"][0]["stopCode"] == "TaskFailedToStart"
+    causes = explain(task=sorted(done)[0])["causes"]
+    assert causes[0]["text"].startswith("CannotPullContainerError")
+    assert "tasks failed to start" in [one["text"] for one in causes if one["what"] == "DEPLOYMENT_FAILED"][0]
+    assert "rolling back to deployment" in berth("--cluster", cluster, "web")
+
+
+def test_starts_that_fail_are_throttled(api, explain):  # SC-341, SC-347
+    cluster, arn = api.cluster(), api.define()
+    agent = api.agent(cluster, runs=False)
+    api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=1)
+    done = set()
+
+    def fail_more():
+        for task in api.ecs.list_tasks(cluster=cluster)["taskArns"]:
+            if task not in done:
+                done.add(task)
+                agent.wait_payload(task)
+                agent.submit(task, "STOPPED", reason="CannotPullContainerError: no such image")
+        return waits(explain(cluster=cluster, service="web"), "START_THROTTLED")
+    wait, = api.until(fail_more)
+    assert wait["text"].endswith(" starts in a row failed: the next is tried only after a while, which grows up to 15 minutes.")
+    assert explain(cluster=cluster, service="web")["nextTryAt"] == wait["until"]

@@ -790,7 +790,7 @@ static void a_survey_places_nothing_and_has_the_figures(void **state) /* SC-024 
     assert_int_equal(plan.tallies[0].wanted, 512);
     assert_int_equal(plan.tallies[0].most, 424);
     assert_int_equal(plan.tallies[0].too_small, 1);
-    assert_string_equal(plan.refusals[0].detail, "512 CPU units wanted, 256 free");
+    assert_string_equal(plan.refusals[0].detail, "CPU units: 512 wanted, 256 free");
     assert_int_equal(place(world, &demand, 3).placed_count, 2); /* as if nobody had looked */
     world_free(world);
 }
