@@ -12,6 +12,7 @@
 #include "agent/engine/engine.h"
 #include "agent/engine/store.h"
 #include "agent/session/acs.h"
+#include "agent/session/drain.h"
 #include "agent/session/register.h"
 #include "agent/session/submit.h"
 #include "agent/telemetry/tcs.h"
@@ -57,7 +58,8 @@ struct agent {
     struct introspection *introspection;
     struct task_endpoint *task_endpoint; /* NULL: it is served nowhere */
 
-    bool is_stopping;
+    struct drain *drain; /* NULL: no notice came */
+    bool is_stopping, is_leaving;
     unsigned to_close; /* parts that have not ended yet */
     struct error *fatal;
 };
@@ -81,6 +83,8 @@ static void on_engine_closed(void *data)
 {
     struct agent *agent = data;
 
+    drain_free(agent->drain);
+    agent->drain = NULL;
     submit_free(agent->submit);
     discover_free(agent->discover);
     api_client_free(agent->client);
@@ -151,6 +155,37 @@ static void on_signal(int signum, void *data)
     log_info("agent stops, containers keep running", "signal",
              signum == SIGTERM ? "SIGTERM" : "SIGINT");
     stop(agent);
+}
+
+/* The notice that this host goes away (AG-149). */
+static void start_drain(struct agent *agent)
+{
+    const struct drain_options options = {.loop = agent->loop,
+                                          .rng = &agent->rng,
+                                          .client = agent->client,
+                                          .cluster = agent->cluster,
+                                          .instance_arn = agent->instance_arn};
+
+    drain_free(agent->drain); /* asked again */
+    agent->drain = drain_start(&options);
+}
+
+static void on_notice(int signum, void *data)
+{
+    struct agent *agent = data;
+
+    (void)signum;
+    if (!agent->config->drains_on_spot_notice) {
+        log_warning("notice that the host goes away ignored: ECS_ENABLE_SPOT_INSTANCE_DRAINING is "
+                    "off");
+        return;
+    }
+    if (agent->is_stopping)
+        return;
+    log_info("the host is about to go away, setting its instance to DRAINING");
+    agent->is_leaving = true;
+    if (agent->acs)
+        start_drain(agent);
 }
 
 /* ---- Docker ---- */
@@ -325,6 +360,12 @@ static void on_inactive(void *data)
     agent_tcs_pause(agent->tcs, SESSION_INACTIVE_MS);
 }
 
+/* AG-925 */
+static void on_update(void *data)
+{
+    fail(data, error_new(API_UPDATE_IN_PROGRESS, "the agent ends to be replaced by a new version"));
+}
+
 static struct agent_session_options session_of(struct agent *agent)
 {
     return (struct agent_session_options){
@@ -351,6 +392,7 @@ static struct error *new_acs(struct agent *agent)
         .on_open = on_acs_open,
         .on_heartbeat = on_heartbeat,
         .on_inactive = on_inactive,
+        .on_update = on_update,
         .data = agent,
     };
 
@@ -413,6 +455,8 @@ static struct error *work(struct agent *agent)
     submit_start(agent->submit, agent->engine, agent->cluster);
     agent_acs_start(agent->acs);
     agent_tcs_start(agent->tcs);
+    if (agent->is_leaving) /* the notice came before there was an instance */
+        start_drain(agent);
     malloc_trim(0); /* what starting took is given back */
     return NULL;
 }
@@ -485,6 +529,7 @@ static struct error *open_all(struct agent *agent, bool leaves_sigint)
     TRY(open_store(agent));
     TRY(loop_new(&agent->loop));
     TRY(loop_on_signal(agent->loop, SIGTERM, on_signal, agent));
+    TRY(loop_on_signal(agent->loop, SIGUSR1, on_notice, agent));
     if (!leaves_sigint)
         TRY(loop_on_signal(agent->loop, SIGINT, on_signal, agent));
     TRY(docker_new(agent->loop, agent->config->docker_host, &agent->docker));
@@ -556,6 +601,8 @@ int agent_exit_code(const struct error *err)
     case API_INVALID_SIGNATURE:
     case API_MISSING_AUTHENTICATION_TOKEN:
         return AGENT_EXIT_AGAIN;
+    case API_UPDATE_IN_PROGRESS:
+        return AGENT_EXIT_UPDATE;
     default:
         return AGENT_EXIT_FINAL;
     }

@@ -10,9 +10,10 @@
 #include "agent/config/config.h"
 
 /* AP-011: what a supervisor does about an exit code. */
-#define AGENT_EXIT_DONE  0
-#define AGENT_EXIT_AGAIN 1 /* start it again */
-#define AGENT_EXIT_FINAL 5 /* starting it again cannot help */
+#define AGENT_EXIT_DONE   0
+#define AGENT_EXIT_AGAIN  1  /* start it again */
+#define AGENT_EXIT_FINAL  5  /* starting it again cannot help */
+#define AGENT_EXIT_UPDATE 42 /* put the new version in its place, then start that */
 
 struct agent_options {
     struct config_flags flags;

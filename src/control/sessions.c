@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/agent_updates.h"
+#include "control/prefetch.h"
 #include "control/query.h"
 #include "control/waiting.h"
 #include "core/shown_arn.h"
@@ -462,6 +463,22 @@ bool sessions_has_told(struct sessions *sessions, const struct task *task)
     return session && acs_has_told(session, &task->id);
 }
 
+/* A definition was registered. It is nobody's turn in particular, and few agents want to know. */
+static void tell_images(struct sessions *sessions, const struct change *change)
+{
+    CLEANUP(buf_done) struct buf frame = {0};
+    struct session *session;
+
+    RB_FOREACH (session, session_tree, &sessions->registered) {
+        if (session->kind != &session_acs || session->scope != change->scope ||
+            !prefetch_is_wanted(session_instance(session)))
+            continue;
+        if (!frame.len && !prefetch_write(change->record, &frame))
+            return;
+        session_send(session, &frame);
+    }
+}
+
 void sessions_durable(struct sessions *sessions, const struct change *change)
 {
     const struct task *task = change->record;
@@ -474,6 +491,8 @@ void sessions_durable(struct sessions *sessions, const struct change *change)
         if (session)
             agent_updates_asked(session, instance);
     }
+    if (change->kind == CHANGE_TASK_DEFINITION && change->record && change->is_new)
+        tell_images(sessions, change);
     if (change->kind != CHANGE_TASK || !task || id_is_zero(&task->instance))
         return;
     session = find(sessions, &session_acs, &task->instance);

@@ -112,6 +112,7 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"ecs.capability.container-health-check",
          supports_api(host, 24) && !config->is_health_check_disabled},
         {"ecs.capability.external", config->is_external},
+        {"berth.capability.image-prefetch", config->prefetches_images},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

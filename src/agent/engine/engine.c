@@ -211,6 +211,17 @@ void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memor
     engine->is_admission_due = true;
 }
 
+void engine_prefetch(struct engine *engine, const char *image)
+{
+    if (engine->config->prefetches_images && !engine->is_closing)
+        images_prefetch(engine->images, image);
+}
+
+void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups)
+{
+    engine->cgroups = *cgroups;
+}
+
 static bool is_image_used(const char *reference, const char *id, void *data)
 {
     const struct engine *engine = data;

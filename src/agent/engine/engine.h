@@ -99,6 +99,9 @@ MUST_USE struct error *engine_want(struct engine *engine, const struct acs_task 
 /* For a task whose message could not even be decoded: reports it STOPPED with `reason` (AP-225). */
 void engine_refuse(struct engine *engine, const char *task_arn, const char *reason);
 
+/* Gets an image that a task may need soon, if the settings want that. */
+void engine_prefetch(struct engine *engine, const char *image);
+
 /* The control plane took the report of `revision`: what was sent need not be sent again (AP-417).
  */
 void engine_reported(struct engine *engine, const char *task_arn, uint64_t revision);

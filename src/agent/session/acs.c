@@ -98,6 +98,7 @@ struct error *agent_acs_new(const struct agent_acs_options *options, struct agen
     session.on_inactive = on_inactive;
     session.data = acs;
     acs->session = agent_session_new(&session);
+    acs->update = acs_update_new(session.loop, session.config, agent_acs_on_update_answer, acs);
     *ret_acs = acs;
     return NULL;
 }
@@ -113,6 +114,7 @@ static void on_session_closed(void *data)
     loop_fn *closed = acs->closed;
     void *closed_data = acs->closed_data;
 
+    acs_update_free(acs->update);
     free(acs->manifest_id);
     free(acs);
     closed(closed_data);

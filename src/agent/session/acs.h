@@ -3,7 +3,7 @@
  *
  * Messages are handled one by one in the order they arrive. A task is handed to the engine, which
  * has it on disk before it returns; only then the payload is acknowledged (AP-227), and not at all
- * if any of its tasks was refused (AP-225). Updates of the agent are not done this way (AP-261).
+ * if any of its tasks was refused (AP-225).
  *
  * Ownership  Lends everything in its options.
  */
@@ -32,6 +32,7 @@ struct agent_acs_options {
     void (*on_open)(void *data);      /* connected, every time */
     void (*on_heartbeat)(void *data); /* the server asks for the instance's health (AP-511) */
     void (*on_inactive)(void *data);  /* AP-217 */
+    void (*on_update)(void *data);    /* a new version is there: the agent is to end for it */
     void *data;
 };
 

@@ -133,17 +133,49 @@ static void on_task_interfaces(struct agent_acs *acs, const json_t *message)
     arena_done(&arena);
 }
 
-/* AP-261: this agent is updated by its package, not by the control plane. */
-static void on_update(struct agent_acs *acs, const json_t *message)
+void agent_acs_on_update_answer(const char *cluster, const char *instance, const char *message_id,
+                                const char *reason, void *data)
+{
+    if (reason)
+        send_nack(data, cluster, instance, message_id, reason);
+    else
+        agent_acs_send_ack(data, cluster, instance, message_id);
+}
+
+static void on_stage_update(struct agent_acs *acs, const json_t *message)
 {
     struct acs_stage_update_message in = {0};
     struct arena arena = {0};
     struct error *err = acs_decode_stage_update_message(&arena, message, &in);
 
     if (!err)
-        send_nack(acs, in.cluster_arn, in.container_instance_arn, in.message_id,
-                  "Updates are disabled");
-    ignore("update", err);
+        acs_update_stage(acs->update, &in);
+    ignore("StageUpdateMessage", err);
+    arena_done(&arena);
+}
+
+static void on_perform_update(struct agent_acs *acs, const json_t *message)
+{
+    struct acs_perform_update_message in = {0};
+    struct arena arena = {0};
+    struct error *err = acs_decode_perform_update_message(&arena, message, &in);
+
+    if (!err && acs_update_perform(acs->update, &in))
+        acs->options.on_update(acs->options.data);
+    ignore("PerformUpdateMessage", err);
+    arena_done(&arena);
+}
+
+/* Ours: images of a definition that was just registered (docs/images.md). */
+static void on_prefetch(struct agent_acs *acs, const json_t *message)
+{
+    struct acs_prefetch_images_message in = {0};
+    struct arena arena = {0};
+    struct error *err = acs_decode_prefetch_images_message(&arena, message, &in);
+
+    for (size_t i = 0; !err && i < in.images.count; i++)
+        engine_prefetch(acs->options.engine, in.images.items[i]);
+    ignore("PrefetchImagesMessage", err);
     arena_done(&arena);
 }
 
@@ -165,8 +197,9 @@ static const struct {
     {"TaskStopVerificationAck", agent_acs_on_stop_verification},
     {"IAMRoleCredentialsMessage", on_credentials},
     {"AttachTaskNetworkInterfacesMessage", on_task_interfaces},
-    {"StageUpdateMessage", on_update},
-    {"PerformUpdateMessage", on_update},
+    {"StageUpdateMessage", on_stage_update},
+    {"PerformUpdateMessage", on_perform_update},
+    {"PrefetchImagesMessage", on_prefetch},
     {"CloseMessage", on_notice},
     {"ErrorMessage", on_notice},
     {"ServerException", on_notice},

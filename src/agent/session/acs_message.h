@@ -4,11 +4,13 @@
 #define BERTH_AGENT_ACS_MESSAGE_H
 
 #include "agent/session/acs.h"
+#include "agent/session/acs_update.h"
 #include "gen/agent_types.h"
 
 struct agent_acs {
     struct agent_acs_options options;
     struct agent_session *session;
+    struct acs_update *update;
     bool has_connected;      /* in this process */
     int64_t manifest_number; /* largest seen of seqNum and timeline (AP-240) */
     char *manifest_id;       /* of the manifest whose verification is awaited; NULL: none */
@@ -19,6 +21,7 @@ struct agent_acs {
 /* session's on_message */
 bool agent_acs_on_message(const char *type, const struct json_t *message, void *data);
 
+acs_update_answer_fn agent_acs_on_update_answer; /* `data` is the acs */
 void agent_acs_on_payload(struct agent_acs *acs, const struct json_t *message);
 void agent_acs_on_manifest(struct agent_acs *acs, const struct json_t *message);
 void agent_acs_on_stop_verification(struct agent_acs *acs, const struct json_t *message);

@@ -464,6 +464,32 @@ static void test_what_makes_no_sense_is_not_answered(void **state)
     finish(f);
 }
 
+/* AP-261: refused unless enabled; a message of ours reaches the engine (docs/images.md). */
+static void test_updates_and_images(void **state)
+{
+    struct fixture *f = start();
+
+    (void)state;
+    world_socket_open(0);
+    receive(0, "{\"type\":\"StageUpdateMessage\",\"message\":{\"messageId\":\"u1\",\"clusterArn\":"
+               "\"c\",\"containerInstanceArn\":\"i\",\"updateInfo\":{\"location\":\"http://h/x\","
+               "\"signature\":\"ab\"}}}");
+    receive(0, "{\"type\":\"PerformUpdateMessage\",\"message\":{\"messageId\":\"u2\","
+               "\"clusterArn\":\"c\",\"containerInstanceArn\":\"i\"}}");
+    assert_int_equal(world_frames(0), 2);
+    assert_string_equal(world_frame(0, 0),
+                        "{\"type\":\"NackRequest\",\"message\":{\"cluster\":\"c\","
+                        "\"containerInstance\":\"i\",\"messageId\":\"u1\","
+                        "\"reason\":\"Updates are disabled\"}}");
+    assert_non_null(strstr(world_frame(0, 1), "Updates are disabled"));
+    receive(0, "{\"type\":\"PrefetchImagesMessage\",\"message\":{\"messageId\":\"m\","
+               "\"images\":[\"a:1\",\"b\"]}}");
+    assert_int_equal(world_wants(), 2);
+    assert_string_equal(world_want(0), "PREFETCH a:1");
+    assert_string_equal(world_want(1), "PREFETCH b");
+    finish(f);
+}
+
 static void test_heartbeat_asks_for_the_health_of_the_instance(void **state)
 {
     struct fixture *f = start();
@@ -492,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_a_manifest_alone_stops_nothing),
         cmocka_unit_test(test_manifest_number_survives_a_restart),
         cmocka_unit_test(test_what_makes_no_sense_is_not_answered),
+        cmocka_unit_test(test_updates_and_images),
         cmocka_unit_test(test_heartbeat_asks_for_the_health_of_the_instance),
     };
 

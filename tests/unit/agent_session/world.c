@@ -557,6 +557,12 @@ struct error *engine_want(struct engine *engine, const struct acs_task *task)
     return NULL;
 }
 
+void engine_prefetch(struct engine *engine, const char *image)
+{
+    (void)engine;
+    wants[want_count++] = str_printf("PREFETCH %s", image);
+}
+
 void engine_refuse(struct engine *engine, const char *task_arn, const char *reason)
 {
     if (!find_task(engine, task_arn))
