@@ -238,11 +238,6 @@ static bool is_image_used(const char *reference, const char *id, void *data)
     return false;
 }
 
-void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups)
-{
-    engine->cgroups = *cgroups;
-}
-
 void engine_start(struct engine *engine, engine_ready_fn *ready, void *data)
 {
     struct engine_task *task;

@@ -113,11 +113,11 @@ void engine_on_health(struct engine *engine, engine_health_fn *fn, void *data);
 
 /* False if unknown. */
 bool engine_view(struct engine *engine, const char *task_arn, struct engine_task_view *ret);
+/* The task of the container with that endpoint id, and which of its containers that is. */
+bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
+                          struct engine_task_view *ret, size_t *ret_index);
 /* Calls `each` for every task known (stopped ones included until cleaned up). */
 typedef void engine_each_fn(const struct engine_task_view *task, void *data);
 void engine_each(struct engine *engine, engine_each_fn *each, void *data);
 
-/* The task of the container with that endpoint id, and which of its containers that is. */
-bool engine_view_endpoint(struct engine *engine, const char *endpoint_id,
-                          struct engine_task_view *ret, size_t *ret_index);
 #endif
