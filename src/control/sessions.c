@@ -79,17 +79,19 @@ static void on_durable(const struct error *err, void *data)
     struct sessions *sessions = data;
     struct session *session;
 
-    sessions->is_asking = false;
     while ((session = TAILQ_FIRST(&sessions->asked))) {
-        TAILQ_REMOVE(&sessions->asked, session, wait);
-        session->is_asked = false;
         /* What is lost must not be told; the reset after a failure closes the sessions. */
         if (!err)
             acs_release(session);
-        /* It may have got more while it was asked for. */
+        if (session != TAILQ_FIRST(&sessions->asked))
+            continue; /* telling it failed, and ended it */
+        TAILQ_REMOVE(&sessions->asked, session, wait);
+        session->is_asked = false;
+        /* It may have got more while it was asked for, and by what was released. */
         if (session->is_waiting)
             TAILQ_INSERT_TAIL(&sessions->waiting, session, wait);
     }
+    sessions->is_asking = false;
     ask(sessions);
     finish_close(sessions);
 }
