@@ -7,11 +7,8 @@
 static struct error *volumes_from(const struct container_plan *plan, json_t *host)
 {
     const struct acs_volumes_from *list = &plan->container->volumes_from;
-    json_t *array;
+    json_t *array = json_array();
 
-    if (list->count == 0)
-        return NULL;
-    array = json_array();
     json_object_set_new(host, "VolumesFrom", array);
     for (size_t i = 0; i < list->count; i++) {
         const char *source = list->items[i].source_container ? list->items[i].source_container : "";
@@ -20,7 +17,7 @@ static struct error *volumes_from(const struct container_plan *plan, json_t *hos
 
         if (!target)
             return error_new(API_CLIENT,
-                             "HostConfigError: Volume Error: container %s does not exist", source);
+                             "HostConfigError: Volume target not available: %s", source);
         text = str_printf("%s%s", target, list->items[i].read_only ? ":ro" : "");
         json_array_append_new(array, json_string(text));
     }
@@ -44,11 +41,8 @@ static const char *volume_source(const struct container_plan *plan, const char *
 static struct error *binds(const struct container_plan *plan, json_t *host)
 {
     const struct acs_mount_points *points = &plan->container->mount_points;
-    json_t *array;
+    json_t *array = json_array();
 
-    if (points->count == 0)
-        return NULL;
-    array = json_array();
     json_object_set_new(host, "Binds", array);
     for (size_t i = 0; i < points->count; i++) {
         const struct acs_mount_point *point = &points->items[i];
@@ -61,8 +55,9 @@ static struct error *binds(const struct container_plan *plan, json_t *host)
                              point->source_volume ? point->source_volume : "");
         if (str_is_empty(point->container_path))
             return error_new(API_CLIENT,
-                             "HostConfigError: Path does not exist on container: volume %s",
-                             point->source_volume);
+                             "HostConfigError: Unable to resolve volume mounts; invalid path: %s "
+                             "%s; %s -> ",
+                             plan->container->name, point->source_volume, source);
         text = str_printf("%s:%s%s", source, point->container_path, point->read_only ? ":ro" : "");
         json_array_append_new(array, json_string(text));
     }

@@ -58,8 +58,11 @@ char *volume_docker_name(const char *family, const char *version, const struct a
                       hex);
 }
 
+/* Docker remembers whether it was told of none or of nothing. */
 static void add_map(struct buf *buf, const char *name, const struct acs_string_map *map)
 {
+    if (!map->is_set)
+        return;
     json_text_add_name(buf, name);
     buf_add_char(buf, '{');
     for (size_t i = 0; i < map->count; i++) {
@@ -85,7 +88,7 @@ static void add_body(struct buf *buf, const char *docker_name, const char *drive
 struct error *volume_create_body(const struct acs_volume *volume, const char *docker_name,
                                  const struct volume_efs_host *efs, struct buf *ret_body)
 {
-    static const struct acs_string_map none = {0};
+    static const struct acs_string_map none = {.is_set = true};
     const struct acs_docker_volume_configuration *config = volume->docker_volume_configuration;
     struct acs_string_map options;
     struct arena arena = {0};

@@ -290,7 +290,7 @@ static void refusals(void **state)
         {ONE("\"overrides\":\"[\""), "overrides of container a are not an object"},
         {ONE("\"links\":[\"b\"]"), "HostConfigError: Link Error: container b does not exist"},
         {ONE("\"volumesFrom\":[{\"sourceContainer\":\"b\"}]"),
-         "HostConfigError: Volume Error: container b does not exist"},
+         "HostConfigError: Volume target not available: b"},
         {ONE("\"dockerConfig\":{\"config\":\"{\"}"),
          "DockerClientConfigError: Unable to read the docker config of container a"},
         {ONE("\"dockerConfig\":{\"hostConfig\":\"7\"}"),

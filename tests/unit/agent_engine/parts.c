@@ -45,6 +45,11 @@ static struct acs_task *task_of(const char *text)
     "{\"name\":\"" name "\",\"dependsOn\":[{\"containerName\":\"" target                           \
     "\",\"condition\":\"" condition "\"}]}"
 
+#define FIRELENS_LOGS                                                                              \
+    "\"dockerConfig\":{\"hostConfig\":\"{\\\"LogConfig\\\":{\\\"Type\\\":\\\"awsfirelens\\\"}}\"}"
+#define ROUTER(more)                                                                               \
+    "{\"name\":\"r\",\"firelensConfiguration\":{\"type\":\"fluentbit\"}" more "}"
+
 static void graphs(void **state)
 {
     static const struct {
@@ -59,6 +64,18 @@ static void graphs(void **state)
         {"itself", TASK(WAITS("a", "a", "START")), 0},
         {"a link closes the circle",
          TASK(WAITS("a", "b", "START") ",{\"name\":\"b\",\"links\":[\"a:x\"]}"), 0},
+        {"TD-211: what logs to FireLens waits for its router",
+         TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"," FIRELENS_LOGS "}," ROUTER(
+             "")),
+         2},
+        {"TD-211: unless that waits for others",
+         TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"}," ROUTER(
+             ",\"dependsOn\":[{\"containerName\":\"b\",\"condition\":\"START\"}]")),
+         1},
+        {"a router's own logs wait for nobody",
+         TASK("{\"name\":\"r\",\"firelensConfiguration\":{\"type\":\"fluentd\"}," FIRELENS_LOGS
+              "},{\"name\":\"a\"," FIRELENS_LOGS "}"),
+         1},
         {"volumesFrom and link",
          TASK("{\"name\":\"a\",\"links\":[\"b:x\"],\"volumesFrom\":"
               "[{\"sourceContainer\":\"b\"}]},{\"name\":\"b\"}"),

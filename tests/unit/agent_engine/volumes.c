@@ -130,6 +130,10 @@ static const struct {
      "{\"Name\":\"n\",\"Driver\":\"rexray/ebs\",\"DriverOpts\":{\"size\":\"5\"},\"Labels\":{\"l\":"
      "\"1\"}}",
      NULL},
+    {"TD-152: what is not said is not told",
+     "{\"name\":\"v\",\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"labels\":{\"l\":\"1\"}}"
+     "}",
+     false, "eu-west-1", "{\"Name\":\"n\",\"Driver\":\"local\",\"Labels\":{\"l\":\"1\"}}", NULL},
     {"AP-478: where AWS has it", EFS("\"fileSystemId\":\"fs-1\",\"rootDirectory\":\"/\""), false,
      "eu-west-1", MOUNT("fs-1.efs.eu-west-1.amazonaws.com", "/", ""), NULL},
     {"AP-478: a directory of it", EFS("\"fileSystemId\":\"fs-1\",\"rootDirectory\":\"/a/b\""),

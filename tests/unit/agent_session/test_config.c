@@ -244,6 +244,76 @@ static void test_attributes_say_what_is_so(void **state) /* AP-151, AP-152 */
     arena_done(&arena);
 }
 
+/* AP-151, AP-152, TD-117: what a definition may ask of volumes and logs. */
+static void test_attributes_of_volumes_and_logs(void **state)
+{
+    static const struct {
+        const char *why, *file, *name;
+        bool is_had;
+    } rows[] = {
+        {"FireLens is always there", "", "com.amazonaws.ecs.capability.logging-driver.awsfirelens",
+         true},
+        {"its routers", "", "ecs.capability.firelens.fluentd", true},
+        {"its routers", "", "ecs.capability.firelens.fluentbit", true},
+        {"its buffer", "", "ecs.capability.logging-driver.awsfirelens.log-driver-buffer-limit", true},
+        {"its users", "", "ecs.capability.firelens.non-root-user", true},
+        {"its files", "", "ecs.capability.firelens.options.config.file", true},
+        {"nobody fetches from S3 yet", "", "ecs.capability.firelens.options.config.s3", false},
+        {"file systems", "", "ecs.capability.efs", true},
+        {"access points and IAM need somebody who knows them", "", "ecs.capability.efsAuth", false},
+        {"the volume plugin does", "ECS_VOLUME_PLUGIN_CAPABILITIES=[\"efsAuth\"]\n",
+         "ecs.capability.efsAuth", true},
+        {"another plugin does not", "ECS_VOLUME_PLUGIN_CAPABILITIES=[\"other\"]\n",
+         "ecs.capability.efsAuth", false},
+        {"the operator's table does", "BERTH_EFS_FILE_SYSTEMS={\"fsap-1\":\"/a\"}\n",
+         "ecs.capability.efsAuth", true},
+        {"a table without access points does not", "BERTH_EFS_FILE_SYSTEMS={\"fs-1\":\"h\"}\n",
+         "ecs.capability.efsAuth", false},
+        {"AG-158: awslogs with an execution role", "", "ecs.capability.execution-role-awslogs", false},
+        {"AG-158: where it is said", "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true\n",
+         "ecs.capability.execution-role-awslogs", true},
+        {"AG-125: awslogs", "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslogs\",\"awsfirelens\"]\n",
+         "com.amazonaws.ecs.capability.logging-driver.awslogs", true},
+    };
+    const struct host_facts host = {.docker_api_version = "1.41", .machine = "x86_64"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(config_freep) struct agent_config *config = load(&no_flags, NULL, rows[i].file);
+        struct arena arena = {0};
+        struct config_map list = capabilities_list(&arena, config, &host, false);
+        size_t count = 0;
+
+        for (size_t k = 0; k < list.count; k++)
+            count += str_eq(list.items[k].name, rows[i].name);
+        if (count != rows[i].is_had)
+            fail_msg("%s: %s is told %zu times", rows[i].why, rows[i].name, count);
+        arena_done(&arena);
+    }
+}
+
+/* TD-191, AG-151: where logs go, and which paths Docker is told. */
+static void test_places_of_logs_and_data(void **state)
+{
+    static const struct {
+        const char *file, *endpoint, *data_dir;
+    } rows[] = {
+        {"", "http://127.0.0.1:4566", "/var/lib/ecs/data"},
+        {"BERTH_AWSLOGS_ENDPOINT=aws\nECS_DATADIR=/data\n", NULL, "/data"},
+        {"BERTH_AWSLOGS_ENDPOINT=https://logs\nECS_DATADIR=/data\nECS_HOST_DATA_DIR=/srv/ecs\n",
+         "https://logs", "/srv/ecs/data"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(config_freep) struct agent_config *config = load(&no_flags, NULL, rows[i].file);
+
+        if (!str_eq(config->awslogs_endpoint, rows[i].endpoint) ||
+            !str_eq(config->data_dir_on_host, rows[i].data_dir))
+            fail_msg("%s: %s %s", rows[i].file, config->awslogs_endpoint, config->data_dir_on_host);
+    }
+}
+
 static void write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -324,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_lists_and_maps),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_attributes_say_what_is_so),
+        cmocka_unit_test(test_attributes_of_volumes_and_logs),
+        cmocka_unit_test(test_places_of_logs_and_data),
         cmocka_unit_test(test_keys_come_from_the_first_place_that_has_them),
         cmocka_unit_test(test_keys_of_the_environment_come_first),
     };
