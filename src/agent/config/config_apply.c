@@ -37,14 +37,19 @@ static enum log_rollover rollover_of(const char *name)
     return str_eq(name, "none") ? LOG_ROLLOVER_NONE : LOG_ROLLOVER_HOURLY;
 }
 
-struct error *config_apply_log(const struct agent_config *config, struct log_file **ret_file)
+struct log_file_options config_log_file(const struct agent_config *config, const char *path)
 {
-    const struct log_file_options options = {
-        .path = config->log_file,
+    return (struct log_file_options){
+        .path = path,
         .rollover = rollover_of(config->log_rollover),
         .max_bytes = config->log_max_bytes,
         .kept = (unsigned)config->log_rolls,
     };
+}
+
+struct error *config_apply_log(const struct agent_config *config, struct log_file **ret_file)
+{
+    const struct log_file_options options = config_log_file(config, config->log_file);
     struct log_file *file = NULL;
 
     log_configure(level_of(config->log_level), format_of(config->log_format));

@@ -3,21 +3,19 @@
  *
  *   TIME STATUS ADDRESS:PORT "PATH" "AGENT" TASK_ARN GetCredentials 2 CLUSTER INSTANCE_ARN
  *
- * The path is without the credentials' id, which nobody may learn from here. Every hour a file is
- * put aside as NAME.YYYY-MM-DD-HH, and AUDIT_LOG_KEPT of those are kept. A file that cannot be
- * written is said once, and does not keep anybody from their credentials.
+ * The path is without the credentials' id, which nobody may learn from here. The file is put aside as
+ * the log is. One that cannot be opened is said once, and keeps nobody from their credentials.
  */
 #ifndef BERTH_AGENT_AUDIT_LOG_H
 #define BERTH_AGENT_AUDIT_LOG_H
 
-#include <stdint.h>
-
-#define AUDIT_LOG_KEPT 24
+#include "base/log_file.h"
 
 struct audit_log;
 
-/* `path` NULL: nothing is written. The strings are copied. */
-struct audit_log *audit_log_new(const char *path, const char *cluster, const char *instance_arn);
+/* `file` NULL: nothing is written. The strings are copied. */
+struct audit_log *audit_log_new(const struct log_file_options *file, const char *cluster,
+                                const char *instance_arn);
 void audit_log_free(struct audit_log *log);
 
 struct audit_entry {

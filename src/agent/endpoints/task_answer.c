@@ -357,7 +357,8 @@ static void write_answer(struct task_answer *answer)
     const struct task_metadata_options options = {
         .version = answer->route.version,
         .cluster = answer->endpoint->options.cluster,
-        .zone = answer->endpoint->options.zone,
+        .zone =
+            answer->endpoint->options.config->hides_zone ? NULL : answer->endpoint->options.zone,
     };
     CLEANUP(buf_done) struct buf body = {0};
     struct engine_task_view task;

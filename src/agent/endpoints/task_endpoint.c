@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/config/config_apply.h"
 #include "agent/docker/docker_detail.h"
 #include "agent/endpoints/link_address.h"
 #include "agent/endpoints/task_endpoint_parts.h"
@@ -465,6 +466,7 @@ static void try_listen(void *data)
 struct task_endpoint *task_endpoint_new(const struct task_endpoint_options *options)
 {
     const struct agent_config *config = options->config;
+    const struct log_file_options audit = config_log_file(config, config->audit_log_file);
     struct task_endpoint *endpoint;
 
     if (!config->task_endpoint_url)
@@ -473,8 +475,8 @@ struct task_endpoint *task_endpoint_new(const struct task_endpoint_options *opti
     endpoint->options = *options;
     TAILQ_INIT(&endpoint->answers);
     endpoint->throttle = throttle_new(config->metadata_rps_steady, config->metadata_rps_burst);
-    endpoint->audit = audit_log_new(config->is_audit_log_disabled ? NULL : config->audit_log_file,
-                                    options->cluster, options->instance_arn);
+    endpoint->audit = audit_log_new(config->is_audit_log_disabled ? NULL : &audit, options->cluster,
+                                    options->instance_arn);
     endpoint->stats = task_stats_new(options->loop, options->docker, options->clock);
     try_listen(endpoint);
     return endpoint;
