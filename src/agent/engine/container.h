@@ -16,13 +16,13 @@
 #include "base/str.h"
 #include "gen/agent_types.h"
 
-#define CONTAINER_LABEL_TASK "com.amazonaws.ecs.task-arn"
-#define CONTAINER_NAME_HEX   20 /* random digits that end the names of containers and volumes */
-#define CONTAINER_CPU_MIN    2  /* AP-308 */
-#define CONTAINER_CPU_MAX    262144
-#define CONTAINER_MEMORY_MIN (4 * 1024 * 1024)
-#define CONTAINER_MIB        (1024 * 1024)
-#define CONTAINER_METADATA   "/opt/ecs/metadata" /* AG-192 */
+#define CONTAINER_LABEL_TASK    "com.amazonaws.ecs.task-arn"
+#define CONTAINER_NAME_HEX      20 /* random digits that end the names of containers and volumes */
+#define CONTAINER_CPU_MIN       2  /* AP-308 */
+#define CONTAINER_CPU_MAX       262144
+#define CONTAINER_MEMORY_MIN    (4 * 1024 * 1024)
+#define CONTAINER_MIB           (1024 * 1024)
+#define CONTAINER_METADATA      "/opt/ecs/metadata" /* AG-192 */
 #define CONTAINER_METADATA_FILE "ecs-container-metadata.json"
 
 /* The internal container that owns the namespaces which the task's containers share (AP-431). It is
@@ -55,18 +55,18 @@ struct container_plan {
     bool inherits_task_memory; /* a container without a limit gets the task's */
     const char *pause_id;      /* Docker's id of the pause container; NULL: the task has none */
     enum container_gpus gpus;
-    const char *nvidia_runtime; /* AG-129 */
+    const char *nvidia_runtime;   /* AG-129 */
     const char *awslogs_endpoint; /* for containers that say none; NULL: AWS's (TD-191) */
     const struct container_log_secret *log_secrets; /* of all containers of the task */
     size_t log_secret_count;
     const char *firelens_dir;   /* of the task, as Docker sees it; NULL: it has no router */
     const char *router_address; /* of the router, on Docker's bridge; NULL: unknown */
     bool is_firelens_async;
-    bool is_docker_old; /* before 20.10: an option of fluentd had another name */
-    const char *endpoint_url;   /* "http://169.254.170.2"; NULL: the endpoints are not served */
-    const char *endpoint_id;    /* of the container; with an URL */
-    const char *metadata_dir;   /* of the host, with its metadata file; NULL: it has none */
-    bool is_selinux_on;         /* such a mount is relabelled */
+    bool is_docker_old;       /* before 20.10: an option of fluentd had another name */
+    const char *endpoint_url; /* "http://169.254.170.2"; NULL: the endpoints are not served */
+    const char *endpoint_id;  /* of the container; with an URL */
+    const char *metadata_dir; /* of the host, with its metadata file; NULL: it has none */
+    bool is_selinux_on;       /* such a mount is relabelled */
 };
 
 MUST_USE struct error *container_create_body(const struct container_plan *plan,

@@ -16,8 +16,8 @@ static struct error *volumes_from(const struct container_plan *plan, json_t *hos
         CLEANUP(str_freep) char *text = NULL;
 
         if (!target)
-            return error_new(API_CLIENT,
-                             "HostConfigError: Volume target not available: %s", source);
+            return error_new(API_CLIENT, "HostConfigError: Volume target not available: %s",
+                             source);
         text = str_printf("%s%s", target, list->items[i].read_only ? ":ro" : "");
         json_array_append_new(array, json_string(text));
     }

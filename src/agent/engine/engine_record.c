@@ -61,8 +61,7 @@ static struct error *put_task(struct engine *engine, const struct engine_task *t
     for (size_t i = 0; i < task->volume_count; i++) {
         const struct engine_volume *volume = &task->volumes[i];
         const struct agent_store_volume volume_row = {
-            task->arn, volume->spec->name, volume->docker_name,
-            volume_is_of_task(volume->kind)};
+            task->arn, volume->spec->name, volume->docker_name, volume_is_of_task(volume->kind)};
 
         if (volume->docker_name)
             TRY(agent_store_put_volume(engine->store, &volume_row));

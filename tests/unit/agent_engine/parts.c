@@ -47,8 +47,7 @@ static struct acs_task *task_of(const char *text)
 
 #define FIRELENS_LOGS                                                                              \
     "\"dockerConfig\":{\"hostConfig\":\"{\\\"LogConfig\\\":{\\\"Type\\\":\\\"awsfirelens\\\"}}\"}"
-#define ROUTER(more)                                                                               \
-    "{\"name\":\"r\",\"firelensConfiguration\":{\"type\":\"fluentbit\"}" more "}"
+#define ROUTER(more) "{\"name\":\"r\",\"firelensConfiguration\":{\"type\":\"fluentbit\"}" more "}"
 
 static void graphs(void **state)
 {
@@ -65,8 +64,7 @@ static void graphs(void **state)
         {"a link closes the circle",
          TASK(WAITS("a", "b", "START") ",{\"name\":\"b\",\"links\":[\"a:x\"]}"), 0},
         {"TD-211: what logs to FireLens waits for its router",
-         TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"," FIRELENS_LOGS "}," ROUTER(
-             "")),
+         TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"," FIRELENS_LOGS "}," ROUTER("")),
          2},
         {"TD-211: unless that waits for others",
          TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"}," ROUTER(
