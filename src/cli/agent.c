@@ -19,6 +19,8 @@ int command_agent(int argc, char **argv)
          &agent.flags.server_url},
         {"cluster", OPTION_TEXT, "NAME", "the cluster to join; else ECS_CLUSTER (default)",
          &agent.flags.cluster},
+        {"config", OPTION_TEXT, "FILE", "settings, one NAME=VALUE a line (/etc/ecs/ecs.config)",
+         &agent.flags.config_file},
         {"data", OPTION_TEXT, "DIR", "where state is kept; else ECS_DATADIR (/var/lib/ecs/data)",
          &agent.flags.data_dir},
         {"docker", OPTION_TEXT, "SOCK",
@@ -30,7 +32,8 @@ int command_agent(int argc, char **argv)
          &agent.flags.is_insecure},
         {"log-level", OPTION_TEXT, "LEVEL",
          "debug, info, warning or error; else ECS_LOGLEVEL (info)", &agent.flags.log_level},
-        {"log-format", OPTION_TEXT, "FORMAT", "text or json (text)", &agent.flags.log_format},
+        {"log-format", OPTION_TEXT, "FORMAT",
+         "logfmt, json or text; else ECS_LOG_OUTPUT_FORMAT (logfmt)", &agent.flags.log_format},
         {"under-up", OPTION_FLAG, NULL, "end with the parent, leave SIGINT to it", &is_under_up},
     };
     const struct command command = {

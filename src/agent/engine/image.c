@@ -81,7 +81,7 @@ static void free_if_closed(struct images *images)
 
 static void on_close_deferred(void *data)
 {
-    free_if_closed(data);
+    images_ended(data);
 }
 
 void images_close(struct images *images, loop_fn *closed, void *data)
@@ -90,6 +90,7 @@ void images_close(struct images *images, loop_fn *closed, void *data)
     image_cleanup_close(images);
     images->closed = closed;
     images->closed_data = data;
+    images->alive++; /* until then */
     loop_defer(images->loop, on_close_deferred, images);
 }
 
