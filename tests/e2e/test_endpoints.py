@@ -285,6 +285,7 @@ def test_what_is_not_there(task):
         assert got == status and json.loads(answer) == {"code": code, "message": text, "HTTPErrorCode": status}
     assert task.ask(at + "/") == (404, "404 page not found\n")
     assert task.ask(at + "/v4//" + gone)[0] == 301
+    assert task.ask(at + "/v4//x%0d%0aX:%20y") == (301, "")  # nothing of it gets out of the header
     assert task.v4("/associations/elastic-inference") == {"Associations": None}
     assert task.ask(task.env()["ECS_CONTAINER_METADATA_URI_V4"] + "/associations/gpu/x")[0] == 400
 
@@ -535,6 +536,15 @@ def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
     """AG-013: a clean end takes it away. The last test here: it ends the agent."""
     agent.close()
     assert "169.254.170.2" not in host_addresses(host)
+    # Without the right to put it there, an agent says so and runs tasks all the same.
+    whole = agent.args
+    agent.args = whole[:2] + ["setpriv", "--bounding-set", "-net_admin"] + whole[2:]
+    before = len(agent.output())
+    agent.start()
+    eventually(lambda: "cannot be put on a link without CAP_NET_ADMIN" in agent.output()[before:], 60)
+    eventually(lambda: connected(ecs, "ends"), 60)
+    agent.close()
+    agent.args = whole
     ip = ["ip", "-n", host.namespace.name, "addr"]
     subprocess.run([*ip, "add", "169.254.170.2/32", "dev", "lo"], check=True)  # somebody else's
     before = len(agent.output())

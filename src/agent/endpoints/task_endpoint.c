@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,8 +69,8 @@ static bool is_another_tasks(struct task_endpoint *endpoint, const struct http_r
 
     if (!owner || str_eq(owner, task_arn))
         return false;
-    log_warning("a task asked for what is another's and was refused", "task", owner, "asked for",
-                task_arn, "path", "credentials or metadata");
+    log_warning("a task asked for what is another's and was refused", "task", owner, "other",
+                task_arn);
     return true;
 }
 
@@ -323,11 +324,20 @@ static void respond_too_often(struct task_endpoint *endpoint, struct http_exchan
     http_respond(ex, 429, headers, ARRAY_LEN(headers), text, strlen(text));
 }
 
+/* What was decoded of the path must not end the header. */
 static void respond_elsewhere(struct http_exchange *ex, const char *path, const char *query)
 {
-    CLEANUP(str_freep) char *location = str_printf("%s%s%s", path, *query ? "?" : "", query);
-    const struct http_header headers[] = {{"location", location}};
+    CLEANUP(buf_done) struct buf location = {0};
+    struct http_header headers[] = {{"location", NULL}};
 
+    for (; *path; path++) {
+        if (isalnum((unsigned char)*path) || strchr("/-_.~", *path))
+            buf_add_char(&location, *path);
+        else
+            buf_printf(&location, "%%%02X", (unsigned char)*path);
+    }
+    buf_printf(&location, "%s%s", *query ? "?" : "", query);
+    headers[0].value = location.data;
     http_respond(ex, 301, headers, ARRAY_LEN(headers), "", 0);
 }
 
