@@ -38,6 +38,7 @@ static const char *is_or_are(int64_t count)
 /* ---- tasks that are there ---- */
 
 enum task_kind {
+    KIND_WAITING,
     KIND_STARTING,
     KIND_PROVING,
     KIND_AILING,
@@ -68,6 +69,8 @@ static enum task_kind kind_of(struct pass *pass, const struct task *task, int64_
     *ret_until_ms = 0;
     if (task->desired_status == TASK_STOPPED)
         return KIND_STOPPING;
+    if (id_is_zero(&task->instance))
+        return KIND_WAITING;
     if (is_leaving(pass, task))
         return KIND_LEAVING;
     if (task->last_status != TASK_RUNNING)
@@ -121,6 +124,9 @@ static void explain_tasks(struct explaining *in, const char *of)
     struct task_group groups[KIND_COUNT] = {0};
 
     sort_tasks(&in->pass, of, groups);
+    add_group(in, "WAITING_FOR_HOST", &groups[KIND_WAITING],
+              "waits in PROVISIONING for a host of its capacity provider.",
+              "wait in PROVISIONING for hosts of their capacity providers.");
     add_group(in, "STARTING", &groups[KIND_STARTING], "has a host and does not run yet.",
               "have hosts and do not run yet.");
     add_group(in, "PROVING", &groups[KIND_PROVING],

@@ -332,8 +332,8 @@ static inline void bits_set(struct bits *bits, unsigned number, bool is_set)
 
 /* The bit of a required attribute; -1 when all are given out. */
 int requirement_number(struct fleet *fleet, const char *text);
-/* The bit of an expression; `*ret` -1 when all are given out. Fails if it cannot be parsed, or takes
- * too long to ask of all hosts. */
+/* The bit of an expression; `*ret` -1 when all are given out. Fails if it cannot be parsed, or
+ * takes too long to ask of all hosts. */
 MUST_USE struct error *query_number(struct fleet *fleet, const char *text, int *ret);
 /* All bits of a host whose facts changed. */
 void host_bits_set(struct fleet *fleet, struct host *host);

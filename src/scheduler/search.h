@@ -28,7 +28,7 @@ struct search {
     struct owner *owner; /* NULL: nobody to count for, or nothing counted yet */
     struct rule rules[SPREAD_FIELDS_MAX];
     size_t rule_count;
-    bool goes_by_groups;          /* attributes first, then one rule that a pool serves, or none */
+    bool goes_by_groups; /* attributes first, then one rule that a pool serves, or none */
     int queries[PLAN_CONSTRAINTS_MAX]; /* of the demand's constraints; -1: not a memberOf */
 };
 

@@ -348,3 +348,23 @@ def test_starts_that_fail_are_throttled(api, explain):  # SC-341, SC-347
     wait, = api.until(fail_more)
     assert wait["text"].endswith(" starts in a row failed: the next is tried only after a while, which grows up to 15 minutes.")
     assert explain(cluster=cluster, service="web")["nextTryAt"] == wait["until"]
+
+
+def test_what_waits_for_a_managed_provider(api, explain):  # CL-103, CL-104
+    name = api.name("provider")
+    api.ecs.create_capacity_provider(name=name, autoScalingGroupProvider={
+        "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1-2-3:autoScalingGroupName/" + name,
+        "managedScaling": {"status": "ENABLED"}})
+    cluster, arn = api.cluster(capacityProviders=[name]), api.define()
+    api.agent(cluster)  # of no provider
+    strategy = [{"capacityProvider": name}]
+    task = api.ecs.run_task(cluster=cluster, taskDefinition=arn, capacityProviderStrategy=strategy)["tasks"][0]["taskArn"]
+    wait, = explain(task=task)["waitsFor"]
+    assert wait["what"] == "NO_HOST" and wait["text"].startswith("It waits for a container instance of capacity provider %s. " % name)
+    assert (wait["placement"]["hosts"], wait["placement"]["hostsWithRoom"]) == (0, 0)
+    assert explain(task=task)["placementExplanation"]
+    api.ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=arn, desiredCount=2, capacityProviderStrategy=strategy)
+    answer = until_waits(api, explain, "WAITING_FOR_HOST", cluster=cluster, service="web")
+    assert waits(answer, "WAITING_FOR_HOST")[0]["tasks"] == 2
+    answer = explain(cluster=cluster, taskDefinition=arn, capacityProvider=name)
+    assert (answer["placed"], answer["placement"]["hosts"]) == (0, 0)
