@@ -110,6 +110,7 @@ struct agent_config {
     bool pulls_dependents_upfront, matches_full_volume_config, excludes_ipv6_bindings;
     bool limits_task_resources;
     bool must_limit_task_resources; /* said so: without cgroups the agent does not start */
+    bool hands_down_task_memory;    /* on v2, where containers do not see their task's cgroup */
     const char *cgroup_path;
     int64_t cgroup_cpu_period_ms, task_pids_limit; /* 0: no limit */
     int dynamic_port_first, dynamic_port_last;     /* 0: the kernel's range */

@@ -158,6 +158,7 @@ static struct error *create_body(struct engine_container *container, struct buf 
         .is_firelens_async = config->is_firelens_async,
         .is_docker_old = task->engine->is_docker_old,
         .cgroup_parent = task->cgroup_parent,
+        .inherits_task_memory = config->hands_down_task_memory && task->engine->cgroups.is_unified,
         .pause_id = engine_pause_id(task),
         .gpus = gpus_of(config),
         .nvidia_runtime = config->nvidia_runtime,

@@ -18,6 +18,7 @@
 #include "agent/engine/admission.h"
 #include "agent/engine/engine_reason.h"
 #include "agent/engine/store.h"
+#include "agent/engine/task_cgroup.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "fake_docker.h"
@@ -760,6 +761,108 @@ static void volume_failures(void **state)
     fake_docker_refuse(world->docker, NULL, NULL);
 }
 
+/* TD-143, AP-431: first up, last down, its image imported once, and nobody hears of it. */
+static void shared_namespaces(void **state)
+{
+    struct world *world = *state;
+    struct engine_task_view view;
+
+    assert_null(want(world, "1", "RUNNING", ONE("a"), ",\"pidMode\":\"task\""));
+    assert_null(want(world, "2", "RUNNING", ONE("b"), ",\"ipcMode\":\"task\""));
+    fake_loop_settle(world->loop);
+    fake_loop_pass(world->loop, 1000);
+    CLEANUP(str_freep) char *calls = fake_docker_calls(world->docker);
+    assert_non_null(strstr(calls, "import"));
+    assert_null(strstr(strstr(calls, "import") + 1, "import")); /* of two that wait for it */
+    assert_non_null(strstr(strstr(calls, "start ~internal~"), "start a"));
+    assert_told(world, "RUNNING 1 a; RUNNING 2 b; ");
+    assert_true(engine_view(world->engine, ARN "1", &view));
+    assert_int_equal(view.container_count, 1);
+    assert_non_null(strstr(fake_docker_find(world->docker, "a")->body, "\"PidMode\":\"container:"));
+    restart(world);
+    stop(world, "1");
+    fake_loop_pass(world->loop, 1000);
+    CLEANUP(str_freep) char *down = fake_docker_calls(world->docker);
+    assert_non_null(strstr(strstr(down, "stop a"), "stop ~internal~"));
+}
+
+/* Docker's systemd driver: the slice is there before the containers and goes after them. */
+static void slices(void **state)
+{
+    struct world *world = *state;
+    const struct task_cgroups cgroups = {.kind = TASK_CGROUP_SLICE, .root = world->dir};
+    CLEANUP(str_freep) char *slice = str_printf("%s/memory/ecstasks.slice/ecstasks-1.slice", world->dir);
+    CLEANUP(str_freep) char *make = str_printf("mkdir -p %s", slice);
+
+    world->config.cgroup_cpu_period_ms = 100;
+    engine_set_cgroups(world->engine, &cgroups);
+    run(world, "1", ONE("a"));
+    assert_non_null(strstr(fake_loop_command(world->loop), "StartTransientUnit"));
+    assert_null(fake_docker_find(world->docker, "a"));
+    assert_int_equal(system(make), 0);
+    fake_loop_exit(world->loop, 0);
+    assert_told(world, "RUNNING 1 a; ");
+    assert_non_null(strstr(fake_docker_find(world->docker, "a")->body,
+                           "\"CgroupParent\":\"ecstasks-1.slice\""));
+    stop(world, "1");
+    fake_loop_pass(world->loop, world->config.task_cleanup_wait_ms + 1000);
+    assert_non_null(strstr(fake_loop_command(world->loop), "StopUnit"));
+    assert_int_equal(fake_docker_count(world->docker), 0);
+    assert_int_equal(rmdir(slice), 0);
+    fake_loop_exit(world->loop, 0);
+    assert_null(fake_loop_command(world->loop));
+
+    run(world, "2", ONE("b"));
+    fake_loop_exit(world->loop, 1); /* systemd refuses */
+    assert_string_equal(reason_of(world, "2"), TASK_CGROUP_REASON);
+    assert_null(fake_docker_find(world->docker, "b"));
+}
+
+/* AG-152, TD-113: with the words of the official agent. */
+static void resources_that_contradict_each_other(void **state)
+{
+    struct world *world = *state;
+    const struct task_cgroups cgroups = {.kind = TASK_CGROUP_V1, .root = world->dir};
+
+    engine_set_cgroups(world->engine, &cgroups);
+    world->config.cgroup_cpu_period_ms = 100;
+    world->config.has_gpu_support = true;
+    refuse(world, "1", MORE("a", "\"memory\":65"), ",\"memory\":64");
+    assert_string_equal(reason_of(world, "1"),
+                        "resource cannot be initialized for task " ARN
+                        "1: cgroup resource: unable to build resource spec for task: task memory "
+                        "spec builder: container memory limit(65) greater than task memory "
+                        "limit(64)");
+    refuse(world, "2", ONE("a"),
+           ",\"associations\":[{\"type\":\"gpu\",\"name\":\"GPU-1\",\"containers\":[\"b\"]}]");
+    assert_string_equal(reason_of(world, "2"),
+                        "resource cannot be initialized for task " ARN
+                        "2: could not find container with name b for associating GPU GPU-1");
+    /* No cgroups here: the task is told so. */
+    run(world, "3", ONE("a"));
+    assert_string_equal(reason_of(world, "3"), TASK_CGROUP_REASON);
+}
+
+/* AP-414: a GPU that another task still holds is waited for. */
+static void gpus_are_admitted(void **state)
+{
+    static const char *const gpu =
+        ",\"associations\":[{\"type\":\"gpu\",\"name\":\"GPU-1\",\"containers\":[\"a\"]}]";
+    struct world *world = *state;
+
+    world->config.has_gpu_support = true;
+    world->config.nvidia_runtime = "nvidia";
+    assert_null(want(world, "1", "RUNNING", ONE("a"), gpu));
+    fake_loop_settle(world->loop);
+    assert_null(want(world, "2", "RUNNING", ONE("a"), gpu));
+    fake_loop_settle(world->loop);
+    assert_told(world, "RUNNING 1 a; ");
+    assert_int_equal(fake_docker_count(world->docker), 1);
+    stop(world, "1");
+    fake_loop_pass(world->loop, 1000);
+    assert_int_equal(fake_docker_count(world->docker), 2);
+}
+
 /* AP-417 */
 static void clean_up(void **state)
 {
@@ -1091,6 +1194,10 @@ int main(void)
         TEST(firelens),
         TEST(firelens_failures),
         TEST(volume_failures),
+        TEST(shared_namespaces),
+        TEST(slices),
+        TEST(resources_that_contradict_each_other),
+        TEST(gpus_are_admitted),
         TEST(clean_up),
         TEST(clean_up_waits_for_docker),
         TEST(docker_goes_and_comes),
