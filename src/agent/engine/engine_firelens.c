@@ -2,6 +2,7 @@
 #include <ftw.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -198,11 +199,14 @@ void engine_firelens_remove(const struct engine_task *task)
 const char *engine_firelens_dir(struct arena *arena, const struct engine_task *task)
 {
     CLEANUP(str_freep) char *dir = NULL;
+    CLEANUP(str_freep) char *whole = NULL;
 
     if (!firelens_router(task->spec))
         return NULL;
     dir = task_dir(task->engine->config->data_dir_on_host, task);
-    return arena_dup(arena, dir);
+    if (*dir != '/')
+        whole = realpath(dir, NULL); /* Docker does not work where we do */
+    return arena_dup(arena, whole ? whole : dir);
 }
 
 const char *engine_firelens_address(struct arena *arena, const struct engine_task *task)

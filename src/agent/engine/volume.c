@@ -99,6 +99,9 @@ struct error *volume_create_body(const struct acs_volume *volume, const char *do
         if (!err)
             add_body(ret_body, docker_name, efs->has_plugin ? VOLUME_EFS_PLUGIN : "local", &options,
                      &none);
+    } else if (config && config->autoprovision && volume_kind(volume) == VOLUME_TASK) {
+        err = error_new(API_CLIENT, "volume [%s] : task scoped volume could not be autoprovisioned",
+                        volume->name); /* TD-153 */
     } else {
         add_body(ret_body, docker_name,
                  config && !str_is_empty(config->driver) ? config->driver : "local",

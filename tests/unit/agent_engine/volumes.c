@@ -130,6 +130,9 @@ static const struct {
      "{\"Name\":\"n\",\"Driver\":\"rexray/ebs\",\"DriverOpts\":{\"size\":\"5\"},\"Labels\":{\"l\":"
      "\"1\"}}",
      NULL},
+    {"TD-153: a volume of the task is always made",
+     "{\"name\":\"v\",\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"autoprovision\":true}}",
+     false, "eu-west-1", NULL, "volume [v] : task scoped volume could not be autoprovisioned"},
     {"TD-152: what is not said is not told",
      "{\"name\":\"v\",\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"labels\":{\"l\":\"1\"}}"
      "}",
