@@ -9,6 +9,8 @@
 #include "control/role_session.h"
 #include "control/waiting.h"
 
+#define SETTLE_AFTER_FULL_MS 10
+
 static void on_staged(const struct change *change, void *data)
 {
     struct control *control = data;
@@ -30,6 +32,20 @@ static void on_durable(const struct change *change, void *data)
     definitions_settle(control->state);
 }
 
+/* What was on its way when the server last stopped, or was read again. */
+static void settle_all(void *data)
+{
+    struct control *control = data;
+
+    if (state_is_resting(control->state)) {
+        timer_start(&control->settle_timer, control->loop, SETTLE_AFTER_FULL_MS, settle_all,
+                    control);
+        return;
+    }
+    capacity_settle_all(control->state);
+    definitions_settle(control->state);
+}
+
 static void on_reset(void *data)
 {
     struct control *control = data;
@@ -41,8 +57,7 @@ static void on_reset(void *data)
     task_lives_reset(control->tasks);
     waiting_reset(control->waiting);
     services_reset(control->services);
-    capacity_settle_all(control->state);
-    definitions_settle(control->state);
+    settle_all(control);
 }
 
 struct error *control_new(struct loop *loop, struct state *state,
@@ -63,8 +78,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->services = services_new(control);
     state_observe(state, &(struct observer){on_staged, on_durable, on_reset, control});
     role_sessions_prepare(state);
-    capacity_settle_all(state);
-    definitions_settle(state);
+    settle_all(control);
     *ret_control = control;
     return NULL;
 }
@@ -76,6 +90,7 @@ static void on_sessions_closed(void *data)
     void *closed_data = control->closed_data;
 
     state_unobserve(control->state, control);
+    timer_stop(&control->settle_timer);
     services_free(control->services);
     waiting_free(control->waiting);
     task_lives_free(control->tasks);

@@ -4,7 +4,7 @@
 
 void definitions_settle(struct state *state)
 {
-    for (int n = 0; n < DELETIONS_AT_ONCE && !state_is_full(state); n++) {
+    for (int n = 0; n < DELETIONS_AT_ONCE && !state_is_resting(state); n++) {
         const struct scope *scope;
         const struct task_definition *definition = state_next_unused_definition(state, &scope);
         struct txn *txn;

@@ -33,6 +33,7 @@ struct control {
     struct task_lives *tasks;
     struct waiting *waiting;
     struct services *services;
+    struct timer settle_timer;
     struct control_stats stats;
     bool is_closing;
     loop_fn *closed;

@@ -74,7 +74,7 @@ void victim_list_add(struct victim_list *list, const struct task *task, int64_t 
     int rank = 0;
 
     if (task->last_status == TASK_RUNNING && task_health_of_containers(task) != HEALTH_UNHEALTHY)
-        rank = task_counts_healthy(task, now_ms, &ignored) ? 2 : 1;
+        rank = task_counts_healthy(task, now_ms, &ignored) ? RANK_HEALTHY : 1;
     ARRAY_GROW(list->items, list->count, list->capacity);
     list->items[list->count++] = (struct victim){
         .task = task->id,
@@ -114,6 +114,7 @@ void count_task_set(struct pass *pass, const struct task_set *set)
                                  pass->service->maximum_percent),
     };
     pass->fresh.count = pass->old.count = pass->ailing.count = 0;
+    pass->healthy_stopped = 0;
     while (pass_next_task(pass, &walk))
         if (str_eq(walk.task->deployment, set->id))
             count_task(pass, set->id, walk.task);

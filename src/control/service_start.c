@@ -111,6 +111,7 @@ static struct error *plan_for(struct start *start, size_t wanted, struct plan *r
 {
     struct pass *pass = start->pass;
 
+    pass_done(pass); /* what it has started elsewhere is held from then on */
     return plan_place(&pass->arena, fleet_of(pass), &start->demand, wanted, state_rng(pass->state),
                       ret);
 }
@@ -209,12 +210,11 @@ static size_t waiting_for(struct start *start, const struct plan *plan, size_t m
 
     if (!missing || !provider || !capacity_is_waited_for(pass->state, pass->scope, provider))
         return 0;
-    pass_done(pass); /* those of other providers count */
     room = control_waiting_room(pass->control, pass->scope, pass->service->cluster);
     if (room < missing)
         tell_waiting_limit(pass);
-    start->order.placement = launch_placement_text(&pass->arena, &pass->config.placement_constraints,
-                                                   &pass->config.placement_strategy);
+    start->order.placement = launch_placement_text(
+        &pass->arena, &pass->config.placement_constraints, &pass->config.placement_strategy);
     start->order.placement_explanation = plan_explain(&pass->arena, plan);
     return room < missing ? room : missing;
 }

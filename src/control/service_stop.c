@@ -41,6 +41,24 @@ void stop_ailing(struct pass *pass)
     rollout_count_failed(pass, failed);
 }
 
+/* Protected tasks are in no list but count: those that are not healthy yet must not have healthy ones
+ * go in their place. Of a list go no more of these than the minimum spares (SC-192, API-130). */
+static size_t spared(const struct pass *pass, const struct victim_list *list, size_t count)
+{
+    const struct rollout *rollout = &pass->rollout;
+    int64_t lower = rollout->bounds.lower;
+    int64_t spare = rollout->fresh.healthy + rollout->old.healthy - pass->healthy_stopped;
+    size_t most = 0;
+
+    if (lower > rollout->desired)
+        lower = rollout->desired;
+    if (spare > lower)
+        most = (size_t)(spare - lower);
+    for (size_t i = 0; i < list->count; i++)
+        most += list->items[i].rank < RANK_HEALTHY;
+    return count < most ? count : most;
+}
+
 void stop_some(struct pass *pass, struct victim_list *list, size_t count, const char *reason)
 {
     struct id *stopped;
@@ -48,6 +66,7 @@ void stop_some(struct pass *pass, struct victim_list *list, size_t count, const 
 
     if (count > list->count)
         count = list->count;
+    count = spared(pass, list, count);
     if (count > SERVICE_STOPS_PER_PASS) {
         count = SERVICE_STOPS_PER_PASS;
         pass->result->is_more = true;
@@ -65,6 +84,7 @@ void stop_some(struct pass *pass, struct victim_list *list, size_t count, const 
     for (size_t i = 0; i < count; i++) {
         stop_task(pass, list->items[i].data, reason);
         stopped[i] = list->items[i].task;
+        pass->healthy_stopped += list->items[i].rank == RANK_HEALTHY;
     }
     if (list->zone)
         pass_say(pass, EVENT_TASKS_STOPPED,

@@ -68,6 +68,7 @@ struct pass {
     struct deployment_counts unknown; /* of tasks whose deployment has no record any more */
     struct victim_list fresh, old;    /* tasks that stay and may go */
     struct task_refs ailing;          /* to be replaced: their checks fail */
+    int64_t healthy_stopped;          /* of those lists, since they were counted */
 };
 
 /* ---- service_work.c ---- */
@@ -115,7 +116,8 @@ void pass_tell_protected(struct pass *pass, bool is_protected); /* API-130 */
 void count_tasks(struct pass *pass);
 /* The same for one task set alone: what was counted before is forgotten. */
 void count_task_set(struct pass *pass, const struct task_set *set);
-/* Adds one that stays to those that may go. */
+/* Adds one that stays to those that may go, with its rank: those that serve nobody go first. */
+#define RANK_HEALTHY 2
 void victim_list_add(struct victim_list *list, const struct task *task, int64_t now_ms);
 /* What one task is worth to its service at this moment; an ailing one as if it were stopping. */
 struct deployment_counts count_one(struct pass *pass, const struct task *task, bool *ret_ails);

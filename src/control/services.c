@@ -151,7 +151,7 @@ static void on_passes(void *data)
     struct service_watch *one;
 
     for (int n = 0; n < PASSES_PER_TURN; n++) {
-        if (state_is_full(services->control->state)) {
+        if (state_is_resting(services->control->state)) {
             timer_start(&services->pass_timer, services->control->loop, PASS_AFTER_FULL_MS,
                         on_passes, services);
             return;

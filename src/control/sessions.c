@@ -368,7 +368,7 @@ static bool read_hello(struct sessions *sessions, struct arena *arena,
             (struct refusal){"InactiveInstanceException", "Container instance is deregistered."};
         return false;
     }
-    if (sessions->control->is_closing || state_is_full(sessions->control->state)) {
+    if (sessions->control->is_closing || state_is_resting(sessions->control->state)) {
         *ret_refusal = (struct refusal){"ServerException", "The server is busy; try again."};
         return false;
     }

@@ -177,7 +177,7 @@ static void on_sweep(void *data)
     bool is_waiting = false;
     struct txn *txn = NULL;
 
-    for (int n = 0; n < SWEEP_PER_TURN && !state_is_full(state) && !is_waiting; n++) {
+    for (int n = 0; n < SWEEP_PER_TURN && !state_is_resting(state) && !is_waiting; n++) {
         is_waiting = !sweep_move(sweep, false);
         if (is_waiting)
             break;

@@ -141,7 +141,7 @@ static void on_settle(void *data)
     struct task_lives *lives = data;
     size_t end = lives->todo_count;
 
-    if (state_is_full(lives->control->state)) {
+    if (state_is_resting(lives->control->state)) {
         settle_soon(lives, 10);
         return;
     }

@@ -147,7 +147,7 @@ static void on_pass(void *data)
     struct pool *pool;
 
     for (int n = 0; n < PLANS_PER_TURN && (pool = TAILQ_FIRST(&waiting->crowds.dirty)); n++) {
-        if (state_is_full(control->state)) {
+        if (state_is_resting(control->state)) {
             timer_start(&waiting->pass_timer, control->loop, PASS_AFTER_FULL_MS, on_pass, waiting);
             return;
         }
@@ -247,7 +247,7 @@ static void on_expiry(void *data)
     struct waiting *waiting = data;
     const struct waiting_task *oldest;
 
-    if (state_is_full(waiting->control->state)) {
+    if (state_is_resting(waiting->control->state)) {
         timer_start(&waiting->expiry_timer, waiting->control->loop, PASS_AFTER_FULL_MS, on_expiry,
                     waiting);
         return;

@@ -11,6 +11,9 @@
 #include "state/archive.h"
 #include "state/txn.h"
 
+#define REST_FIRST_MS 100
+#define REST_MAX_MS   5000
+
 /* Instances whose agents are connected: sessions outlive a reload, records do not. */
 struct connected {
     struct connected_instance {
@@ -52,6 +55,24 @@ static void connected_restore(struct state *state, struct connected *connected)
     free(connected->items);
 }
 
+/* A disk that is full stays so for a while: reconcilers rest longer after each refusal, else they
+ * would try again at once, and be told to look at everything again, without end. */
+static void rest(struct state *state)
+{
+    struct journal_stats stats;
+    int64_t rest_ms = REST_FIRST_MS;
+
+    journal_stats(state->journal, &stats);
+    if (stats.batches != state->batches_at_refusal)
+        state->refusals = 0;
+    state->batches_at_refusal = stats.batches;
+    for (int n = 0; n < state->refusals && rest_ms < REST_MAX_MS; n++)
+        rest_ms *= 2;
+    state->refusals++;
+    state->resting_until_mono_ms =
+        clock_mono_ms(state->clock) + (rest_ms < REST_MAX_MS ? rest_ms : REST_MAX_MS);
+}
+
 /* A server that cannot read its state has nothing to say; one that starts again may. */
 static void on_failed(const struct error *failure, void *data)
 {
@@ -60,6 +81,7 @@ static void on_failed(const struct error *failure, void *data)
     struct error *err;
 
     (void)failure;
+    rest(state);
     connected_save(state, &connected);
     state_drop(state);
     err = state_load(state);

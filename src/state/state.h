@@ -59,6 +59,8 @@ size_t txn_room_bytes(const struct txn *txn);
 /* More is waiting for the disk than may be: requests that write are refused, reconcilers wait with
  * what they want (state_when_durable() tells when to look again). */
 bool state_is_full(const struct state *state);
+/* The same, or it has just refused a batch: reconcilers wait a little, and longer each time. */
+bool state_is_resting(const struct state *state);
 
 /* Runs `fn` once everything staged so far is durable (err NULL) or lost (err set, lent): in this
  * turn's end if nothing is under way. For answers, reads included. */

@@ -185,7 +185,10 @@ struct state {
     struct unused_definitions unused_definitions;
     uint64_t counts[RECORD_COUNT];
     struct backups *backups;
-    struct archive *archive; /* NULL: stopped tasks are deleted after their time in memory */
+    int refusals; /* batches refused since one was taken */
+    uint64_t batches_at_refusal;
+    int64_t resting_until_mono_ms; /* nothing is tried sooner */
+    struct archive *archive;       /* NULL: stopped tasks are deleted after their time in memory */
     bool is_closing;
 };
 

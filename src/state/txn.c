@@ -227,3 +227,8 @@ bool state_is_full(const struct state *state)
 {
     return journal_is_full(state->journal);
 }
+
+bool state_is_resting(const struct state *state)
+{
+    return state_is_full(state) || clock_mono_ms(state->clock) < state->resting_until_mono_ms;
+}

@@ -19,6 +19,7 @@ void world_must(struct error *err)
 struct lent_store {
     struct store store;
     struct store *kept;
+    const struct world *world;
 };
 
 static struct store *kept_by(struct store *store)
@@ -28,6 +29,8 @@ static struct store *kept_by(struct store *store)
 
 static struct error *lent_commit(struct store *store, const struct store_txn *txns, size_t count)
 {
+    if (((struct lent_store *)store)->world->is_disk_full)
+        return error_new(API_SERVER, "no space left on the device");
     return store_commit(kept_by(store), txns, count);
 }
 
@@ -90,6 +93,7 @@ static void server_start(struct world *world)
 
     lent->store.backend = &lent_backend;
     lent->kept = world->kept;
+    lent->world = world;
     world_must(
         state_open(world->loop, &lent->store, &world->clock, &world->state_rng, &world->state));
     world->scope = state_scope(world->state, "us-east-1", "000000000000");

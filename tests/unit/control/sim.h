@@ -70,6 +70,8 @@ struct world {
     const struct scope *scope;
     struct sim_agent agents[SIM_AGENTS_MAX];
     int agent_count;
+    bool is_unchecked;              /* something changed since all was looked at */
+    _Atomic bool is_disk_full;      /* the store takes nothing */
     bool is_calm;                   /* nothing gets lost, late or doubled */
     int64_t start_fails_percent;    /* tasks that fail to start */
     int bad_revision;               /* of which no task starts; 0: none */
@@ -123,6 +125,7 @@ void world_set_instance(struct world *world, int agent, enum instance_status sta
 
 /* An instance more, which runs at once. */
 void world_add_agent(struct world *world);
+void world_protect_task(struct world *world, const struct id *id, int64_t for_ms);
 void world_set_health(struct world *world, const struct id *task, enum health_status health);
 
 const struct service_deployment *world_service_deployment(struct world *world, const char *name);

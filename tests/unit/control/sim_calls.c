@@ -157,6 +157,20 @@ void world_set_health(struct world *world, const struct id *task, enum health_st
     txn_commit(txn);
 }
 
+/* What UpdateTaskProtection does; 0: not any more. */
+void world_protect_task(struct world *world, const struct id *id, int64_t for_ms)
+{
+    const struct task *task = world_task(world, id);
+    struct txn *txn;
+
+    if (!task || !task->service || task->desired_status == TASK_STOPPED)
+        return;
+    txn = txn_begin(world->state, world->scope);
+    task_set_protected_until_ms(txn_edit_task(txn, task),
+                                for_ms ? world_wall_ms(world) + for_ms : 0);
+    txn_commit(txn);
+}
+
 /* ---- instances ---- */
 
 void world_set_instance(struct world *world, int agent, enum instance_status status)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "core/service.h"
 #include "core/task.h"
+#include "core/task_set.h"
 #include "sim.h"
 #include "sim_world.h"
 
@@ -105,12 +106,29 @@ static void check_stop(struct world *world, const struct service *service, const
     bool is_misplaced = service->strategy == STRATEGY_DAEMON &&
                         (!instance || instance->status != INSTANCE_ACTIVE ||
                          (service->document && strstr(service->document, "placementConstraints")));
-    int64_t ignored;
+    int64_t ignored, healthy;
 
     if (task->stop_code != STOP_CODE_SERVICE_SCHEDULER_INITIATED || is_misplaced ||
         !task_counts_healthy(task, world_wall_ms(world), &ignored))
         return;
-    WORLD_CHECK(world, count_service(world, service).healthy >= bounds.lower);
+    healthy = count_service(world, service).healthy;
+    if (healthy < bounds.lower)
+        fail_msg("seed %llu: %s has %lld healthy tasks left of %d, %d%% are to stay: %s",
+                 (unsigned long long)world->seed, service->name, (long long)healthy,
+                 (int)service->desired_count, (int)service->minimum_percent,
+                 task->rare->stopped_reason);
+}
+
+/* API-130: the scheduler passes over it, unless its host is not fit for it any more. */
+static void check_protected(struct world *world, const struct service *service,
+                            const struct task *task)
+{
+    const struct container_instance *instance =
+        state_instance(world->state, world->scope, SIM_CLUSTER, &task->instance);
+
+    if (task->stop_code == STOP_CODE_SERVICE_SCHEDULER_INITIATED &&
+        service->strategy == STRATEGY_REPLICA && instance && instance->status == INSTANCE_ACTIVE)
+        WORLD_CHECK(world, !task_is_protected(task, world_wall_ms(world)));
 }
 
 void world_check_change(const struct change *change, void *data)
@@ -119,6 +137,7 @@ void world_check_change(const struct change *change, void *data)
     const struct task *task = change->record;
     const struct service *service;
 
+    world->is_unchecked = true;
     if (change->kind != CHANGE_TASK || !task->service || change->is_removed)
         return;
     service = world_service(world, task->service);
@@ -128,16 +147,19 @@ void world_check_change(const struct change *change, void *data)
         check_daemon_start(world, service, task);
     else if (change->is_new)
         check_start(world, service);
-    else if (change->task_desired_before != TASK_STOPPED && task->desired_status == TASK_STOPPED)
+    else if (change->task_desired_before != TASK_STOPPED && task->desired_status == TASK_STOPPED) {
         check_stop(world, service, task);
+        check_protected(world, service, task);
+    }
 }
 
 void world_check_step(void *data)
 {
     struct world *world = data;
 
-    if (!world->control)
+    if (!world->control || !world->is_unchecked)
         return;
+    world->is_unchecked = false;
     check_capacity(world);
     check_fleet(world);
 }
@@ -188,6 +210,28 @@ static void check_daemon(struct world *world, const struct service *service)
     WORLD_CHECK(world, service->is_steady == (full == 0));
 }
 
+/* Each task set has its share, and nothing is of none. */
+static void check_task_sets(struct world *world, const struct service *service)
+{
+    const struct task_set *set = NULL;
+    struct service_counts counts, all;
+    int running = 0;
+
+    while ((set = state_task_set_after(service, set ? set->id : NULL))) {
+        struct task_set wanted = *set;
+
+        task_set_follow_service(&wanted, service);
+        state_service_counts(service, set->id, &counts);
+        WORLD_CHECK(world, set->status != TASK_SET_DRAINING);
+        WORLD_CHECK(world, set->desired_count == wanted.desired_count);
+        WORLD_CHECK(world, counts.running == set->desired_count && !counts.stopping);
+        WORLD_CHECK(world, set->stability == STABILITY_STEADY_STATE);
+        running += counts.running;
+    }
+    state_service_counts(service, NULL, &all);
+    WORLD_CHECK(world, all.running == running && !all.pending);
+}
+
 static void check_service(struct world *world, const struct service *service)
 {
     const struct deployment *primary = service_primary(service);
@@ -197,6 +241,10 @@ static void check_service(struct world *world, const struct service *service)
     if (service->status == SERVICE_INACTIVE)
         return;
     WORLD_CHECK(world, service->status == SERVICE_ACTIVE);
+    if (service->controller == CONTROLLER_EXTERNAL) {
+        check_task_sets(world, service);
+        return;
+    }
     WORLD_CHECK(world, service->deployments_count == 1);
     if (service->strategy == STRATEGY_DAEMON) {
         check_daemon(world, service);

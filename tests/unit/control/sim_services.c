@@ -136,9 +136,13 @@ void world_update_service(struct world *world, const char *name, int revision)
 
 void world_create_external(struct world *world, const char *name, int32_t desired)
 {
-    struct txn *txn = txn_begin(world->state, world->scope);
-    struct service *service = service_new();
+    struct service *service;
+    struct txn *txn;
 
+    if (world_service(world, name))
+        return;
+    txn = txn_begin(world->state, world->scope);
+    service = service_new();
     service_set_cluster(service, SIM_CLUSTER);
     service_set_name(service, name);
     service->status = SERVICE_ACTIVE;

@@ -627,10 +627,38 @@ static void a_stop_nobody_confirms_ends_all_the_same(void **state)
     world_free(world);
 }
 
+/* SC-192, API-130: protected tasks that are not healthy yet do not have healthy ones go instead. */
+static void healthy_tasks_stay_until_protected_ones_are(void **state)
+{
+    struct world *world = world_new(92, 3);
+    const struct task *task = NULL;
+    size_t nth = 0;
+
+    (void)state;
+    world_define(world, "web", 64, false);
+    world_pass(world, 2 * SECONDS);
+    world_create_service(world, "alpha", "web", 1, 2, 100, 200);
+    world_pass(world, 2 * MINUTES);
+    world_scale_service(world, "alpha", 4);
+    world_pass(world, 10 * SECONDS);
+    while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                    "alpha", false, task ? &task->id : NULL)))
+        if (nth++ >= 2)
+            world_protect_task(world, &task->id, 10 * MINUTES);
+    world_scale_service(world, "alpha", 2);
+    world_pass(world, 10 * SECONDS);
+    assert_int_equal(world_running(world, "alpha"), 4);
+    world_pass(world, MINUTES);
+    assert_int_equal(world_running(world, "alpha"), 2);
+    world_assert_settled(world);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_reaches_its_count_and_says_so_once),
+        cmocka_unit_test(healthy_tasks_stay_until_protected_ones_are),
         cmocka_unit_test(scaling_goes_both_ways),
         cmocka_unit_test(a_protected_task_goes_when_its_time_is_over),
         cmocka_unit_test(large_services_come_and_go_in_slices),

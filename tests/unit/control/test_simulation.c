@@ -8,11 +8,11 @@
 #include "base/str.h"
 #include "sim.h"
 
-#define SEEDS_DEFAULT 400
+#define SEEDS_DEFAULT 1000
 #define STEPS         40
 
 static const char *const names[] = {"alpha", "beta", "gamma"};
-static const char daemon_name[] = "delta";
+static const char daemon_name[] = "delta", external_name[] = "epsilon";
 static const struct {
     int32_t minimum, maximum;
 } percents[] = {{100, 200}, {50, 100}, {50, 200}, {0, 100}, {0, 200}, {50, 150}};
@@ -23,6 +23,10 @@ static const char *const documents[] = {
     "{\"serviceName\":\"x\",\"deploymentConfiguration\":{\"deploymentCircuitBreaker\":{"
     "\"enable\":true,\"rollback\":false}}}",
     "{\"serviceName\":\"x\",\"availabilityZoneRebalancing\":\"ENABLED\"}",
+    "{\"serviceName\":\"x\",\"capacityProviderStrategy\":[{\"capacityProvider\":\"managed\","
+    "\"weight\":2,\"base\":1},{\"capacityProvider\":\"fixed\",\"weight\":1}]}",
+    "{\"serviceName\":\"x\",\"capacityProviderStrategy\":[{\"capacityProvider\":\"managed\","
+    "\"weight\":1}]}",
 };
 
 static uint64_t below(struct world *world, uint64_t bound)
@@ -49,12 +53,65 @@ static void exit_something(struct world *world)
         agent_exit_task(agent, &agent->tasks->id, (int)below(world, 3));
 }
 
+static void protect_something(struct world *world)
+{
+    const struct task *task = NULL;
+    uint64_t nth = below(world, 12);
+
+    do
+        task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_CLUSTER, NULL,
+                                false, task ? &task->id : NULL);
+    while (task && nth-- > 0);
+    if (task)
+        world_protect_task(world, &task->id, (int64_t)below(world, 30) * MINUTES);
+}
+
+/* Another controller's deployments. */
+static void do_something_external(struct world *world)
+{
+    const struct service *service = world_service(world, external_name);
+    double percent = (double)below(world, 5) * 25;
+    const struct task_set *set;
+
+    if (!service) {
+        world_create_external(world, external_name, (int32_t)below(world, 6));
+        return;
+    }
+    if (service->status != SERVICE_ACTIVE)
+        return;
+    set = state_task_set_after(service, NULL);
+    if (set && below(world, 2))
+        set = state_task_set_after(service, set->id) ? state_task_set_after(service, set->id) : set;
+    switch (below(world, 6)) {
+    case 0:
+    case 1:
+        if (state_task_set_count(service) < 3)
+            world_add_task_set(world, external_name, "web", 1 + (int)below(world, 2), percent);
+        break;
+    case 2:
+        if (set && set->status != TASK_SET_DRAINING)
+            world_scale_task_set(world, external_name, set->id, percent);
+        break;
+    case 3:
+        if (set)
+            world_delete_task_set(world, external_name, set->id);
+        break;
+    case 4:
+        world_scale_service(world, external_name, (int32_t)below(world, 6));
+        break;
+    default:
+        if (below(world, 4) == 0)
+            world_delete_service(world, external_name);
+        break;
+    }
+}
+
 static void do_something(struct world *world)
 {
     const char *name = names[below(world, 3)];
     size_t percent = below(world, 6);
 
-    switch (below(world, 21)) {
+    switch (below(world, 29)) {
     case 0:
     case 1:
         world_run_task(world, "batch", 1, 1 + below(world, 6));
@@ -116,8 +173,45 @@ static void do_something(struct world *world)
                               below(world, 2) ? SERVICE_DEPLOYMENT_STOP_REQUESTED
                                               : SERVICE_DEPLOYMENT_ROLLBACK_REQUESTED);
         break;
+    case 20:
+    case 21:
+    case 22:
+        do_something_external(world);
+        break;
+    case 23:
+    case 24:
+        world_run_task_of(world, below(world, 4) ? "managed" : "fixed",
+                          below(world, 2) ? "batch" : "big", 1, NULL, 1 + below(world, 3));
+        break;
+    case 25:
+        protect_something(world);
+        break;
+    case 26:
+        world->is_disk_full = true;
+        world_pass(world, (int64_t)below(world, 3000));
+        world->is_disk_full = false;
+        break;
+    case 27:
+        world_set_provider(world, (int)below(world, (uint64_t)world->agent_count),
+                           below(world, 3) ? "managed" : "fixed");
+        break;
     default:
         break;
+    }
+}
+
+/* A host more of each provider: there is room for everything but what was big. */
+static void bring_room(struct world *world)
+{
+    for (int i = 0; i < 2; i++) {
+        world_add_agent(world);
+        world_set_provider(world, world->agent_count - 1, i ? "fixed" : "managed");
+    }
+    for (size_t i = 0; i < world->acked_count; i++) {
+        const struct task *task = world_task(world, &world->acked[i]);
+
+        if (task && task->cpu > SIM_HOST_CPU / 2)
+            world_stop_task(world, &task->id);
     }
 }
 
@@ -137,6 +231,11 @@ static void run(uint64_t seed)
     world_define(world, "web", 64, false);
     world_define(world, "web", 96, false);
     world_define(world, "batch", 32, false);
+    world_define(world, "big", SIM_HOST_CPU - 300, false);
+    world_create_provider(world, "managed", true);
+    world_create_provider(world, "fixed", false);
+    for (int i = 0; i < world->agent_count; i++)
+        world_set_provider(world, i, i % 2 ? "managed" : "fixed");
     world_pass(world, 2000);
     world->is_calm = false;
     world->start_fails_percent = (int64_t)below(world, 4) * 10;
@@ -152,6 +251,8 @@ static void run(uint64_t seed)
     world->is_calm = true;
     world->start_fails_percent = 0;
     world_fail_store_write(world, 0);
+    world_pass(world, 10 * 1000); /* reconcilers rest after a refusal */
+    bring_room(world);
     for (int i = 0; i < world->agent_count; i++) {
         agent_revive(&world->agents[i]);
         world_set_instance(world, i, INSTANCE_ACTIVE);
@@ -214,10 +315,35 @@ static void every_failed_write_is_survived(void **state)
     fail_msg("there was always one write more");
 }
 
+/* A disk that stays full is tried ever less often, not as fast as it refuses. */
+static void a_full_disk_is_not_run_against(void **state)
+{
+    struct world *world = world_new(78, 4);
+    struct state_stats stats;
+
+    (void)state;
+    world_define(world, "web", 64, false);
+    world_pass(world, 2000);
+    world_create_service(world, "alpha", "web", 1, 8, 50, 200);
+    world_pass(world, 2 * MINUTES);
+    agent_kill(&world->agents[0]);
+    world_pass(world, MINUTES);
+    world->is_disk_full = true;
+    world_pass(world, 10 * MINUTES); /* tasks are to be replaced, and cannot */
+    state_stats(world->state, &stats);
+    if (stats.failed_batches < 10 || stats.failed_batches > 200)
+        fail_msg("%d batches were tried", (int)stats.failed_batches);
+    world->is_disk_full = false;
+    world_pass(world, 5 * MINUTES);
+    world_assert_settled(world);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failed_write_is_survived),
+        cmocka_unit_test(a_full_disk_is_not_run_against),
         cmocka_unit_test(everything_settles_whatever_happens),
     };
 

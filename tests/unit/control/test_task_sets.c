@@ -172,6 +172,22 @@ static void a_deleted_service_takes_its_sets_along(void **state)
     world_free(world);
 }
 
+/* Sets that start in one pass know of each other's claims. */
+static void two_sets_share_what_there_is(void **state)
+{
+    struct world *world = world_new(36, 1);
+
+    (void)state;
+    world_define(world, "third", SIM_HOST_CPU / 3, false);
+    world_pass(world, 2 * SECONDS);
+    world_create_external(world, "echo", 2);
+    world_add_task_set(world, "echo", "third", 1, 100);
+    world_add_task_set(world, "echo", "third", 1, 100);
+    world_pass(world, MINUTES); /* capacity is checked at every step */
+    assert_int_equal(world_running(world, "echo"), 3);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_draining_host_is_left_within_the_percents),
         cmocka_unit_test(a_set_that_never_starts_is_tried_ever_less_often),
         cmocka_unit_test(a_deleted_service_takes_its_sets_along),
+        cmocka_unit_test(two_sets_share_what_there_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
