@@ -301,3 +301,26 @@ def test_many_tasks_at_once(ecs, cluster, agent):
     arns = run(ecs, cluster, shell("sleep 1; exit 2", family="many"), count=10)
     for arn in arns:
         assert exit_codes(wait(ecs, cluster, arn, "STOPPED", 90)) == {"main": 2}
+
+
+def test_credentials_of_roles_reach_it(start_agent, server, ecs, cluster, docker, namespace):
+    """AP-214, AP-226, AP-231, AG-302: it serves what the server made, also after a restart, and who has them may sign."""
+    agent = start_agent(env={"ECS_ENABLE_TASK_IAM_ROLE": "true"})
+    eventually(lambda: connected(ecs, cluster), 60, "the agent connects; log: " + agent.log)
+    role = "arn:aws:iam::000000000000:role/web"
+    arn, = run(ecs, cluster, dict(shell("sleep 1000"), taskRoleArn=role))
+    wait(ecs, cluster, arn, "RUNNING")
+    inspected, = docker.containers("label=com.amazonaws.ecs.task-arn=" + arn)
+    path = dict(one.split("=", 1) for one in inspected["Config"]["Env"])["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+
+    def served():
+        return namespace.get("http://127.0.0.1:51679" + path)
+
+    keys = eventually(served, 20)
+    assert keys["RoleArn"] == role
+    mine = server.client((keys["AccessKeyId"], keys["SecretAccessKey"]))
+    mine._request_signer._credentials.token = keys["Token"]
+    assert mine.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]["taskArn"] == arn
+    agent.kill()
+    agent.start()
+    assert eventually(served, 60)["RoleArn"] == role
