@@ -200,6 +200,21 @@ def test_shared_ipc(world):
     world.stop(alone)
 
 
+def test_kernel_settings_are_those_of_the_namespace(world):
+    """TD-088, TD-126: with ipcMode task one container's settings hold for all; else each has its own."""
+    setting = [{"namespace": "kernel.msgmax", "value": "8191"}, {"namespace": "net.core.somaxconn", "value": "77"}]
+    shown = "cat /proc/sys/kernel/msgmax /proc/sys/net/core/somaxconn"
+    for family, mode, expected in (("lim-sysctl", {"ipcMode": "task"}, "8191"), ("lim-sysctl-own", {}, "8192")):
+        task = world.run(family, [
+            sleeper("one", systemControls=setting),
+            sleeper("two", dependsOn=[{"containerName": "one", "condition": "START"}])], **mode)
+        found = world.inspect(task)
+        assert world.execute(found["one"], shown).split() == ["8191", "77"]
+        assert world.execute(found["two"], shown).split()[0] == expected
+        assert world.execute(found["two"], shown).split()[1] != "77"
+        world.stop(task)
+
+
 def test_the_end_of_the_pause_container_ends_the_task(world):
     """AP-404: it is essential."""
     task = world.run("lim-pause", [sleeper()], pidMode="task")
