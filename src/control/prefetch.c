@@ -1,12 +1,9 @@
 #include "control/prefetch.h"
 
-#include <jansson.h>
-#include <string.h>
-
 #include "base/log.h"
+#include "base/str.h"
+#include "core/stored_json.h"
 #include "gen/agent_types.h"
-#include "gen/ecs_types.h"
-#include "wire/shape.h"
 
 bool prefetch_is_wanted(const struct container_instance *instance)
 {
@@ -14,15 +11,6 @@ bool prefetch_is_wanted(const struct container_instance *instance)
         if (str_eq(instance->attributes[i].name, PREFETCH_ATTRIBUTE))
             return true;
     return false;
-}
-
-static struct error *read_document(struct arena *arena, const struct task_definition *definition,
-                                   struct ecs_task_definition *ret)
-{
-    CLEANUP(json_decrefp) json_t *json = NULL;
-
-    TRY(shape_parse_json(definition->document, strlen(definition->document), &json));
-    return ecs_decode_task_definition(arena, json, ret);
 }
 
 static void list_images(struct arena *arena, const struct ecs_task_definition *document,
@@ -44,7 +32,8 @@ bool prefetch_write(const struct task_definition *definition, struct buf *frame)
     struct ecs_task_definition document = {0};
     struct acs_prefetch_images_message message = {0};
     struct arena arena = {0};
-    struct error *err = read_document(&arena, definition, &document);
+    struct error *err = stored_json_read(&arena, ECS_SHAPE_TASK_DEFINITION, definition->document,
+                                         "document", definition->family, &document);
 
     if (err) {
         log_error("task definition cannot be read", "family", definition->family, "error",
