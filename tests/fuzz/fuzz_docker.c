@@ -37,6 +37,7 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
         const char *id;
     } out;
     struct docker_container *items;
+    struct docker_image *images;
     size_t count;
 
     switch (which) {
@@ -46,6 +47,10 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
         return docker_read_list(arena, text, len, &items, &count);
     case 'i':
         return docker_read_image(arena, text, len, &out.image);
+    case 'I':
+        return docker_read_images(arena, text, len, &images, &count);
+    case 'D':
+        return docker_read_digest(arena, text, len, &out.id);
     case 'v':
         return docker_read_volume(arena, text, len, &out.volume);
     case 'n':

@@ -36,6 +36,8 @@ struct image_pull {
     char *reason, *id, *digest;
     char *pulled_as; /* "name@digest"; NULL: as the reference says */
     bool is_pulled, is_lost;
+    bool
+        is_refused; /* the registry did not tell the digest: the pull asks it once more, not five times */
     int64_t started_at_ms, stopped_at_ms;
 };
 
@@ -356,6 +358,7 @@ static void on_digest(const struct docker_failure *failure, const char *digest, 
     whole.timeout_ms = clock_mono_ms(pull->images->clock) - pull->step_since_mono_ms;
     replace(&pull->reason,
             engine_reason("CannotPullImageManifestError", "MANIFEST_PULLED", &whole));
+    pull->is_refused = true;
     /* Where a cached image would do, the pull itself has the last word. */
     go_on(pull, allows_cached(pull) ? PULL : FINISH);
 }
@@ -386,7 +389,7 @@ static void on_pulled(const struct docker_failure *failure, const char *digest, 
     if (whole.fault == DOCKER_TIMEOUT && whole.silence == DOCKER_NOT_SILENT)
         whole.timeout_ms = pull->images->config->image_pull_timeout_ms;
     replace(&pull->reason, engine_reason_pull(&whole));
-    if (!try_again(pull, failure, &pull_patience))
+    if (pull->is_refused || !try_again(pull, failure, &pull_patience))
         go_on(pull, allows_cached(pull) ? CACHED : FINISH);
 }
 

@@ -154,6 +154,46 @@ static void nonsense_is_refused(void **state)
     }
 }
 
+static void images_and_digests(void **state)
+{
+    static const char list[] =
+        "[{\"Id\":\"sha256:1\",\"RepoTags\":[\"a:1\",\"b:2\"],\"RepoDigests\":[\"a@sha256:d\"],"
+        "\"Size\":7,\"Created\":1574000000},{\"Id\":\"sha256:2\",\"RepoTags\":[\"<none>:<none>\"],"
+        "\"RepoDigests\":null},{\"RepoTags\":[]},7]";
+    static const struct {
+        const char *json, *digest;
+    } rows[] = {
+        {"{\"Descriptor\":{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"digest\":"
+         "\"sha256:d\"}}",
+         "sha256:d"},
+        {"{\"Descriptor\":{\"mediaType\":\"application/vnd.docker.distribution.manifest.v1+"
+         "prettyjws\",\"digest\":\"sha256:d\"}}",
+         NULL},
+    };
+    struct arena arena = {0};
+    struct docker_image *images = NULL;
+    CLEANUP(error_freep) struct error *err = NULL;
+    const char *digest = "unset";
+    size_t count = 0;
+
+    (void)state;
+    assert_null(docker_read_images(&arena, list, strlen(list), &images, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(images[0].tag_count, 2);
+    assert_string_equal(images[0].tags[1], "b:2");
+    assert_string_equal(images[0].digests[0], "a@sha256:d");
+    assert_int_equal(images[0].created_at_ms, 1574000000000LL);
+    assert_int_equal(images[0].size_bytes, 7);
+    assert_int_equal(images[1].tag_count, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_null(docker_read_digest(&arena, rows[i].json, strlen(rows[i].json), &digest));
+        assert_true(rows[i].digest ? str_eq(digest, rows[i].digest) : !digest);
+    }
+    err = docker_read_digest(&arena, "{}", 2, &digest);
+    assert_non_null(err);
+    arena_done(&arena);
+}
+
 static void listing_leaves_out_nonsense(void **state)
 {
     static const char json[] =
@@ -238,6 +278,7 @@ int main(void)
         cmocka_unit_test(times),
         cmocka_unit_test(events_are_read),
         cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(images_and_digests),
         cmocka_unit_test(listing_leaves_out_nonsense),
         cmocka_unit_test(refusals),
         cmocka_unit_test(pull_lines),

@@ -365,6 +365,22 @@ static void patience(UNUSED void **state)
     expect_told("CannotPullContainerError: Error response from daemon: EOF");
 }
 
+/* A registry that did not tell the digest in all that time is not asked five times more. */
+static void a_silent_registry_and_a_cached_image(UNUSED void **state)
+{
+    const char *pulls;
+
+    script_fault(DIGEST, 100, in_passing);
+    script_fault(PULL, 100, in_passing);
+    get("a");
+    while (!w.told.len)
+        fake_loop_pass(w.loop, 1);
+    pulls = strstr(w.calls.data, "pull ");
+    assert_non_null(pulls);
+    assert_string_equal(pulls, "pull a; look a");
+    expect_told("there");
+}
+
 static void behaviours(UNUSED void **state)
 {
     static const struct {
@@ -689,6 +705,7 @@ int main(void)
         TEST(the_version_of_now_is_pulled),
         TEST(an_engine_that_cannot_ask),
         TEST(patience),
+        TEST(a_silent_registry_and_a_cached_image),
         TEST(behaviours),
         TEST(pulls_join_but_not_with_other_credentials),
         TEST(docker_goes_away),
