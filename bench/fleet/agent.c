@@ -241,8 +241,15 @@ static void on_reported(int status, const char *body, void *data)
 
     (void)body;
     task->is_reporting = false;
-    if (status != 200 || task->agent->is_dead)
-        return; /* said by api.c; the agent drops what is refused (AP-128) */
+    if (task->agent->is_dead)
+        return;
+    if (status != 200) { /* said by api.c; the agent drops what is refused (AP-128) */
+        if (task->state == STOPPED)
+            forget(task);
+        else if (task->wants_stop)
+            stop(task);
+        return;
+    }
     if (task->state == STOPPED) {
         figures.ended++;
         figures.running_now -= task->has_run;
@@ -269,13 +276,18 @@ static void report(struct sim_task *task)
     buf_printf(&body,
                "{\"cluster\":\"%s\",\"task\":\"%s\",\"status\":\"%s\",\"reason\":\"\","
                "\"pullStartedAt\":%" PRId64 ".%03d,\"pullStoppedAt\":%" PRId64 ".%03d,"
-               "\"containers\":[{\"containerName\":\"%s\",\"runtimeId\":\"%s%s\","
-               "\"status\":\"%s\",%s\"networkBindings\":[]}]}",
+               "\"containers\":[",
                options.cluster, task->arn, status, now_ms / 1000, (int)(now_ms % 1000),
-               now_ms / 1000, (int)(now_ms % 1000), task->container, hex, hex, status,
-               task->state != STOPPED ? ""
-               : task->wants_stop     ? "\"exitCode\":143,"
-                                      : "\"exitCode\":1,");
+               now_ms / 1000, (int)(now_ms % 1000));
+    if (*task->container) /* what was stopped before it was told has none */
+        buf_printf(&body,
+                   "{\"containerName\":\"%s\",\"runtimeId\":\"%s%s\",\"status\":\"%s\","
+                   "%s\"networkBindings\":[]}",
+                   task->container, hex, hex, status,
+                   task->state != STOPPED ? ""
+                   : task->wants_stop     ? "\"exitCode\":143,"
+                                          : "\"exitCode\":1,");
+    buf_add_str(&body, "]}");
     task->is_reporting = true;
     api_call(reports, "SubmitTaskStateChange", &body, on_reported, task);
 }
