@@ -196,6 +196,16 @@ static void follow_deployments(struct pass *pass)
     }
 }
 
+/* Where a rollback goes from now on. */
+static void note_completed(struct pass *pass, const struct deployment *primary)
+{
+    struct service *service = pass_edit_service(pass);
+
+    service_set_completed_revision(service, primary->service_revision);
+    service_set_completed_family(service, primary->family);
+    service->completed_definition = primary->revision;
+}
+
 static void complete_deployment(struct pass *pass)
 {
     const struct deployment *primary = service_primary(pass->service);
@@ -213,7 +223,7 @@ static void complete_deployment(struct pass *pass)
         edited, arena_printf(&pass->arena, "ECS deployment %s completed.", edited->id));
     edited->has_been_steady = true;
     edited->failed_tasks = 0;
-    service_set_completed_revision(pass_edit_service(pass), edited->service_revision);
+    note_completed(pass, edited);
     pass_say(pass, EVENT_SERVICE_DEPLOYMENT_COMPLETED,
              event_deployment_completed(&pass->arena, pass->service->name, edited->id));
 }

@@ -146,6 +146,7 @@ static void fill_record(struct call *call, const struct wish *wish, struct servi
     service->last_steady_event_at_ms = 0;
     service->surge = 0;
     service_set_completed_revision(service, NULL);
+    service_set_completed_family(service, NULL);
     service_set_event_key(service, NULL);
     service_resize_deployments(service, 0);
     service->has_old_arn = wish->has_old_arn;

@@ -165,14 +165,31 @@ void definition_uses_follow_task_set(const struct task_set *set, bool is)
         remove_use(scope, set->family, set->revision);
 }
 
+/* Those of its deployments, and the one that a rollback goes to (API-191). */
+static uint32_t count_used(const struct service *service)
+{
+    return service->deployments_count + (service->completed_family != NULL);
+}
+
+static struct used_definition used_by(const struct service *service, uint32_t i)
+{
+    if (i == service->deployments_count)
+        return (struct used_definition){service->completed_family, service->completed_definition};
+    return (struct used_definition){service->deployments[i].family,
+                                    service->deployments[i].revision};
+}
+
 static bool is_remembered(const struct service_home *home, const struct service *service)
 {
-    if (home->used_definition_count != service->deployments_count)
+    if (home->used_definition_count != count_used(service))
         return false;
-    for (uint32_t i = 0; i < service->deployments_count; i++)
-        if (home->used_definitions[i].family != service->deployments[i].family ||
-            home->used_definitions[i].revision != service->deployments[i].revision)
+    for (uint32_t i = 0; i < home->used_definition_count; i++) {
+        struct used_definition now = used_by(service, i);
+
+        if (home->used_definitions[i].family != now.family ||
+            home->used_definitions[i].revision != now.revision)
             return false;
+    }
     return true;
 }
 
@@ -193,12 +210,12 @@ void definition_uses_follow_service(struct service_home *home, const struct serv
 
     if (is_remembered(home, now))
         return;
-    if (now->deployments_count)
-        used = xcalloc(now->deployments_count, sizeof(*used));
+    if (count_used(now))
+        used = xcalloc(count_used(now), sizeof(*used));
     /* The new ones first: what stays is never without one. */
-    for (uint32_t i = 0; i < now->deployments_count; i++) {
-        used[i].family = intern_ref(now->deployments[i].family);
-        used[i].revision = now->deployments[i].revision;
+    for (uint32_t i = 0; i < count_used(now); i++) {
+        used[i] = used_by(now, i);
+        used[i].family = intern_ref(used[i].family);
         add_use(scope_of(home), used[i].family, used[i].revision);
     }
     for (uint32_t i = 0; i < home->used_definition_count; i++)
@@ -206,5 +223,5 @@ void definition_uses_follow_service(struct service_home *home, const struct serv
                    home->used_definitions[i].revision);
     definition_uses_forget_service(home);
     home->used_definitions = used;
-    home->used_definition_count = now->deployments_count;
+    home->used_definition_count = count_used(now);
 }

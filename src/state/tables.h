@@ -115,7 +115,7 @@ struct service_home {
     struct used_definition {
         const char *family; /* interned, referenced */
         int32_t revision;
-    } * used_definitions; /* of its deployments, as they are counted */
+    } * used_definitions; /* of its deployments and of a rollback, as they are counted */
     uint32_t used_definition_count;
     struct service_home *next_emptied; /* of the transaction that deletes the service */
 };

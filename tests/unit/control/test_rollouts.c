@@ -44,6 +44,17 @@ static const struct task *first_task(struct world *world)
                             false, NULL);
 }
 
+/* What DeleteTaskDefinitions does. */
+static void delete_definition(struct world *world, const char *family, int revision)
+{
+    struct txn *txn = txn_begin(world->state, world->scope);
+
+    txn_edit_task_definition(txn,
+                             state_task_definition(world->state, world->scope, family, revision))
+        ->status = DEFINITION_DELETE_IN_PROGRESS;
+    txn_commit(txn);
+}
+
 static void expect_event(struct world *world, const char *fmt, const char *id)
 {
     CLEANUP(str_freep) char *text = str_printf("(service alpha) %s%s", fmt, id);
@@ -106,6 +117,9 @@ static void what_is_gone_is_made_again(void **state)
     world_pass(world, 2 * MINUTES);
     good = str_dup(deployment(world, 0)->id);
     world_update_service(world, "alpha", 2);
+    world_pass(world, 20 * SECONDS);
+    assert_int_equal(world_service(world, "alpha")->deployments_count, 1); /* of the bad one */
+    delete_definition(world, "web", 1);
     world_pass(world, 10 * MINUTES);
     assert_string_not_equal(deployment(world, 0)->id, good);
     assert_int_equal(deployment(world, 0)->revision, 1);
@@ -113,6 +127,32 @@ static void what_is_gone_is_made_again(void **state)
     assert_int_equal(world_running(world, "alpha"), 2);
     assert_int_equal(world_service_deployment(world, "alpha")->status,
                      SERVICE_DEPLOYMENT_ROLLBACK_SUCCESSFUL);
+    world_assert_settled(world);
+    world_free(world);
+}
+
+/* API-191: what a rollback goes to is not deleted while it may be needed, also if no task and no
+ * deployment is of it any more; afterwards it is. */
+static void what_is_rolled_back_to_is_kept(void **state)
+{
+    struct world *world = with_bad_revision(false);
+
+    (void)state;
+    watch_with_breaker(world, false, false);
+    world_define(world, "web", 64, false); /* revision 3 */
+    world_create_service(world, "alpha", "web", 1, 2, 0, 100);
+    world_pass(world, 2 * MINUTES);
+    world_update_service(world, "alpha", 2);
+    delete_definition(world, "web", 1);
+    world_pass(world, 10 * MINUTES);
+    assert_int_equal(world_service(world, "alpha")->deployments_count, 1);
+    assert_non_null(state_task_definition(world->state, world->scope, "web", 1));
+    world_restart(world);
+    world_pass(world, MINUTES);
+    assert_non_null(state_task_definition(world->state, world->scope, "web", 1));
+    world_update_service(world, "alpha", 3);
+    world_pass(world, 10 * MINUTES);
+    assert_null(state_task_definition(world->state, world->scope, "web", 1));
     world_assert_settled(world);
     world_free(world);
 }
@@ -348,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bad_revision_is_rolled_back),
         cmocka_unit_test(what_is_gone_is_made_again),
+        cmocka_unit_test(what_is_rolled_back_to_is_kept),
         cmocka_unit_test(an_older_record_is_rolled_back_too),
         cmocka_unit_test(what_failed_stays_failed),
         cmocka_unit_test(without_a_breaker_it_goes_on),
