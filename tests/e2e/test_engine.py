@@ -275,7 +275,7 @@ def test_docker_volumes(engine):
     missing = task(container(), volumes=[{"name": "engine-none", "type": "docker",
                                           "dockerVolumeConfiguration": {"scope": "shared"}}])
     engine.want(missing)
-    assert engine.report(missing, "STOPPED")["reason"].startswith("ResourceInitializationError: volume engine-none")
+    assert engine.report(missing, "STOPPED")["reason"].startswith("resource cannot be initialized for task " + missing["arn"])
     engine.stop(one)
     remove_containers(engine.docker)
     engine.docker.run("volume", "rm", "engine-there", "engine-auto", names["/mine"])

@@ -148,6 +148,13 @@ static json_t *without_zeros(const json_t *resources)
     return copy;
 }
 
+/* The recorded agent had been given no image for that; ours brings it along. */
+static bool has_pause_image(const json_t *attribute)
+{
+    return str_eq(json_string_value(json_object_get(attribute, "name")),
+                  "ecs.capability.pid-ipc-namespace-sharing");
+}
+
 /* Ours says the same of the host and, of what it can do, nothing the official agent does not. */
 static void test_request_is_the_recorded_one(void **state)
 {
@@ -164,7 +171,8 @@ static void test_request_is_the_recorded_one(void **state)
     attributes = json_object_get(ours, "attributes");
     assert_true(json_array_size(attributes) > 20);
     for (size_t i = 0; i < json_array_size(attributes); i++)
-        if (!is_listed(json_object_get(theirs, "attributes"), json_array_get(attributes, i)))
+        if (!is_listed(json_object_get(theirs, "attributes"), json_array_get(attributes, i)) &&
+            !has_pause_image(json_array_get(attributes, i)))
             fail_msg("%s", json_dumps(json_array_get(attributes, i), 0));
     assert_int_equal(strlen(json_string_value(json_object_get(ours, "clientToken"))), 36);
     json_object_del(ours, "clientToken");
