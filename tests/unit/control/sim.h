@@ -70,6 +70,7 @@ struct world {
     const struct scope *scope;
     struct sim_agent agents[SIM_AGENTS_MAX];
     int agent_count;
+    long restart_at, steps;         /* dies after so many steps that changed something; 0: never */
     bool is_unchecked;              /* something changed since all was looked at */
     _Atomic bool is_disk_full;      /* the store takes nothing */
     bool is_calm;                   /* nothing gets lost, late or doubled */
@@ -151,6 +152,8 @@ void agent_exit_task(struct sim_agent *agent, const struct id *id, int exit_code
 
 /* Everything that was wished for is so, and nothing else is. */
 void world_assert_settled(struct world *world);
+/* What there is, without ids, hosts and times: the same of two runs that ended alike. */
+char *world_end_state(struct world *world);
 
 #define WORLD_CHECK(world, condition)                                                              \
     do {                                                                                           \

@@ -162,6 +162,8 @@ void world_check_step(void *data)
     world->is_unchecked = false;
     check_capacity(world);
     check_fleet(world);
+    if (world->restart_at && ++world->steps == world->restart_at)
+        world_restart(world);
 }
 
 /* ---- the end ---- */
@@ -303,4 +305,53 @@ void world_assert_settled(struct world *world)
     WORLD_CHECK(world, running == up); /* nothing runs that nobody wants */
     for (size_t i = 0; i < world->acked_count; i++)
         WORLD_CHECK(world, world_task(world, &world->acked[i]));
+}
+
+/* ---- two ends ---- */
+
+static void add_tasks(struct world *world, const struct service *service, struct buf *text)
+{
+    static const char *const providers[] = {NULL, "managed", "fixed"};
+
+    for (int revision = 1; revision <= 2; revision++)
+        for (size_t i = 0; i < ARRAY_LEN(providers); i++) {
+            const struct task *task = NULL;
+            int count = 0;
+
+            while (
+                (task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                         service->name, false, task ? &task->id : NULL)))
+                count += task->last_status == TASK_RUNNING && task->revision == revision &&
+                         str_eq(task->rare->capacity_provider, providers[i]);
+            if (count)
+                buf_printf(text, " %d of %d on %s", count, revision,
+                           providers[i] ? providers[i] : "any");
+        }
+}
+
+char *world_end_state(struct world *world)
+{
+    const struct service *service = NULL;
+    CLEANUP(buf_done) struct buf text = {0};
+
+    while ((service = state_service_after(world->state, world->scope, SIM_CLUSTER,
+                                          service ? service->name : NULL))) {
+        const struct deployment *primary = service_primary(service);
+        const struct service_deployment *record = world_service_deployment(world, service->name);
+        const struct task_set *set = NULL;
+
+        buf_printf(&text, "%s %s: %d%s", service->name, service_status_name(service->status),
+                   (int)service->desired_count, service->is_steady ? " steady" : "");
+        if (primary)
+            buf_printf(&text, ", %d %s", (int)primary->revision,
+                       rollout_state_name(primary->rollout_state));
+        if (record)
+            buf_printf(&text, ", %s", service_deployment_status_name(record->status));
+        while ((set = state_task_set_after(service, set ? set->id : NULL)))
+            buf_printf(&text, ", set of %d: %d %s", (int)set->revision, (int)set->desired_count,
+                       stability_status_name(set->stability));
+        add_tasks(world, service, &text);
+        buf_add_char(&text, '\n');
+    }
+    return str_dup(text.data ? text.data : "");
 }

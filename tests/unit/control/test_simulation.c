@@ -315,6 +315,63 @@ static void every_failed_write_is_survived(void **state)
     fail_msg("there was always one write more");
 }
 
+/* A service of each kind, updated; a host that leaves, one that comes. */
+static struct world *busy_world(long restart_at)
+{
+    struct world *world = world_new(79, 4);
+
+    world_define(world, "web", 64, false);
+    world_define(world, "web", 96, false);
+    world_define(world, "big", SIM_HOST_CPU / 2, false);
+    world_create_provider(world, "managed", true);
+    world_create_provider(world, "fixed", false);
+    for (int i = 0; i < 4; i++)
+        world_set_provider(world, i, i == 3 ? "managed" : "fixed");
+    world_pass(world, 2000);
+    world->restart_at = restart_at;
+    world_create_service(world, "alpha", "web", 1, 4, 50, 200);
+    world_create_daemon(world, daemon_name, "web", 1, 0);
+    world_create_external(world, external_name, 3);
+    world_add_task_set(world, external_name, "web", 1, 100);
+    snprintf(world->service_document, sizeof(world->service_document), "%s", documents[4]);
+    world_create_service(world, "beta", "big", 1, 2, 0, 100); /* one waits */
+    world_pass(world, MINUTES);
+    world_update_service(world, "alpha", 2);
+    world_update_service(world, daemon_name, 2);
+    world_add_task_set(world, external_name, "web", 2, 50);
+    world_set_instance(world, 0, INSTANCE_DRAINING);
+    world_pass(world, 2 * MINUTES);
+    world_set_provider(world, 2, "managed");
+    world_set_instance(world, 0, INSTANCE_ACTIVE);
+    world_pass(world, 20 * MINUTES);
+    world->restart_at = 0;
+    world_assert_settled(world);
+    return world;
+}
+
+/* The server dies after each step of the way, one run for each: all end as the one without. */
+static void a_restart_at_every_step_changes_nothing(void **state)
+{
+    struct world *world = busy_world(0);
+    CLEANUP(str_freep) char *undisturbed = world_end_state(world);
+    bool is_over = false;
+    long step;
+
+    (void)state;
+    world_free(world);
+    for (step = 1; !is_over; step++) {
+        CLEANUP(str_freep) char *end = NULL;
+
+        world = busy_world(step);
+        is_over = world->steps < step;
+        end = world_end_state(world);
+        if (!str_eq(end, undisturbed))
+            fail_msg("died after step %ld:\n%sinstead of\n%s", step, end, undisturbed);
+        world_free(world);
+    }
+    assert_in_range(step, 40, 400);
+}
+
 /* A disk that stays full is tried ever less often, not as fast as it refuses. */
 static void a_full_disk_is_not_run_against(void **state)
 {
@@ -343,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failed_write_is_survived),
+        cmocka_unit_test(a_restart_at_every_step_changes_nothing),
         cmocka_unit_test(a_full_disk_is_not_run_against),
         cmocka_unit_test(everything_settles_whatever_happens),
     };
