@@ -299,6 +299,9 @@ static void registry_credentials(void **state)
         {"dockercfg", "{\"https://index.docker.io/v1/\":{\"auth\":\"aHViOnB3\"}}", "busybox",
          "hub"},
         {"dockercfg", "{\"https://index.docker.io/v1/\":{\"auth\":\"?\"}}", "busybox", NULL},
+        {"dockercfg", "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"aHViOnB3\"}}}",
+         "busybox", "hub"}, /* AG-171 */
+        {"docker", "{\"auths\":{\"r\":{\"username\":\"u\",\"password\":\"p\"}}}", "r/a", NULL},
         {"dockercfg", "no JSON", "busybox", NULL},
         {"other", docker, "busybox", NULL},
         {NULL, NULL, "busybox", NULL},
@@ -321,6 +324,35 @@ static void registry_credentials(void **state)
         assert_string_equal(json_string_value(json_object_get(json, "username")), cases[i].user);
         json_decref(json);
     }
+}
+
+/* What is pulled, and which of an image's digests is that of the name asked for. */
+static void names_and_digests(void **state)
+{
+    static const struct {
+        const char *text, *with_digest, *found;
+    } cases[] = {
+        {"busybox", "busybox@sha256:d", "sha256:hub"},
+        {"docker.io/library/busybox:1", "docker.io/library/busybox@sha256:d", "sha256:hub"},
+        {"r:5000/team/a:1", "r:5000/team/a@sha256:d", "sha256:team"},
+        {"r:5000/team/ab:1", "r:5000/team/ab@sha256:d", NULL},
+        {"r:5000/team", "r:5000/team@sha256:d", NULL},
+    };
+    static const char *const entries[] = {"r:5000/team/a@sha256:team", "busybox@sha256:hub"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(str_freep) char *text = image_ref_with_digest(cases[i].text, "sha256:d");
+
+        assert_string_equal(text, cases[i].with_digest);
+        assert_true(
+            str_eq(image_ref_digest_of(entries, ARRAY_LEN(entries), cases[i].text),
+                   cases[i].found) ||
+            (!cases[i].found && !image_ref_digest_of(entries, ARRAY_LEN(entries), cases[i].text)));
+        assert_false(image_ref_has_digest(cases[i].text));
+        assert_true(image_ref_has_digest(text));
+    }
+    assert_null(image_ref_with_digest("a", NULL));
 }
 
 static void write_process(const char *proc, const char *pid, const char *cgroup, const char *comm)
@@ -441,10 +473,15 @@ static void leftovers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(graphs),      cmocka_unit_test(conditions),
-        cmocka_unit_test(needs),       cmocka_unit_test(what_is_taken_comes_back),
-        cmocka_unit_test(durations),   cmocka_unit_test(long_reasons_are_cut),
-        cmocka_unit_test(image_names), cmocka_unit_test(registry_credentials),
+        cmocka_unit_test(graphs),
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(needs),
+        cmocka_unit_test(what_is_taken_comes_back),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(long_reasons_are_cut),
+        cmocka_unit_test(image_names),
+        cmocka_unit_test(registry_credentials),
+        cmocka_unit_test(names_and_digests),
         cmocka_unit_test(leftovers),
     };
 

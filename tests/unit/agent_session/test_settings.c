@@ -144,6 +144,8 @@ static const struct {
      .bad = "many", .bad_number = 0},
     {"ECS_TASK_PIDS_LIMIT", CONFIG_NUMBER, MEMBER(task_pids_limit), "0", .good_number = 0,
      .bad = "4194305", .bad_number = 0},
+    {"ECS_PROPAGATE_TASK_MEMORY_LIMIT_CGROUPV2", CONFIG_BOOL, MEMBER(hands_down_task_memory),
+     "true", .good_number = 1, .bad = "perhaps", .bad_number = 0},
     {"ECS_EXCLUDE_IPV6_PORTBINDING", CONFIG_BOOL, MEMBER(excludes_ipv6_bindings), "false",
      .good_number = 0, .bad = "perhaps", .bad_number = 1},
     {"ECS_SHARED_VOLUME_MATCH_FULL_CONFIG", CONFIG_BOOL, MEMBER(matches_full_volume_config), "true",
