@@ -158,6 +158,22 @@ static void prepare_children(struct up *up)
     up->agent = (struct child){.name = "agent"};
 }
 
+/* What was built on this machine is what its owner means to run, where the agent's own default asks a
+ * registry; and roles of tasks are on, as on ECS's own images (AG-156, AG-157). */
+static void add_defaults(struct up *up)
+{
+    static const char *const defaults[][2] = {
+        {"ECS_IMAGE_PULL_BEHAVIOR", "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached"},
+        {"ECS_ENABLE_TASK_IAM_ROLE", "ECS_ENABLE_TASK_IAM_ROLE=true"},
+        {"ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST=true"},
+    };
+    size_t count = ARRAY_LEN(up->agent_env);
+
+    for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
+        if (!getenv(defaults[i][0]))
+            up->agent.env[count++] = defaults[i][1];
+}
+
 static void prepare_agent(struct up *up)
 {
     const char *agent[] = {"agent",        "--server",    up->admin.url, "--cluster",
@@ -171,10 +187,7 @@ static void prepare_agent(struct up *up)
     up->agent_env[2] = str_printf("AWS_DEFAULT_REGION=%s", up->region);
     for (size_t i = 0; i < ARRAY_LEN(up->agent_env); i++)
         up->agent.env[i] = up->agent_env[i];
-    /* What was built on this machine is what its owner means to run; the agent's own default asks a
-     * registry. */
-    if (!getenv("ECS_IMAGE_PULL_BEHAVIOR"))
-        up->agent.env[ARRAY_LEN(up->agent_env)] = "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached";
+    add_defaults(up);
 }
 
 static struct error *start(struct up *up)
