@@ -54,7 +54,8 @@ def directory(tmp_path_factory):
 def agent(directory, host, server, ecs):
     one = host.agent(directory, server, "ends", env={"ECS_CONTAINER_INSTANCE_TAGS": '{"rack": "r1"}',
                                                      "ECS_ENABLE_CONTAINER_METADATA": "true",
-                                                     "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "2s"}).start()
+                                                     "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "2s"},
+                     introspection="127.0.0.1:51678").start()
     eventually(lambda: connected(ecs, "ends"), 60, "the agent connects; log: " + one.log)
     yield one
     one.close()
@@ -526,10 +527,17 @@ def test_too_often(host, ecs, agent, task, other):
     assert other.v4()["DockerId"] == other.id()
 
 
-def test_introspection(host, agent, task):
-    """AG-262 to AG-265: what runs here, for people on the host."""
-    line = re.findall(r"introspection answers.*address=?\"?([0-9.:]+)", agent.output())
-    assert line, agent.output()[-2000:]
+def test_introspection(host, ecs, agent, task):
+    """AG-260 to AG-265: what runs here, for people on the host."""
+    at = "http://127.0.0.1:51678"
+    about = host.namespace.get(at + "/v1/metadata")
+    assert about["Cluster"] == "ends" and [about["ContainerInstanceArn"]] == connected(ecs, "ends")
+    told = host.namespace.get(at + "/v1/tasks?taskarn=" + task.arn)
+    assert (told["Arn"], told["DesiredStatus"], told["KnownStatus"], told["Family"]) == (task.arn, "RUNNING", "RUNNING", "whole")
+    assert {c["Name"]: c["DockerId"] for c in told["Containers"]} == {n: task.id(n) for n in ("main", "side")}
+    assert told["Containers"][0]["ImageID"] == task.inspected["main"]["Image"]
+    assert host.namespace.get(at + "/v1/tasks?dockerid=" + task.id()[:12]) == told
+    assert told in host.namespace.get(at + "/v1/tasks")["Tasks"]
 
 
 def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
