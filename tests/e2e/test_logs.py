@@ -246,9 +246,9 @@ def test_fluentd_in_host_mode_as_another_user(world, tmp_path):
 
 
 @pytest.mark.parametrize("kind,options,reason", [
-    ("fluentbit", {"region": "r"}, "unable to generate firelens config file: unable to generate firelens config: unable to apply log "
+    ("fluentbit", {"region": "r"}, "Unable to generate firelens config file: unable to generate firelens config: unable to apply log "
      "options of container app to firelens config: missing output key Name which is required for firelens configuration of type fluentbit"),
-    ("fluentd", {"Name": "s3"}, "unable to generate firelens config file: unable to generate firelens config: unable to apply log "
+    ("fluentd", {"Name": "s3"}, "Unable to generate firelens config file: unable to generate firelens config: unable to apply log "
      "options of container app to firelens config: missing output key @type which is required for firelens configuration of type fluentd")])
 def test_a_router_that_cannot_be_configured(world, tmp_path, kind, options, reason):
     """TD-205: no container is made."""

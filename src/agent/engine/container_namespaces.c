@@ -34,8 +34,11 @@ void container_set_namespaces(const struct container_plan *plan, json_t *host)
 {
     if (plan->cgroup_parent)
         container_set_string(host, "CgroupParent", plan->cgroup_parent);
-    if (!container_is_internal(plan->container->name))
+    if (!container_is_internal(plan->container->name)) {
         set_modes(plan, host);
-    else if (str_eq(plan->task->ipc_mode, "task"))
+        return;
+    }
+    container_set_string(host, "NetworkMode", "none"); /* its network is nobody's */
+    if (str_eq(plan->task->ipc_mode, "task"))
         container_set_string(host, "IpcMode", "shareable");
 }

@@ -88,6 +88,20 @@ static void add_published(struct bindings *out, const struct acs_port_mapping *m
     }
 }
 
+/* Whether an earlier mapping is of the same port: Docker's list of the ports it published for it has
+ * those of both. */
+static bool is_of_earlier(const struct acs_port_mappings *mappings, size_t index)
+{
+    const struct acs_port_mapping *mapping = &mappings->items[index];
+
+    for (size_t i = 0; i < index; i++)
+        if (mappings->items[i].container_port == mapping->container_port &&
+            str_is_empty(mappings->items[i].container_port_range) &&
+            str_eq(container_port_protocol(&mappings->items[i]), container_port_protocol(mapping)))
+            return true;
+    return false;
+}
+
 void container_port_bindings(struct arena *arena, const struct acs_container *container,
                              const char *network_mode, const int *range_starts,
                              const struct docker_container *docker, bool excludes_ipv6,
@@ -106,7 +120,8 @@ void container_port_bindings(struct arena *arena, const struct acs_container *co
             if (!is_host && !excludes_ipv6)
                 add_range(&out, mapping, "::", range_starts[i]);
         } else if (docker && !is_host) {
-            add_published(&out, mapping, docker, excludes_ipv6);
+            if (!is_of_earlier(&container->port_mappings, i))
+                add_published(&out, mapping, docker, excludes_ipv6);
         } else {
             struct engine_binding *binding =
                 add(&out, ANY_ADDRESS, container_port_protocol(mapping));

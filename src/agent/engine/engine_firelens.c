@@ -139,7 +139,7 @@ static struct error *generate(struct engine_task *task, const char *dir)
 /* There is nobody yet to ask for objects. */
 static struct error *fetch(const struct engine_task *task, const struct acs_container *router)
 {
-    static const char *const prefix = "unable to download firelens s3 config file";
+    static const char *const prefix = "Unable to download firelens s3 config file";
     const struct acs_role_credentials *role = task->spec->execution_role_credentials;
 
     if (!firelens_needs_s3(router))
@@ -157,10 +157,10 @@ static struct error *prepare(struct engine_task *task, const struct acs_containe
 
     err = make_dirs(dir, router);
     if (err)
-        return error_wrap(err, "unable to initialize resource directory %s", dir);
+        return error_wrap(err, "Unable to initialize resource directory %s", dir);
     TRY(fetch(task, router));
     err = generate(task, dir);
-    return err ? error_wrap(err, "unable to generate firelens config file: unable to generate "
+    return err ? error_wrap(err, "Unable to generate firelens config file: unable to generate "
                                  "firelens config")
                : NULL;
 }

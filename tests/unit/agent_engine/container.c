@@ -375,6 +375,27 @@ static void bindings(void **state)
     assert_int_equal(count, 0);
 }
 
+/* One port of the container on two of the host: Docker lists both with it, and each is told once. */
+static void bindings_of_one_port(void **state)
+{
+    const struct acs_task *task =
+        task_of(ONE("\"portMappings\":[{\"containerPort\":80,\"hostPort\":8006},"
+                    "{\"containerPort\":80,\"hostPort\":8007}]"));
+    static const int range_starts[] = {0, 0};
+    struct docker_binding published[] = {{"0.0.0.0", 80, 8006, "tcp"},
+                                         {"0.0.0.0", 80, 8007, "tcp"}};
+    const struct docker_container docker = {.bindings = published, .binding_count = 2};
+    struct engine_binding *items;
+    size_t count;
+
+    (void)state;
+    container_port_bindings(&arena, &task->containers.items[0], "bridge", range_starts, &docker,
+                            true, &items, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(items[0].host_port, 8006);
+    assert_int_equal(items[1].host_port, 8007);
+}
+
 static bool is_free(int port, const char *protocol, void *data)
 {
     (void)protocol;
@@ -422,6 +443,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(memory_of_admission),
         cmocka_unit_test(bindings),
+        cmocka_unit_test(bindings_of_one_port),
         cmocka_unit_test(blocks_of_ports),
         cmocka_unit_test(ranges),
     };

@@ -691,13 +691,13 @@ static void firelens_failures(void **state)
         const char *id, *containers, *reason;
     } rows[] = {
         {"1", LOGS("app", "region") "," ROUTES("router", ""),
-         "unable to generate firelens config file: unable to generate firelens config: unable to "
+         "Unable to generate firelens config file: unable to generate firelens config: unable to "
          "apply log options of container app to firelens config: missing output key Name which is "
          "required for firelens configuration of type fluentbit"},
         {"2",
          LOGS("app", "Name") "," ROUTES("router", ",\"options\":{\"config-file-type\":\"s3\","
                                                   "\"config-file-value\":\"arn:aws:s3:::b/k\"}"),
-         "unable to download firelens s3 config file: unable to get execution role credentials"},
+         "Unable to download firelens s3 config file: unable to get execution role credentials"},
     };
     struct error *err;
 
