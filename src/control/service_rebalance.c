@@ -18,13 +18,21 @@ struct zones {
     size_t count;
 };
 
+/* Tasks on Fargate have no zone that is known here. */
+static bool has_zones(const struct pass *pass)
+{
+    const struct ecs_capacity_provider_strategy *strategy =
+        &pass->config.capacity_provider_strategy;
+
+    return !strategy->count || !share_is_fargate(strategy->items[0].capacity_provider);
+}
+
 static bool is_wanted(const struct pass *pass)
 {
     return pass->config.availability_zone_rebalancing ==
                ECS_AVAILABILITY_ZONE_REBALANCING_ENABLED &&
-           !service_config_why_not_rebalanced(&pass->config) &&
-           !pass->config.capacity_provider_strategy.count && pass->service->desired_count > 1 &&
-           pass->service->deployments_count == 1;
+           !service_config_why_not_rebalanced(&pass->config) && has_zones(pass) &&
+           pass->service->desired_count > 1 && pass->service->deployments_count == 1;
 }
 
 int64_t rebalance_surge(struct pass *pass)
@@ -60,6 +68,20 @@ static struct zone_load *zone_get(struct zones *zones, const char *name)
     return &zones->items[zones->count++];
 }
 
+/* Whether the service's tasks may go there at all (CL-107). */
+static bool takes_tasks(const struct pass *pass, const struct container_instance *instance)
+{
+    const struct ecs_capacity_provider_strategy *strategy =
+        &pass->config.capacity_provider_strategy;
+
+    if (instance->status != INSTANCE_ACTIVE || !state_instance_connected(instance))
+        return false;
+    for (size_t i = 0; i < strategy->count; i++)
+        if (str_eq(strategy->items[i].capacity_provider, instance->capacity_provider))
+            return true;
+    return !strategy->count;
+}
+
 /* Those that can have tasks, and those that have. */
 static void list_zones(const struct pass *pass, struct zones *ret)
 {
@@ -71,7 +93,7 @@ static void list_zones(const struct pass *pass, struct zones *ret)
                                             instance ? &instance->id : NULL))) {
         const char *name = zone_of(pass, &instance->id);
 
-        if (name && instance->status == INSTANCE_ACTIVE && state_instance_connected(instance))
+        if (name && takes_tasks(pass, instance))
             zone_get(ret, name);
     }
     while (pass_next_task(pass, &walk)) {
@@ -117,9 +139,63 @@ static void tell_balanced(struct pass *pass, const struct zones *zones)
 
 /* ---- the two halves ---- */
 
-/* Starts what is missing, zone by zone. */
+/* Of the tasks that may go, those in one zone, of one share of the crew. */
+static struct victim_list victims_in(struct pass *pass, const struct crew *crew, const char *zone,
+                                     size_t share)
+{
+    struct victim_list of = {
+        .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1),
+        .zone = zone,
+    };
+
+    for (size_t i = 0; i < pass->fresh.count; i++)
+        if (str_eq(zone_of(pass, &pass->fresh.items[i].host), zone) &&
+            share_of_task(crew, pass->fresh.items[i].data) == share)
+            of.items[of.count++] = pass->fresh.items[i];
+    return of;
+}
+
+/* A task moves within its provider, so that shares stay what they are (CL-102): of each how many
+ * there are to move. */
+static size_t *count_movable(struct pass *pass, const struct crew *crew, struct zones *zones)
+{
+    size_t *movable = ARENA_ARRAY(&pass->arena, size_t, crew->providers->count + 1);
+
+    for (size_t share = 0; share <= crew->providers->count; share++)
+        for (size_t i = 0; i < zones->count; i++) {
+            const struct zone_load *zone = &zones->items[i];
+            size_t count = victims_in(pass, crew, zone->name, share).count;
+            size_t surplus = zone->tasks > zone->wanted ? (size_t)(zone->tasks - zone->wanted) : 0;
+
+            movable[share] += count < surplus ? count : surplus;
+        }
+    if (crew->providers->count)
+        movable[crew->providers->count] = 0; /* of a provider that is no more in the strategy */
+    return movable;
+}
+
+/* Starts what is missing in one zone. */
+static int64_t begin_in(struct pass *pass, const struct crew *crew, const char *zone,
+                        int64_t wanted, size_t *movable)
+{
+    int64_t started = 0;
+
+    for (size_t share = 0; share <= crew->providers->count && started < wanted; share++) {
+        size_t count = (size_t)(wanted - started);
+
+        if (count > movable[share])
+            count = movable[share];
+        if (count)
+            count = start_in_zone(pass, crew, zone, share, count);
+        movable[share] -= count;
+        started += (int64_t)count;
+    }
+    return started;
+}
+
 static void begin(struct pass *pass, const struct crew *crew, struct zones *zones, int64_t room)
 {
+    size_t *movable = count_movable(pass, crew, zones);
     int64_t started = 0;
 
     tell_unbalanced(pass, zones);
@@ -130,45 +206,48 @@ static void begin(struct pass *pass, const struct crew *crew, struct zones *zone
         if (wanted > room - started)
             wanted = room - started;
         if (wanted > 0)
-            started += (int64_t)start_in_zone(pass, crew, zone->name, (size_t)wanted);
+            started += begin_in(pass, crew, zone->name, wanted, movable);
     }
     pass->memory->is_rebalance_blocked = !started;
     if (started)
         pass_edit_service(pass)->surge = (int32_t)started;
 }
 
-/* Of the tasks that may go, those in one zone. */
-static struct victim_list victims_in(struct pass *pass, const char *zone)
+/* As many of the zone's tasks, of the providers that have more than their share (CL-102). Returns
+ * how many; the others are protected, or of other providers. */
+static int64_t stop_in_zone(struct pass *pass, const struct crew *crew, const char *zone,
+                            int64_t count)
 {
-    struct victim_list of = {
-        .items = ARENA_ARRAY(&pass->arena, struct victim, pass->fresh.count + 1),
-        .zone = zone,
-    };
+    size_t *shares = shares_of_stop(pass, crew, (size_t)count);
+    int64_t stopped = 0;
 
-    for (size_t i = 0; i < pass->fresh.count; i++)
-        if (str_eq(zone_of(pass, &pass->fresh.items[i].host), zone))
-            of.items[of.count++] = pass->fresh.items[i];
-    return of;
+    for (size_t share = 0; share <= crew->providers->count; share++) {
+        struct victim_list of = victims_in(pass, crew, zone, share);
+        size_t some = crew->providers->count ? shares[share] : (size_t)count;
+
+        if (some > of.count)
+            some = of.count;
+        stop_some(pass, &of, some, stop_reason_scaling(pass, NULL));
+        stopped += (int64_t)some;
+    }
+    return stopped;
 }
 
 /* Stops as many as were started, where there are too many. */
-static void finish(struct pass *pass, struct zones *zones)
+static void finish(struct pass *pass, const struct crew *crew, struct zones *zones)
 {
     int64_t left = pass->service->surge;
 
     pass_edit_service(pass)->surge = 0;
     for (size_t i = 0; i < zones->count && left > 0; i++) {
         struct zone_load *zone = &zones->items[i];
-        struct victim_list of = victims_in(pass, zone->name);
         int64_t surplus = zone->tasks - zone->wanted;
 
         if (surplus > left)
             surplus = left;
-        if (surplus > (int64_t)of.count) /* the others are protected */
-            surplus = (int64_t)of.count;
         if (surplus <= 0)
             continue;
-        stop_some(pass, &of, (size_t)surplus, stop_reason_scaling(pass, NULL));
+        surplus = stop_in_zone(pass, crew, zone->name, surplus);
         zone->tasks -= surplus;
         left -= surplus;
     }
@@ -203,7 +282,7 @@ void rebalance(struct pass *pass, const struct crew *crew)
     list_zones(pass, &zones);
     if (surge) {
         zone_balance(zones.items, zones.count, pass->service->desired_count);
-        finish(pass, &zones);
+        finish(pass, crew, &zones);
     } else if (zone_balance(zones.items, zones.count, pass->service->desired_count) > 0) {
         begin(pass, crew, &zones, room);
     } else {

@@ -242,6 +242,13 @@ static struct error *place_some(struct start *start, size_t wanted)
 }
 
 /* CL-107: each provider's tasks on its own instances. */
+static void choose_provider(struct start *start, const char *provider)
+{
+    start->demand.capacity_provider = provider;
+    start->order.capacity_provider = provider;
+    start->order.launch_type = LAUNCH_TYPE_EC2;
+}
+
 static struct error *place_shares(struct start *start, size_t wanted)
 {
     const struct ecs_capacity_provider_strategy *providers = start->crew->providers;
@@ -257,9 +264,7 @@ static struct error *place_shares(struct start *start, size_t wanted)
             start->pass->memory->waits_for_room = true;
             continue;
         }
-        start->demand.capacity_provider = provider;
-        start->order.capacity_provider = provider;
-        start->order.launch_type = LAUNCH_TYPE_EC2;
+        choose_provider(start, provider);
         TRY(place_some(start, shares[i]));
     }
     return NULL;
@@ -370,31 +375,43 @@ static void require_zone(struct start *start, const char *zone)
     start->zone = zone;
 }
 
-static struct error *place_in_zone(struct pass *pass, const struct crew *crew, const char *zone,
-                                   size_t wanted, size_t *ret_placed)
+/* Nobody waits for a host there: the tasks are elsewhere. */
+static struct error *place_some_in_zone(struct start *start, size_t wanted, size_t *ret_placed)
 {
-    CLEANUP(start_done) struct start start = {0};
+    struct pass *pass = start->pass;
     struct plan plan;
 
-    TRY(start_begin(&start, pass, crew));
-    require_zone(&start, zone);
-    TRY(plan_for(&start, wanted, &plan));
-    start_planned(&start, plan.hosts, plan.placed_count, 0);
+    TRY(plan_for(start, wanted, &plan));
+    start_planned(start, plan.hosts, plan.placed_count, 0);
     if (plan.placed_count < wanted)
         pass_tell(pass, TOLD_ZONE_FULL,
                   &(struct telling){
                       .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
                       .reason = plan.refusal_count ? plan.refusals[0].reason : NULL,
-                      .message = event_unplaceable_in_zone(&pass->arena, pass->service->name, zone),
+                      .message =
+                          event_unplaceable_in_zone(&pass->arena, pass->service->name, start->zone),
                   });
     *ret_placed = plan.placed_count;
     return NULL;
 }
 
-size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t wanted)
+static struct error *place_in_zone(struct pass *pass, const struct crew *crew, const char *zone,
+                                   size_t share, size_t wanted, size_t *ret_placed)
+{
+    CLEANUP(start_done) struct start start = {0};
+
+    TRY(start_begin(&start, pass, crew));
+    require_zone(&start, zone);
+    if (crew->providers->count)
+        choose_provider(&start, crew->providers->items[share].capacity_provider);
+    return place_some_in_zone(&start, wanted, ret_placed);
+}
+
+size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t share,
+                     size_t wanted)
 {
     size_t placed = 0;
-    struct error *err = place_in_zone(pass, crew, zone, wanted, &placed);
+    struct error *err = place_in_zone(pass, crew, zone, share, wanted, &placed);
 
     if (err)
         start_failed(pass, err);

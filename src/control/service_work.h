@@ -139,8 +139,10 @@ struct crew {
 struct crew crew_of(const struct pass *pass, const struct deployment *deployment);
 /* Starts up to `wanted` where there is room, or says why not. */
 void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted);
-/* As many as there is room for in one zone, to balance it. Returns how many. */
-size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t wanted);
+/* As many as there is room for in one zone, to balance it, of the provider at that place in the
+ * crew's strategy (of none, if it has none). Returns how many. */
+size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t share,
+                     size_t wanted);
 /* Nothing can be started, and nothing here will mend it; takes the error. */
 void start_failed(struct pass *pass, struct error *err);
 /* One on each of these hosts. */

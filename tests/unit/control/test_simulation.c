@@ -24,7 +24,8 @@ static const char *const documents[] = {
     "\"enable\":true,\"rollback\":false}}}",
     "{\"serviceName\":\"x\",\"availabilityZoneRebalancing\":\"ENABLED\"}",
     "{\"serviceName\":\"x\",\"capacityProviderStrategy\":[{\"capacityProvider\":\"managed\","
-    "\"weight\":2,\"base\":1},{\"capacityProvider\":\"fixed\",\"weight\":1}]}",
+    "\"weight\":2,\"base\":1},{\"capacityProvider\":\"fixed\",\"weight\":1}],"
+    "\"availabilityZoneRebalancing\":\"ENABLED\"}",
     "{\"serviceName\":\"x\",\"capacityProviderStrategy\":[{\"capacityProvider\":\"managed\","
     "\"weight\":1}]}",
 };

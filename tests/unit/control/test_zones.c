@@ -104,6 +104,77 @@ static void the_maximum_bounds_how_many_move_at_once(void **state)
     world_free(world);
 }
 
+static int of_provider(struct world *world, const char *provider)
+{
+    const struct task *task = NULL;
+    int count = 0;
+
+    while ((task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_SERVICE,
+                                    "alpha", false, task ? &task->id : NULL)))
+        count += str_eq(task->rare->capacity_provider, provider);
+    return count;
+}
+
+/* CL-102, CL-107: over zones each provider keeps its share; where it has no host there is no zone
+ * for it. */
+static void providers_keep_their_shares(void **state)
+{
+    static const struct {
+        const char *why, *strategy;
+        int provider_of[4]; /* of each agent */
+        int of[2], up[2];   /* tasks of each provider, in each zone, in the end */
+    } cases[] = {
+        {"one provider in both zones",
+         "{\"capacityProvider\":\"p0\",\"weight\":1}",
+         {0, 0, 0, 0},
+         {6, 0},
+         {3, 3}},
+        {"two, each in both zones",
+         "{\"capacityProvider\":\"p0\",\"weight\":1},{\"capacityProvider\":\"p1\",\"weight\":1}",
+         {0, 0, 1, 1},
+         {3, 3},
+         {3, 3}},
+        {"two to one",
+         "{\"capacityProvider\":\"p0\",\"weight\":2},{\"capacityProvider\":\"p1\",\"weight\":1}",
+         {0, 0, 1, 1},
+         {4, 2},
+         {3, 3}},
+        {"in one zone alone",
+         "{\"capacityProvider\":\"p0\",\"weight\":1}",
+         {0, 1, 0, 1},
+         {6, 0},
+         {6, 0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world *world = with_web(4);
+
+        for (int n = 0; n < 4; n++)
+            world_set_provider(world, n, cases[i].provider_of[n] ? "p1" : "p0");
+        snprintf(world->service_document, sizeof(world->service_document),
+                 "{\"serviceName\":\"x\",\"availabilityZoneRebalancing\":\"ENABLED\","
+                 "\"capacityProviderStrategy\":[%s]}",
+                 cases[i].strategy);
+        world_set_instance(world, 1, INSTANCE_DRAINING);
+        world_set_instance(world, 3, INSTANCE_DRAINING);
+        world_create_service(world, "alpha", "web", 1, 6, 100, 200);
+        world_pass(world, 2 * MINUTES);
+        assert_int_equal(up_in(world, 0), 6);
+        world_set_instance(world, 1, INSTANCE_ACTIVE);
+        world_set_instance(world, 3, INSTANCE_ACTIVE);
+        world_pass(world, 10 * MINUTES);
+        for (int n = 0; n < 2; n++)
+            if (of_provider(world, n ? "p1" : "p0") != cases[i].of[n] ||
+                up_in(world, n) != cases[i].up[n])
+                fail_msg("%s: %d and %d of the providers, %d and %d in the zones", cases[i].why,
+                         of_provider(world, "p0"), of_provider(world, "p1"), up_in(world, 0),
+                         up_in(world, 1));
+        world_assert_settled(world);
+        world_free(world);
+    }
+}
+
 static void it_can_be_switched_off_or_impossible(void **state)
 {
     static const struct {
@@ -226,6 +297,7 @@ int main(void)
         cmocka_unit_test(odd_tasks_stay_where_they_are),
         cmocka_unit_test(a_zone_that_comes_up_gets_its_share),
         cmocka_unit_test(the_maximum_bounds_how_many_move_at_once),
+        cmocka_unit_test(providers_keep_their_shares),
         cmocka_unit_test(it_can_be_switched_off_or_impossible),
         cmocka_unit_test(a_full_zone_is_told_once_and_tried_again),
         cmocka_unit_test(a_deployment_ends_it),
