@@ -10,13 +10,13 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "net/curl_loop.h"
+#include "net/http_answer.h"
 #include "net/http_parse.h"
 #include "net/sigv4.h"
 #include "net/ws_frame.h"
 
-#define REFUSAL_BYTES_MAX (64 * 1024)
-#define WS_CLOSE_MS       5000 /* from our close frame to the peer's */
-#define READS_PER_EVENT   16
+#define WS_CLOSE_MS     5000 /* from our close frame to the peer's */
+#define READS_PER_EVENT 16
 
 /* curl dials, does TLS and proxies (CURLOPT_CONNECT_ONLY) and then carries bytes; HTTP's upgrade
  * and the frames are done here.
@@ -40,16 +40,13 @@ struct ws_client {
 
     char key[32];       /* Sec-WebSocket-Key */
     struct buf request; /* the upgrade, until connected */
-    struct buf in;      /* the answer's head, or a refusal's body */
+    struct http_answer answer;
     struct buf out;
     size_t out_sent;
     struct ws_reader reader;
     struct rng rng; /* masks */
 
-    int http_status;
     int close_code;
-    size_t refusal_len; /* SIZE_MAX: until the connection ends */
-    bool is_refusal_chunked;
     struct error *err; /* what on_closed gets */
 
     struct timer deadline;
@@ -99,7 +96,7 @@ static void ws_client_free(struct ws_client *ws)
     curl_loop_free(ws->curl);
     ws_reader_done(&ws->reader);
     buf_done(&ws->request);
-    buf_done(&ws->in);
+    http_answer_done(&ws->answer);
     buf_done(&ws->out);
     free(ws->url);
     free(ws);
@@ -208,7 +205,7 @@ static void do_deferred(void *data)
         send_out(ws);
     if (ws->state != ENDED || ws->is_work_deferred)
         return;
-    ws->options.on_closed(TAKE(ws->err), ws->http_status,
+    ws->options.on_closed(TAKE(ws->err), ws->answer.status,
                           ws->close_code ? ws->close_code : WS_CLOSE_ABNORMAL, ws->options.data);
     ws_client_free(ws);
 }
@@ -257,30 +254,11 @@ static void take_frames(struct ws_client *ws, char *bytes, size_t len)
 
 /* The answer to the upgrade */
 
-/* The value of a header in the head's text; NULL if there is none. From the arena. */
-static const char *head_value(struct arena *arena, const char *head, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (const char *line = strstr(head, "\r\n"); line; line = strstr(line, "\r\n")) {
-        line += 2;
-        if (strncasecmp(line, name, len) != 0 || line[len] != ':')
-            continue;
-        const char *value = line + len + 1;
-        value += strspn(value, " \t");
-        size_t value_len = strcspn(value, "\r");
-        while (value_len > 0 && (value[value_len - 1] == ' ' || value[value_len - 1] == '\t'))
-            value_len--;
-        return arena_dup_n(arena, value, value_len);
-    }
-    return NULL;
-}
-
-static bool is_accepted(struct ws_client *ws, struct arena *arena, const char *head)
+static bool is_accepted(struct ws_client *ws, struct arena *arena)
 {
     char expected[WS_ACCEPT_SIZE];
-    const char *accept = head_value(arena, head, "sec-websocket-accept");
-    const char *upgrade = head_value(arena, head, "upgrade");
+    const char *accept = http_answer_value(&ws->answer, arena, "sec-websocket-accept");
+    const char *upgrade = http_answer_value(&ws->answer, arena, "upgrade");
 
     ws_accept_key(ws->key, strlen(ws->key), expected);
     return upgrade && strcasecmp(upgrade, "websocket") == 0 && accept &&
@@ -292,66 +270,40 @@ static void end_refused(struct ws_client *ws)
 {
     CLEANUP(buf_done) struct buf body = {0};
 
-    if (ws->is_refusal_chunked) {
-        struct http_chunks chunks = {0};
-        /* However far it goes: what is malformed is shown up to there. */
-        (void)http_chunks_feed(&chunks, ws->in.data ? ws->in.data : "", ws->in.len,
-                               REFUSAL_BYTES_MAX, &body);
-    } else {
-        buf_add(&body, ws->in.data, ws->in.len);
-    }
+    http_answer_body(&ws->answer, &body);
     for (size_t i = 0; i < body.len; i++)
         if ((unsigned char)body.data[i] < ' ')
             body.data[i] = ' ';
     if (body.len == 0)
-        buf_add_str(&body, http_status_text(ws->http_status));
+        buf_add_str(&body, http_status_text(ws->answer.status));
     end(ws, error_new(API_SERVER, "%s", body.data));
 }
 
 static void take_refusal(struct ws_client *ws, const char *bytes, size_t len)
 {
-    buf_add(&ws->in, bytes, len);
-    bool is_chunks_end = ws->is_refusal_chunked && ws->in.len >= 5 &&
-                         memcmp(ws->in.data + ws->in.len - 5, "0\r\n\r\n", 5) == 0;
-    if (ws->in.len >= ws->refusal_len || ws->in.len > REFUSAL_BYTES_MAX || is_chunks_end)
+    if (http_answer_feed_body(&ws->answer, bytes, len))
         end_refused(ws);
-}
-
-static void begin_refusal(struct ws_client *ws, struct arena *arena, const char *head)
-{
-    const char *length = head_value(arena, head, "content-length");
-    const char *encoding = head_value(arena, head, "transfer-encoding");
-    int64_t len;
-
-    ws->state = REFUSED;
-    ws->is_refusal_chunked = encoding && http_list_has(encoding, "chunked");
-    ws->refusal_len = SIZE_MAX;
-    if (!ws->is_refusal_chunked && length && str_to_int64(length, &len) && len >= 0)
-        ws->refusal_len = (size_t)len;
 }
 
 static void take_answer(struct ws_client *ws, const char *bytes, size_t len)
 {
     CLEANUP(arena_done) struct arena arena = {0};
+    struct http_answer *answer = &ws->answer;
+    const char *problem = NULL;
 
-    buf_add(&ws->in, bytes, len);
-    size_t head_len = http_head_len(ws->in.data, ws->in.len);
-    if (head_len == 0) {
-        if (ws->in.len > HTTP_HEADER_BYTES_MAX)
-            end(ws, error_new(API_SERVER, "%s: the answer's headers are too large", ws->url));
+    switch (http_answer_feed_head(answer, bytes, len, &problem)) {
+    case HTTP_ANSWER_MORE:
         return;
-    }
-    char *head = arena_dup_n(&arena, ws->in.data, head_len);
-    if (sscanf(head, "HTTP/1.%*1d %3d", &ws->http_status) != 1) {
-        end(ws, error_new(API_SERVER, "%s: the answer is not HTTP", ws->url));
+    case HTTP_ANSWER_BAD:
+        end(ws, error_new(API_SERVER, "%s: %s", ws->url, problem));
         return;
+    case HTTP_ANSWER_HEAD:
+        break;
     }
-    struct buf rest = ws->in;
-    ws->in = (struct buf){0};
-    if (ws->http_status != 101) {
-        begin_refusal(ws, &arena, head);
-        take_refusal(ws, rest.data + head_len, rest.len - head_len);
-    } else if (!is_accepted(ws, &arena, head)) {
+    if (answer->status != 101) {
+        ws->state = REFUSED;
+        take_refusal(ws, "", 0);
+    } else if (!is_accepted(ws, &arena)) {
         end(ws, error_new(API_SERVER, "%s: the answer does not accept the WebSocket", ws->url));
     } else {
         timer_stop(&ws->deadline);
@@ -359,9 +311,9 @@ static void take_answer(struct ws_client *ws, const char *bytes, size_t len)
         if (ws->options.on_open)
             ws->options.on_open(ws, ws->options.data);
         if (ws->state != ENDED)
-            take_frames(ws, rest.data + head_len, rest.len - head_len);
+            take_frames(ws, answer->in.data + answer->head_len, answer->in.len - answer->head_len);
+        http_answer_forget(answer);
     }
-    buf_done(&rest);
 }
 
 static void take_end(struct ws_client *ws)

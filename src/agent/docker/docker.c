@@ -26,6 +26,7 @@ struct error *docker_new(struct loop *loop, const char *host, struct docker **re
     docker->loop = loop;
     if (str_starts_with(host, "unix://") || host[0] == '/') {
         options.unix_socket = host[0] == '/' ? host : host + strlen("unix://");
+        docker->unix_socket = str_dup(options.unix_socket);
         docker->base = str_dup("http://localhost");
     } else if (str_starts_with(host, "tcp://")) {
         docker->base = str_printf("http://%s", host + strlen("tcp://"));
@@ -37,6 +38,7 @@ struct error *docker_new(struct loop *loop, const char *host, struct docker **re
     err = http_client_new(loop, &options, &docker->http);
     if (err) {
         free(docker->base);
+        free(docker->unix_socket);
         free(docker);
         return error_wrap(err, "Docker");
     }
@@ -49,13 +51,21 @@ static void free_if_done(struct docker *docker)
     if (!docker->is_freed || docker->calls > 0)
         return;
     free(docker->base);
+    free(docker->unix_socket);
     free(docker);
+}
+
+void docker_call_ended(struct docker *docker)
+{
+    docker->calls--;
+    free_if_done(docker);
 }
 
 void docker_free(struct docker *docker)
 {
     if (!docker)
         return;
+    docker_streams_cancel(docker);
     http_client_free(docker->http); /* the completions of what is under way still run */
     docker->is_freed = true;
     free_if_done(docker);
@@ -67,6 +77,16 @@ void docker_cancel(struct docker_call *call)
     http_call_cancel(call->http);
 }
 
+void docker_call_refused(struct arena *arena, const struct http_response *response,
+                         struct docker_failure *out)
+{
+    out->fault = response->status == 404   ? DOCKER_NOT_FOUND
+                 : response->status == 409 ? DOCKER_CONFLICT
+                                           : DOCKER_REFUSED;
+    out->message = arena_printf(arena, "Error response from daemon: %s",
+                                docker_read_refusal(arena, response->body, response->body_len));
+}
+
 /* What can be said about a call that was not answered with success. False: it was. */
 static bool judge(struct docker_call *call, const struct error *err,
                   const struct http_response *response, struct docker_failure *out)
@@ -74,12 +94,7 @@ static bool judge(struct docker_call *call, const struct error *err,
     if (!err) {
         if ((response->status >= 200 && response->status < 300) || response->status == 304)
             return false;
-        out->fault = response->status == 404   ? DOCKER_NOT_FOUND
-                     : response->status == 409 ? DOCKER_CONFLICT
-                                               : DOCKER_REFUSED;
-        out->message =
-            arena_printf(&call->arena, "Error response from daemon: %s",
-                         docker_read_refusal(&call->arena, response->body, response->body_len));
+        docker_call_refused(&call->arena, response, out);
         return true;
     }
     out->message = err->message;
@@ -115,8 +130,7 @@ static void on_http_done(struct error *err, const struct http_response *response
     free(call->pull_error);
     free(call->digest);
     free(call);
-    docker->calls--;
-    free_if_done(docker);
+    docker_call_ended(docker);
 }
 
 static bool collect(struct docker_call *call, const char *bytes, size_t len)
@@ -172,7 +186,9 @@ void docker_call_start(struct docker_call *call, const struct docker_request *re
         .url = url,
         .headers = headers,
         .body = request->body,
-        .body_len = request->body_len ? request->body_len : request->body ? strlen(request->body) : 0,
+        .body_len = request->body_len ? request->body_len
+                    : request->body   ? strlen(request->body)
+                                      : 0,
         .timeout_ms = request->timeout_ms,
         .is_once = request->is_once,
         .on_chunk = call->on_line || call->collects ? on_chunk : NULL,

@@ -1,11 +1,13 @@
 /* docker_call.h - inside of docker: one call to the Engine API. docker.c has containers, volumes and
- * events, docker_image.c images.
+ * events, docker_image.c images, docker_exec.c further processes; docker_stream.c streams.
  *
  * A call is made by docker_call_new(), gets its `finish` and what that hands on, and is sent off by
  * docker_call_start(). `finish` gives the caller what it waits for; the call is freed after it.
  */
 #ifndef BERTH_AGENT_DOCKER_CALL_H
 #define BERTH_AGENT_DOCKER_CALL_H
+
+#include <sys/queue.h>
 
 #include "agent/docker/docker.h"
 #include "agent/docker/docker_lines.h"
@@ -16,9 +18,11 @@
 struct docker {
     struct http_client *http;
     struct loop *loop;
-    char *base;   /* "http://localhost" */
-    char api[16]; /* "/v1.41"; "" until the version is settled */
-    size_t calls; /* under way */
+    char *base;        /* "http://localhost" */
+    char *unix_socket; /* NULL: TCP */
+    char api[16];      /* "/v1.41"; "" until the version is settled */
+    size_t calls;      /* under way, streams too */
+    LIST_HEAD(, docker_stream) streams;
     bool is_freed;
 };
 
@@ -42,6 +46,8 @@ struct docker_call {
         docker_volume_fn *volume;
         docker_digest_fn *digest;
         docker_text_fn *text;
+        void (*exec)(const struct docker_failure *failure, const struct docker_exec *exec,
+                     void *data);
     } done;
     void *data;
 
@@ -78,6 +84,14 @@ void docker_call_expect_word(struct docker_call *call, int64_t within_ms);
 /* The failure of an answer that could not be read; takes `err`. */
 const struct docker_failure *docker_call_malformed(struct docker_call *call, struct error *err,
                                                    struct docker_failure *out);
+
+/* The failure that an answer of another status than 2xx is. */
+void docker_call_refused(struct arena *arena, const struct http_response *response,
+                         struct docker_failure *out);
+/* One of docker->calls is over; a docker that was freed goes with the last one. */
+void docker_call_ended(struct docker *docker);
+
+void docker_streams_cancel(struct docker *docker); /* docker_stream.c: all of them */
 
 /* Percent-encodes what is not unreserved; '/' stays in paths. */
 void docker_call_add_escaped(struct buf *buf, const char *text, bool keeps_slash);

@@ -377,6 +377,24 @@ struct error *docker_read_volume(struct arena *arena, const char *json, size_t l
     return NULL;
 }
 
+struct error *docker_read_exec(const char *json, size_t len, struct docker_exec *ret)
+{
+    CLEANUP(json_decrefp) json_t *root = NULL;
+    const json_t *code;
+
+    TRY(load(json, len, false, &root));
+    code = json_object_get(root, "ExitCode");
+    if (!json_is_boolean(json_object_get(root, "Running")))
+        return error_new(API_SERVER, "Docker does not say whether the exec runs");
+    *ret = (struct docker_exec){
+        .is_running = json_is_true(json_object_get(root, "Running")),
+        .has_exit_code = json_is_integer(code),
+        .exit_code = (int)json_integer_value(code),
+        .pid = (int)json_integer_value(json_object_get(root, "Pid")),
+    };
+    return NULL;
+}
+
 struct error *docker_read_version(struct arena *arena, const char *json, size_t len,
                                   struct docker_version *ret)
 {

@@ -119,6 +119,14 @@ struct docker_volume {
 MUST_USE struct error *docker_read_volume(struct arena *arena, const char *json, size_t len,
                                           struct docker_volume *ret);
 
+struct docker_exec {
+    bool is_running, has_exit_code;
+    int exit_code;
+    int pid; /* on the host; 0: not started */
+};
+/* GET /exec/ID/json */
+MUST_USE struct error *docker_read_exec(const char *json, size_t len, struct docker_exec *ret);
+
 struct docker_version {
     const char *version;     /* "20.10.24+dfsg1" */
     const char *api_version; /* "1.41" */
