@@ -13,6 +13,10 @@ PAGE = "wget -q -O /dev/null http://127.0.0.1/"
 COUNT = 4
 
 
+def percents(least, most):
+    return {"minimumHealthyPercent": least, "maximumPercent": most, "deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+
+
 class Site:
     """Four nginx behind a balancer, and clients that do not stop asking."""
 
@@ -26,10 +30,8 @@ class Site:
         self.docker = docker
         eventually(lambda: connected(self.ecs, "site"), 60, "the agent connects; log in " + self.agent.log)
         self.balancer = Balancer(directory, self.server, self.key, "service:web")
-        self.ecs.create_service(
-            cluster="site", serviceName="web", taskDefinition=self.define("one"), desiredCount=COUNT,
-            deploymentConfiguration={"minimumHealthyPercent": 100, "maximumPercent": 150,
-                                     "deploymentCircuitBreaker": {"enable": True, "rollback": True}})
+        self.ecs.create_service(cluster="site", serviceName="web", taskDefinition=self.define("one"), desiredCount=COUNT,
+                                deploymentConfiguration=percents(100, 150))
         self.completed()
         self.balancer.wait_for(self.tasks())
         self.load = Load(self.balancer.port)
@@ -108,14 +110,15 @@ def test_no_request_fails_while_a_service_is_updated(site):
 
 
 def test_a_bad_image_is_rolled_back(site):
-    """API-189 to API-191, MS-104: three tasks fail to start, the breaker opens, and what ran serves on; who reads events, deployments
+    """API-189 to API-191, MS-104: four tasks fail to start, the breaker opens, and what ran serves on; who reads events, deployments
     and service deployments is told so in ECS's words."""
     before = site.completed()
     serving = set(site.tasks())
     heard = len(site.messages())
     feed = Reader(site.server.url, site.key, detail_type="ECS Deployment State Change")
     bad = site.define("three", image="127.0.0.1:9/there-is-no-such-registry:1")
-    failed = site.ecs.update_service(cluster="site", service="web", taskDefinition=bad)["service"]["deployments"][0]
+    failed = site.ecs.update_service(cluster="site", service="web", taskDefinition=bad,
+                                     deploymentConfiguration=percents(100, 200))["service"]["deployments"][0]
     assert (failed["status"], failed["rolloutState"]) == ("PRIMARY", "IN_PROGRESS")
     assert failed["rolloutStateReason"] == "ECS deployment %s in progress." % failed["id"]
     events = [event for _, event in feed.until(lambda event: event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED")]
@@ -145,8 +148,10 @@ def test_a_bad_image_is_rolled_back(site):
             "(service web) (deployment %s) deployment completed." % restored["id"],
             "(service web) has reached a steady state."]
     assert [m for m in messages if m in told] == told, messages
-    others = [m for m in messages if m not in told]
-    assert all(re.fullmatch(r"\(service web\) has started \d tasks: (\(task [0-9a-f]{32}\) ?)+\.", m) for m in others), others
+    others = [m for m in messages if m not in told + ["(service web) is unable to consistently start tasks successfully."]]  # SC-342
+    for message in others:
+        assert re.fullmatch(r"\(service web\) has (started \d|stopped \d running) tasks: \(task [0-9a-f]{32}\)( \(task [0-9a-f]{32}\))*\.",
+                            message), message
 
     # The events of the deployments.
     assert [(e["detail"]["eventType"], e["detail"]["eventName"], e["detail"]["deploymentId"], e["detail"]["reason"]) for e in events] == [
@@ -163,5 +168,6 @@ def test_a_bad_image_is_rolled_back(site):
     assert one["status"] == "ROLLBACK_SUCCESSFUL"
     assert one["statusReason"] == one["rollback"]["reason"] == \
         "Service deployment rolled back because the circuit breaker threshold was exceeded."
-    assert one["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
+    breaker = one["deploymentCircuitBreaker"]
+    assert (breaker["status"], breaker["threshold"]) == ("TRIGGERED", 3) and breaker["failureCount"] >= 3
     assert site.load.failures == []
