@@ -166,10 +166,10 @@ static void namespaces(void **state)
          ONE(",\"dockerConfig\":{\"hostConfig\":\"{\\\"Sysctls\\\":{\\\"net.core.somaxconn\\\":"
              "\\\"1024\\\"}}\"}"),
          "{\"Sysctls\":{\"net.core.somaxconn\":\"1024\"}}"},
-        {"the pause container: it lends its ipc, nothing else is special",
+        {"the pause container: it lends its ipc, and has no network",
          TASK("\"ipcMode\":\"task\",\"pidMode\":\"task\",\"networkMode\":\"host\",\"containers\":"
               "[{\"name\":\"" CONTAINER_PAUSE_NAME "\",\"image\":\"p\"}]"),
-         "{\"IpcMode\":\"shareable\",\"PidMode\":null,\"NetworkMode\":null,\"CpuShares\":2,"
+         "{\"IpcMode\":\"shareable\",\"PidMode\":null,\"NetworkMode\":\"none\",\"CpuShares\":2,"
          "\"CgroupParent\":\"/ecs/x\"}"},
         {"the pause container of shared processes",
          TASK("\"pidMode\":\"task\",\"containers\":[{\"name\":\"" CONTAINER_PAUSE_NAME
