@@ -427,7 +427,7 @@ INDEX = {
     "W1": ("test_task_definitions.py", "CL- examples W1"), "W5": (HERE, "test_network_configuration"),
     "W7": (HERE, "test_create_cluster_with_two_providers"), "W8": (HERE, "test_create_capacity_provider"),
     "W9": (HERE, "test_create_cluster_with_two_providers"), "W10": (HERE, "test_create_cluster_with_two_providers"),
-    "W11": ("test_task_definitions.py", "W11"), "W14": ("test_tasks.py", "W14"), "W15": ("test_clusters.py", "def test_delete("),
+    "W11": ("test_task_definitions.py", "W11"), "W12": ("test_capacity_providers.py", "W12"), "W14": ("test_tasks.py", "W14"), "W15": ("test_clusters.py", "def test_delete("),
     "W18": (HERE, "test_put_cluster_capacity_providers"), "W19": (HERE, "test_a_provider_in_use_stays"), "W21": ("test_clusters.py", "W21"),
     "W22": (HERE, "test_account_settings"), "W23": (HERE, "test_arns_old_and_new"), "W31": (HERE, "test_one_task_per_host_from_a_script"),
     "W32": ("test_container_instances.py", "W32"),
