@@ -1,4 +1,4 @@
-"""A case, run: what became of it, with what differs from run to run (ids, times, addresses, chosen ports) named instead of told."""
+"""A case, run: what became of it, with what differs from run to run (ids, times, addresses, chosen ports) named, not told."""
 import json
 import os
 import re
@@ -172,8 +172,7 @@ class Run:
             kept["Networks"] = {key: {"Links": net["Links"], "Aliases": net["Aliases"]}
                                 for key, net in one["NetworkSettings"]["Networks"].items()}
             if one["State"]["Running"]:
-                kept["Ports"] = {key: sorted({b["HostPort"] for b in bound or ()}) and [{"HostPort": b["HostPort"], "HostIp": b["HostIp"]} for b in bound]
-                                 for key, bound in one["NetworkSettings"]["Ports"].items()}
+                kept["Ports"] = {key: bound or [] for key, bound in one["NetworkSettings"]["Ports"].items()}
             containers[name] = self.names.all(kept)
         return containers, self._volumes(sorted(volumes))
 

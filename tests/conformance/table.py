@@ -49,7 +49,10 @@ def run(agent, chosen):
     world = World(agent).start(images(chosen))
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return dict(zip((case["name"] for case in chosen), pool.map(one, chosen)))
+            results = dict(zip((case["name"] for case in chosen), pool.map(one, chosen)))
+        if BASE in results:  # those that there are after all of them
+            results[BASE]["networks"] = sorted(world.docker.run("network", "ls", "--format", "{{.Name}}").split())
+        return results
     finally:
         world.close()
 
@@ -75,11 +78,10 @@ def base_for(sections, containers, base):
             continue
         is_of_one = " main " not in path + " " or "v4/task" in path and "Containers" not in path
         for name in containers[:1] if is_of_one else containers:
+            told = about(path, name)
             if "v4/task" in path:
-                path_here = path.replace("inside main", "inside " + containers[0]).replace("Containers main", "Containers " + name)
-            else:
-                path_here = about(path, name)
-            made[path_here] = about(value, name)
+                told = path.replace("inside main", "inside " + containers[0]).replace("Containers main", "Containers " + name)
+            made[told] = about(value, name)
     return made
 
 
@@ -101,15 +103,16 @@ def write(name, value):
         file.write("\n")
 
 
-def save(results, only=()):
-    """All that was kept before goes, unless there are `only` some."""
-    for name in () if only else os.listdir(EXPECTED):
-        os.unlink(os.path.join(EXPECTED, name))
+def save(results):
+    """What is kept of others stays, unless they are told by a base that is no more."""
     if BASE in results:
+        for name in os.listdir(EXPECTED):
+            os.unlink(os.path.join(EXPECTED, name))
         write(BASE, flat(results[BASE]))
     base = expected(BASE)
     for name in results.keys() - {BASE}:
-        containers = list(dict.fromkeys([*results[name].get("containers", ()), *results[name].get("stopped", {}).get("containers", ())])) or ["main"]
+        named = (results[name].get("containers", ()), results[name].get("stopped", {}).get("containers", ()))
+        containers = list(dict.fromkeys(container for some in named for container in some)) or ["main"]
         found, usual = flat(results[name]), base_for(results[name].keys(), containers, base)
         write(name, {"containers": containers, "sections": sorted(results[name]), "other": dict(
             {path: value for path, value in found.items() if path not in usual or usual[path] != value},
