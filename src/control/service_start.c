@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "control/capacity.h"
 #include "control/launch.h"
@@ -142,63 +141,6 @@ static void start_planned(struct start *start, const struct id *hosts, size_t co
         pass_say(pass, EVENT_NONE, event_started(&pass->arena, pass->subject, started, count));
 }
 
-/* ---- who finds no place ---- */
-
-static void tell_refused(struct pass *pass, const struct plan *plan)
-{
-    const struct refusal *closest = plan->refusal_count ? &plan->refusals[0] : NULL;
-    bool is_news;
-
-    pass->control->stats.placement_refusals++;
-    is_news = pass_tell(pass, TOLD_PLACEMENT,
-                        &(struct telling){
-                            .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
-                            .reason = closest ? closest->reason : NULL,
-                            .message = event_unplaceable(&pass->arena, pass->subject,
-                                                         closest ? &closest->host : NULL,
-                                                         closest ? closest->reason : NULL),
-                        });
-    if (is_news)
-        log_info("a service's task finds no place", "cluster", pass->service->cluster, "service",
-                 pass->service->name, "why", plan_explain(&pass->arena, plan));
-}
-
-/* Nothing here will mend it: the next change of the service or of the hosts looks again. */
-void start_failed(struct pass *pass, struct error *err)
-{
-    pass_tell(pass, TOLD_PLACEMENT,
-              &(struct telling){
-                  .name = EVENT_SERVICE_TASK_CONFIGURATION_FAILURE,
-                  .reason = err->message,
-                  .message = event_unplaceable_because(&pass->arena, pass->subject, err->message),
-              });
-    shortage_note(pass, &(struct shortage_note){.text = err->message});
-    error_free(err);
-}
-
-static void tell_no_fargate(struct pass *pass)
-{
-    shortage_note(pass, &(struct shortage_note){.text = EVENT_NO_FARGATE_CAPACITY});
-    pass_tell(pass, TOLD_PLACEMENT,
-              &(struct telling){
-                  .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
-                  .reason = "RESOURCE:FARGATE",
-                  .message = event_unplaceable_because(&pass->arena, pass->subject,
-                                                       EVENT_NO_FARGATE_CAPACITY),
-              });
-}
-
-/* Told first, it is what is told. */
-static void tell_waiting_limit(struct pass *pass)
-{
-    pass_tell(pass, TOLD_PLACEMENT,
-              &(struct telling){
-                  .name = EVENT_SERVICE_TASK_PLACEMENT_FAILURE,
-                  .message = event_unplaceable_because(&pass->arena, pass->subject,
-                                                       WAITING_LIMIT_EXCEEDED),
-              });
-}
-
 /* ---- starting ---- */
 
 /* How many of those without a place may wait for a host of their provider (CL-103, CL-106). */
@@ -212,7 +154,7 @@ static size_t waiting_for(struct start *start, const struct plan *plan, size_t m
         return 0;
     room = control_waiting_room(pass->control, pass->scope, pass->service->cluster);
     if (room < missing)
-        tell_waiting_limit(pass);
+        unplaced_tell_limit(pass);
     start->order.placement = launch_placement_text(
         &pass->arena, &pass->config.placement_constraints, &pass->config.placement_strategy);
     start->order.placement_explanation = plan_explain(&pass->arena, plan);
@@ -231,7 +173,7 @@ static struct error *place_some(struct start *start, size_t wanted)
     if (plan.placed_count + waiting == wanted)
         return NULL;
     pass->memory->waits_for_room = true;
-    tell_refused(pass, &plan);
+    unplaced_tell(pass, &plan);
     shortage_note(pass, &(struct shortage_note){
                             .of = start->crew->id,
                             .provider = start->order.capacity_provider,
@@ -260,7 +202,7 @@ static struct error *place_shares(struct start *start, size_t wanted)
         if (!shares[i])
             continue;
         if (share_is_fargate(provider)) {
-            tell_no_fargate(start->pass);
+            unplaced_tell_fargate(start->pass);
             start->pass->memory->waits_for_room = true;
             continue;
         }
@@ -307,7 +249,7 @@ static struct error *place_on(struct pass *pass, const struct crew *crew, const 
         pass_resolved(pass, TOLD_PLACEMENT);
         return NULL;
     }
-    tell_refused(pass, &refused);
+    unplaced_tell(pass, &refused);
     shortage_note(pass, &(struct shortage_note){
                             .of = crew->id, .tasks = count - placed_count, .plan = &refused});
     return NULL;
@@ -329,7 +271,7 @@ static size_t launches_allowed(struct pass *pass, size_t wanted)
 static void finish(struct pass *pass, struct error *err)
 {
     if (err)
-        start_failed(pass, err);
+        unplaced_failed(pass, err);
     if (pass->memory->waits_for_room)
         pass->result->is_more = false;
 }
@@ -343,7 +285,7 @@ void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted)
     if (!count)
         return;
     if (crew->launch_type == LAUNCH_TYPE_FARGATE) {
-        tell_no_fargate(pass);
+        unplaced_tell_fargate(pass);
         pass->result->is_more = false;
         return;
     }
@@ -414,7 +356,7 @@ size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zon
     struct error *err = place_in_zone(pass, crew, zone, share, wanted, &placed);
 
     if (err)
-        start_failed(pass, err);
+        unplaced_failed(pass, err);
     return placed;
 }
 
@@ -461,7 +403,7 @@ size_t start_eligible(struct pass *pass, const struct crew *crew, struct id *hos
     if (!err)
         err = keep_eligible(&start, hosts, count, &eligible);
     if (err)
-        start_failed(pass, err);
+        unplaced_failed(pass, err);
     return eligible;
 }
 

@@ -79,7 +79,7 @@ static void keep_set(struct pass *pass, const struct task_set *set)
     struct rollout_step step;
 
     if (err) {
-        start_failed(pass, err);
+        unplaced_failed(pass, err);
         return;
     }
     follow_scale(pass, set);

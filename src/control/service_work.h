@@ -4,6 +4,7 @@
  *   service_tell.c       events: said once, repeated after six hours
  *   service_count.c      which tasks there are, and what they are worth
  *   service_start.c      tasks that are missing find their places
+ *   service_unplaced.c   what is told of those that find none
  *   service_shares.c     which capacity providers they are of
  *   service_stop.c       tasks that are too many, or ail, are asked to stop
  *   service_rollout.c    deployments: what happened to them, how they complete
@@ -143,8 +144,6 @@ void start_tasks(struct pass *pass, const struct crew *crew, int64_t wanted);
  * crew's strategy (of none, if it has none). Returns how many. */
 size_t start_in_zone(struct pass *pass, const struct crew *crew, const char *zone, size_t share,
                      size_t wanted);
-/* Nothing can be started, and nothing here will mend it; takes the error. */
-void start_failed(struct pass *pass, struct error *err);
 /* One on each of these hosts. */
 void start_on_hosts(struct pass *pass, const struct crew *crew, const struct id *hosts,
                     size_t count);
@@ -160,6 +159,16 @@ MUST_USE struct error *start_survey(struct pass *pass, const struct crew *crew,
 void shortage_note(struct pass *pass, const struct shortage_note *note);
 /* The record has what was noted, if places were looked for. At the end of the pass. */
 void shortages_settle(struct pass *pass);
+
+/* ---- service_unplaced.c ---- */
+/* No host takes its tasks: the closest match, and what it lacks. */
+void unplaced_tell(struct pass *pass, const struct plan *plan);
+void unplaced_tell_fargate(struct pass *pass);
+/* The cluster has no room for tasks that wait (CL-106). What is told first is what is told. */
+void unplaced_tell_limit(struct pass *pass);
+/* Nothing can be started, and nothing here will mend it: the next change of the service or of the
+ * hosts looks again. Takes the error. */
+void unplaced_failed(struct pass *pass, struct error *err);
 
 /* ---- service_shares.c ---- */
 /* How many of `count` tasks each provider of the crew gets; from the arena. All of them, unless no
