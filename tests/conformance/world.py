@@ -2,6 +2,7 @@
 
 The engine is in the namespace too: its bridge, the host's ports and the agent's fixed address 169.254.170.2 are then
 those of the namespace, the same for both agents whatever else this machine does."""
+import glob
 import os
 import shutil
 import subprocess
@@ -83,7 +84,7 @@ class World:
             ip("-n", self.namespace.name, "route", "add", *route.split())
         self.docker = PrivateDocker(self.directory + "/docker", enter=self.enter, options=["--add-runtime", "nvidia=/usr/sbin/runc"])
         os.mkdir(self.docker.directory)
-        self.parts.append(self.docker.close)
+        self.parts += [self._remove_cgroups, self.docker.close]
         self.docker.start()
         os.mkdir(self.directory + "/data-of-host")
         self._make_images(aliases)
@@ -163,6 +164,14 @@ class World:
         """The first event of the task that satisfies `check`; None if none does in time."""
         with self.changed:
             return self.changed.wait_for(lambda: next((one for one in self.tasks.get(arn, ()) if check(one)), None), timeout)
+
+    def _remove_cgroups(self):
+        """Agents do it some hours after the task; ours and the engine are gone before."""
+        for arn in self.tasks:
+            name = arn.rsplit("/", 1)[-1]
+            for path in glob.glob("/sys/fs/cgroup/*/ecs/" + name) + glob.glob("/sys/fs/cgroup/ecs/" + name):
+                for folder, _, _ in os.walk(path, topdown=False):
+                    os.rmdir(folder)
 
     def close(self):
         failed = None
