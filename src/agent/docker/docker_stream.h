@@ -56,6 +56,7 @@ struct docker_stream *docker_start_exec(struct docker *docker, const char *exec,
 struct docker_stream *docker_attach(struct docker *docker, const char *container,
                                     const struct docker_stream_options *options);
 size_t docker_stream_send(struct docker_stream *stream, const char *bytes, size_t len);
+/* The process reads the end of its input behind all that was sent; a terminal is hung up. */
 void docker_stream_end_input(struct docker_stream *stream);
 void docker_stream_hold(struct docker_stream *stream, bool is_held);
 void docker_stream_cancel(struct docker_stream *stream);

@@ -53,7 +53,8 @@ static void send_input(void *data)
     if (!driver->has_input || !driver->stream)
         return;
     if (driver->input_len <= 0) {
-        docker_stream_end_input(driver->stream);
+        if (!driver->rows)
+            docker_stream_end_input(driver->stream);
         driver->has_input = false;
         return;
     }
