@@ -1,4 +1,6 @@
 """Capacity providers: API- section 6.2, CL- section C, and what clusters do with them."""
+import urllib.request
+
 import pytest
 
 from harness.fake_agent import CAPABILITIES
@@ -352,6 +354,8 @@ def test_tasks_wait_for_a_host_of_a_managed_provider(api):
         assert not {"containerInstanceArn", "connectivity", "availabilityZone", "startedAt"} & set(task)
     assert cluster_of(api, cluster)["pendingTasksCount"] == 5
     assert set(api.ecs.list_tasks(cluster=cluster)["taskArns"]) == set(arns)
+    with urllib.request.urlopen(api.server.url + "/metrics", timeout=30) as page:  # CL-135: two hosts to begin with
+        assert 'cluster="%s",provider="%s"} 200\n' % (cluster, first) in page.read().decode()
 
     stopped = api.ecs.stop_task(cluster=cluster, task=arns[4], reason="enough")["task"]
     assert stopped["desiredStatus"] == "STOPPED"
