@@ -9,6 +9,7 @@
  * connection (AP-220), and now and then on this one. */
 #include "control/agent_updates.h"
 #include "control/gpus.h"
+#include "control/parts.h"
 #include "control/sessions.h"
 
 #include <inttypes.h>
@@ -376,6 +377,7 @@ void acs_start(struct session *session, const struct session_hello *hello)
         instance->connected_at_ms = control_wall_ms(control);
     instance->version += !state_instance_connected(instance); /* MS-073 */
     instance->timeline++; /* AP-240: a manifest that is no newer is discarded */
+    instance_versions_keep_ahead(instance);
     state_set_instance_connected(control->state, instance, true); /* the event tells it */
     txn_commit(txn);
     session->kind->heartbeat(session);

@@ -72,7 +72,8 @@ void task_lives_free(struct task_lives *lives);
 void task_lives_follow_instance(struct task_lives *lives, const struct scope *scope,
                                 const char *cluster, const struct id *instance);
 
-/* Keeps instances' version_bound ahead of what is shown (state_instance_version()). */
+/* Keep instances' version_bound ahead of what is shown (state_instance_version()). */
+void instance_versions_keep_ahead(struct container_instance *edited);
 void instance_versions_durable(struct control *control, const struct change *change);
 
 struct services *services_new(struct control *control);

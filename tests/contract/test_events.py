@@ -261,6 +261,34 @@ def test_nothing_is_lost_by_kill_9(own_api):  # MS-060
         versions[event["resources"][0]] = event["detail"]["version"]
 
 
+def test_versions_of_an_instance_grow_across_restarts(own_api):  # MS-058
+    api = own_api
+    cluster = api.cluster()
+    agent = api.agent(cluster)
+    reader = Reader(api.server.url, api.key, after=0, cluster=cluster, detail_type=INSTANCE)
+    versions = []
+
+    def connected(event):
+        versions.append(event["detail"]["version"])
+        return event["detail"]["agentConnected"]
+    reader.until(connected)
+    api.ecs.run_task(cluster=cluster, taskDefinition=api.define())
+    versions.append(reader.next()[1]["detail"]["version"])
+    for _ in range(3):  # nothing but the agent's coming is between them
+        last = reader.last
+        agent.disconnect()
+        api.server.kill()
+        reader.close()
+        api.server.start()
+        reader = Reader(api.server.url, api.key, last=last, cluster=cluster, detail_type=INSTANCE)
+        agent.connect()
+        reader.until(connected)
+    reader.close()
+    assert versions == sorted(set(versions))
+    shown, = api.ecs.describe_container_instances(cluster=cluster, containerInstances=[agent.arn])["containerInstances"]
+    assert shown["version"] >= versions[-1]
+
+
 def test_a_slow_reader_holds_nobody_up(own_api):
     api = own_api
     cluster, arn = api.cluster(), api.define()
