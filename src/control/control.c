@@ -7,6 +7,7 @@
 #include "control/definitions.h"
 #include "control/parts.h"
 #include "control/role_session.h"
+#include "control/telemetry.h"
 #include "control/waiting.h"
 
 #define SETTLE_AFTER_FULL_MS 10
@@ -71,6 +72,7 @@ struct error *control_new(struct loop *loop, struct state *state,
     control->started_mono_ms = clock_mono_ms(state_clock(state));
     control->signatures = sigv4_cache_new();
     control->payloads = payloads_new(state);
+    control->telemetry = telemetry_new(TELEMETRY_TASKS_MAX);
     control->fleets = fleets_new(state);
     control->sessions = sessions_new(control);
     control->tasks = task_lives_new(control);
@@ -98,6 +100,7 @@ static void on_sessions_closed(void *data)
     fleets_free(control->fleets);
     sigv4_cache_free(control->signatures);
     payloads_free(control->payloads);
+    telemetry_free(control->telemetry);
     free(control);
     if (closed)
         closed(closed_data);

@@ -28,6 +28,7 @@ struct control {
     int64_t started_mono_ms;        /* when this server began to lead */
     struct sigv4_cache *signatures; /* of telemetry frames */
     struct payloads *payloads;
+    struct telemetry *telemetry; /* what tasks use */
     struct fleets *fleets;
     struct sessions *sessions;
     struct task_lives *tasks;

@@ -4,6 +4,7 @@
  * Frames are signed one by one. Every frame is acknowledged, whatever becomes of it: the answers
  * are what keeps the agent's connection alive (AP-504). */
 #include "control/sessions.h"
+#include "control/telemetry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,25 @@ static void on_health(struct session *session, struct arena *arena,
     txn_commit(txn);
 }
 
+/* ---- metrics (AP-505 to AP-509): one small total a task, in memory ---- */
+
+static void on_metrics(struct session *session, struct arena *arena,
+                       const struct metric_frame *frame)
+{
+    struct control *control = session->control;
+    const struct container_instance *instance = session_instance(session);
+    int64_t now_ms = control_wall_ms(control);
+
+    for (size_t i = 0; i < frame->count && instance; i++) {
+        const struct task_metrics *metrics = &frame->tasks[i];
+        const struct task *task = find_task(arena, session, metrics->task_arn);
+
+        if (task && metrics->containers && task->last_status != TASK_STOPPED)
+            telemetry_add(control->telemetry, &task->id, metrics, instance->cpu, task->cpu,
+                          task->memory, now_ms);
+    }
+}
+
 /* ---- status of the instance (AP-511): kept in memory, it is said again every half minute ---- */
 
 static const struct {
@@ -174,18 +194,34 @@ static struct error *open_frame(struct tcs *tcs, struct arena *arena, const char
     return NULL;
 }
 
+/* Nine frames of ten are metrics, and most of what they say is not summed: they are not decoded
+ * whole. */
+static struct error *read_frame(struct arena *arena, const char *json, size_t len,
+                                struct tcs_message *ret, struct metric_frame *ret_metrics)
+{
+    bool is_metrics = metric_frame_is_one(json, len);
+
+    *ret = (struct tcs_message){.type = TCS_MESSAGE_PUBLISH_METRICS_REQUEST};
+    if (!is_metrics)
+        TRY(tcs_decode_message(arena, json, len, ret));
+    if (ret->type == TCS_MESSAGE_PUBLISH_METRICS_REQUEST)
+        TRY(metric_frame_read(arena, json, len, ret_metrics));
+    return NULL;
+}
+
 static void tcs_message(struct session *session, const char *text, size_t len)
 {
     struct tcs *tcs = tcs_of(session);
     CLEANUP(buf_done) struct buf answer = {0};
     struct arena arena = {0};
     struct tcs_message message;
+    struct metric_frame metrics;
     const char *json;
     size_t json_len;
     struct error *err = open_frame(tcs, &arena, text, len, &json, &json_len);
 
     if (!err)
-        err = tcs_decode_message(&arena, json, json_len, &message);
+        err = read_frame(&arena, json, json_len, &message, &metrics);
     if (err) {
         struct tcs_invalid_parameter_exception refused = {arena_dup(&arena, err->message)};
 
@@ -198,6 +234,7 @@ static void tcs_message(struct session *session, const char *text, size_t len)
     session->heartbeats_unanswered = 0;
     switch (message.type) {
     case TCS_MESSAGE_PUBLISH_METRICS_REQUEST:
+        on_metrics(session, &arena, &metrics);
         tcs_frame_ack_publish_metric(&answer, &(struct tcs_ack_publish_metric){0});
         break;
     case TCS_MESSAGE_PUBLISH_HEALTH_REQUEST:
