@@ -141,4 +141,5 @@ void control_disconnect_instance(struct control *control, const struct container
 void control_stats(const struct control *control, struct control_stats *ret)
 {
     *ret = control->stats;
+    ret->tasks_measured = telemetry_count(control->telemetry);
 }

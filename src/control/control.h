@@ -64,6 +64,7 @@ void control_disconnect_instance(struct control *control,
 struct control_stats {
     uint64_t acs_sessions, tcs_sessions, payloads_sent, acks_received, reconciles, placements,
         placement_refusals;
+    uint64_t tasks_measured; /* whose use of processor and memory is known */
 };
 void control_stats(const struct control *control, struct control_stats *ret);
 

@@ -114,6 +114,8 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
           (double)control.acs_sessions);
     gauge(&out, "berth_tcs_sessions", "Agents connected for telemetry.",
           (double)control.tcs_sessions);
+    gauge(&out, "berth_tasks_measured", "Tasks whose agents told what they use, lately.",
+          (double)control.tasks_measured);
     counter(&out, "berth_payloads_sent_total", "Payload messages sent to agents.",
             control.payloads_sent);
     counter(&out, "berth_acks_received_total", "Acknowledgements from agents.",

@@ -207,9 +207,9 @@ static double at(const json_t *json, const char *set, const char *member)
     return json_number_value(json_object_get(json_object_get(json, set), member));
 }
 
-static void test_what_tasks_use(void **state) /* AP-506, AP-507 */
+static void test_what_tasks_use(void **state) /* AP-506 to AP-508 */
 {
-    struct fixture *f = start(NULL);
+    struct fixture *f = start("ECS_POLL_METRICS=true\nECS_POLLING_METRICS_WAIT_DURATION=5s\n");
     const json_t *task, *container, *network, *storage;
     json_t *json;
 
@@ -329,7 +329,7 @@ static void test_docker_is_asked_gently(void **state)
         task->container_count = 1;
         task->known = ENGINE_RUNNING;
     }
-    world_advance(f->world, 5000);
+    world_advance(f->world, TCS_SAMPLE_MS);
     while (world_stats_calls()) {
         assert_true(world_stats_calls() <= TCS_SAMPLE_CALLS_MAX);
         if (asked == 3)
@@ -340,7 +340,7 @@ static void test_docker_is_asked_gently(void **state)
         asked++;
     }
     assert_int_equal(asked, 20);
-    world_advance(f->world, 5000); /* Docker is slow: no second pass begins on top */
+    world_advance(f->world, TCS_SAMPLE_MS); /* Docker is slow: no second pass begins on top */
     assert_int_equal(world_stats_calls(), TCS_SAMPLE_CALLS_MAX);
     world_advance(f->world, 60000);
     assert_int_equal(world_stats_calls(), TCS_SAMPLE_CALLS_MAX);

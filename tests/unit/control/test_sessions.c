@@ -701,6 +701,36 @@ static void telemetry_of_anothers_task_is_passed_over(void **state)
     world_free(world);
 }
 
+/* What a task uses is kept from frames of its own instance, and of no other (AP-505, MS-001). */
+static void metrics_of_own_tasks_are_kept(void **state)
+{
+    static const char frame[] =
+        "\r\n\r\n{\"type\":\"PublishMetricsRequest\",\"message\":{\"metadata\":{\"fin\":true},"
+        "\"taskMetrics\":[{\"taskArn\":\"arn:aws:ecs:us-east-1:123456789012:task/default/"
+        "aaaaaaaabbbbccccddddeeeeeeeeeeee\",\"containerMetrics\":[{\"cpuStatsSet\":{"
+        "\"sampleCount\":2,\"sum\":100}}]},{\"taskArn\":\"arn:aws:ecs:us-east-1:123456789012:task/"
+        "default/00000000000000000000000000000001\",\"containerMetrics\":[{}]}],"
+        "\"timestamp\":1795159169.985}}";
+    struct world *world = quiet_world(1);
+    struct peer *peer = peer_new(world);
+    const struct scope *scope = add_golden_records(world);
+    struct agent_identity identity = {.scope = scope};
+    struct control_stats stats;
+
+    (void)state;
+    connect_as(peer, "/tcs/ws",
+               "cluster=default&containerInstance=0123456789abcdef0123456789abcdef", &identity);
+    assert_int_equal(peer->status, 101);
+    control_stats(world->control, &stats);
+    assert_int_equal(stats.tasks_measured, 0);
+    sim_ws_say(peer->ws, frame, strlen(frame));
+    assert_int_equal(frames_of(peer, "AckPublishMetric", NULL), 1);
+    control_stats(world->control, &stats);
+    assert_int_equal(stats.tasks_measured, 1);
+    peer_free(peer);
+    world_free(world);
+}
+
 /* Changes some bytes, cuts, doubles. */
 static char *mangle(struct rng *rng, const char *frame, size_t *ret_len)
 {
@@ -789,6 +819,7 @@ int main(void)
         cmocka_unit_test(telemetry_of_the_official_agent_is_taken),
         cmocka_unit_test(telemetry_with_a_wrong_signature_changes_nothing),
         cmocka_unit_test(telemetry_of_anothers_task_is_passed_over),
+        cmocka_unit_test(metrics_of_own_tasks_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
