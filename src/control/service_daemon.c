@@ -89,7 +89,7 @@ static void mark_eligible(struct pass *pass, const struct crew *crew, struct pos
 /* ---- its tasks ---- */
 
 /* SC-129, SC-130: at once, whatever the percents say. */
-static void stop_misplaced(struct pass *pass, const struct task *task)
+static void stop_misplaced(struct pass *pass, const struct task *task, struct task_refs *leaving)
 {
     const struct container_instance *instance = instance_of(pass, &task->instance);
 
@@ -99,13 +99,28 @@ static void stop_misplaced(struct pass *pass, const struct task *task)
         pass_say(
             pass, EVENT_SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED,
             event_daemon_misplaced(&pass->arena, pass->service->name, &task->id, &task->instance));
+    else
+        task_refs_add(leaving, task);
     stop_task(pass, task, stop_reason_scaling(pass, NULL));
+}
+
+static void tell_leaving(struct pass *pass, struct task_refs *leaving)
+{
+    struct id *stopped = ARENA_ARRAY(&pass->arena, struct id, leaving->count + 1);
+
+    for (size_t i = 0; i < leaving->count; i++)
+        stopped[i] = leaving->items[i]->id;
+    if (leaving->count)
+        pass_say(pass, EVENT_NONE,
+                 event_stopped(&pass->arena, pass->subject, stopped, leaving->count));
+    free(leaving->items);
 }
 
 static void count_posted(struct pass *pass, const struct deployment *primary,
                          const struct posts *posts)
 {
     struct pass_walk walk = {0};
+    struct task_refs leaving = {0};
 
     pass->of =
         ARENA_ARRAY(&pass->arena, struct deployment_counts, pass->service->deployments_count + 1);
@@ -117,7 +132,7 @@ static void count_posted(struct pass *pass, const struct deployment *primary,
         struct deployment_counts one;
 
         if (!post || !post->is_eligible)
-            stop_misplaced(pass, task);
+            stop_misplaced(pass, task, &leaving);
         one = count_one(pass, task, &ails);
         pass->result->task_count++;
         counts_add(counts_of(pass, task), &one);
@@ -129,6 +144,7 @@ static void count_posted(struct pass *pass, const struct deployment *primary,
         else if (one.staying && !is_fresh)
             victim_list_add(&pass->old, task, pass->now_ms);
     }
+    tell_leaving(pass, &leaving);
     pass->result->task_count += posts->count;
     pass->rollout.desired = posts->eligible;
     pass->rollout.bounds = service_bounds(posts->eligible, pass->service->minimum_percent,

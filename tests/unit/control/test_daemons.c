@@ -80,6 +80,7 @@ static void a_draining_instance_loses_its_own(void **state)
     world_set_instance(world, 1, INSTANCE_DRAINING);
     world_pass(world, 5 * SECONDS);
     assert_null(task_on(world, 1));
+    assert_int_equal(world_events(world, "delta", "has stopped 1 running tasks: (task "), 1);
     world_pass(world, MINUTES);
     expect_one_each(world, 2);
     assert_int_equal(world_events(world, "delta", "was unable to place"), 0);
