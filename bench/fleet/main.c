@@ -3,10 +3,12 @@
  *   fleet --url http://127.0.0.1:4566 --key ID --secret S --agents 5000 --tasks 1000000 --telemetry
  *
  * In order: the agents register and connect; the tasks are asked for (RunTask, ten a call, or with
- * --services N as that many services) until all have been reported RUNNING; then what was asked for
- * of --drain PERCENT, --kill PERCENT, --storm MS (in this order) with the time until it is settled;
- * with --hold SECONDS they stay. Progress, a line a second, is on stderr; the figures, a line of
- * JSON, on stdout. Exits with 1 if something was not reached in --patience SECONDS. */
+ * --services N as that many services) until all have been reported RUNNING, or have failed as
+ * --fail PERCENT has it and nothing replaces them; then what was asked for of --drain PERCENT (of the
+ * hosts; only services' tasks leave them), --kill PERCENT, --storm MS (in this order) with the time
+ * until it is settled; with --hold SECONDS they stay. Progress, a line a second, is on stderr; the
+ * figures, a line of JSON, on stdout. Exits with 1 if something was not reached in --patience
+ * SECONDS. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,9 +96,12 @@ static bool all_survivors_are_connected(void)
     return figures.connected == options.count - options.count * work.kill / 100;
 }
 
+/* Those of RunTask that --fail has ended do not come again. */
 static bool all_tasks_run(void)
 {
-    return figures.running_now >= (size_t)work.tasks && api_waiting(reports) == 0;
+    size_t ended = work.services ? 0 : figures.ended;
+
+    return figures.running_now + ended >= (size_t)work.tasks && api_waiting(reports) == 0;
 }
 
 static bool nothing_is_under_way(void)
