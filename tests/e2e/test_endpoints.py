@@ -260,6 +260,20 @@ def test_host_mode(on_host):
     assert status == 400 and json.loads(text).startswith("Unable to get task arn from request: unable to associate '")
 
 
+def test_a_task_has_port_80_of_the_host(host, ecs, agent, task, other, on_host):
+    """AG-005: a task may publish it, or listen on it in host mode, and all others find their metadata as before."""
+    command = ["/bin/sh", "-c", "mkdir -p /www && echo web > /www/index.html && exec httpd -f -p 80 -h /www"]
+    for mode in ("bridge", "host"):
+        web = start(host, ecs, "port80" + mode, [container(command=command, portMappings=[{"containerPort": 80, "hostPort": 80}])],
+                    networkMode=mode)
+        eventually(lambda: on_host.ask("http://127.0.0.1/index.html")[1] == "web\n", 10)
+        for one in (task, other, on_host, web):
+            assert one.v4("/task")["TaskARN"] == one.arn
+            assert one.get("http://169.254.170.2:51679" + one.env()["ECS_CONTAINER_METADATA_URI_V4"].removeprefix("http://169.254.170.2"))
+        assert on_host.credentials()["RoleArn"] == ROLE
+        web.stop()
+
+
 def test_what_is_not_there(task):
     """AG-907, AG-910, AG-909: the official agent's words and statuses."""
     gone = "00000000-0000-4000-8000-000000000000"
@@ -544,6 +558,8 @@ def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
     """AG-013: a clean end takes it away. The last test here: it ends the agent."""
     agent.close()
     assert "169.254.170.2" not in host_addresses(host)
+    rules = subprocess.run(["ip", "netns", "exec", host.namespace.name, "iptables", "-t", "nat", "-S"], check=True, capture_output=True)
+    assert b"169.254.170.2" not in rules.stdout
     # Without the right to put it there, an agent says so and runs tasks all the same.
     whole = agent.args
     agent.args = whole[:2] + ["setpriv", "--bounding-set", "-net_admin"] + whole[2:]

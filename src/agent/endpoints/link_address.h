@@ -2,9 +2,9 @@
  * find their metadata and credentials (AG-013, AP-451).
  *
  * On loopback it is the host's wherever a packet comes from: a container in host mode has it at
- * hand, one on a bridge sends it to its gateway, which is the host. No rule of a firewall or NAT is
- * needed. The kernel keeps a label with the address, which tells ours, also one that an agent left
- * behind when it was killed, from somebody else's.
+ * hand, one on a bridge sends it to its gateway, which is the host. The kernel keeps a label with
+ * the address, which tells ours, also one that an agent left behind when it was killed, from
+ * somebody else's.
  *
  * Errors  API_ACCESS_DENIED: the process may not (CAP_NET_ADMIN). API_CLIENT: the address is there
  *         and is not ours.

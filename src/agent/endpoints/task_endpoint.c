@@ -5,6 +5,7 @@
 #include "agent/config/config_apply.h"
 #include "agent/docker/docker_detail.h"
 #include "agent/endpoints/link_address.h"
+#include "agent/endpoints/port_rule.h"
 #include "agent/endpoints/task_endpoint_parts.h"
 #include "base/json_text.h"
 #include "base/log.h"
@@ -386,6 +387,20 @@ static void on_request(struct http_exchange *ex, const struct http_request *req,
 
 /* ---- where it listens ---- */
 
+static void on_part_closed(void *data)
+{
+    struct task_endpoint *endpoint = data;
+    loop_fn *closed = endpoint->closed;
+    void *closed_data = endpoint->closed_data;
+
+    if (--endpoint->to_close)
+        return;
+    throttle_free(endpoint->throttle);
+    audit_log_free(endpoint->audit);
+    free(endpoint);
+    closed(closed_data);
+}
+
 static void on_server_closed(void *data)
 {
     (void)data; /* it had no request yet */
@@ -428,11 +443,62 @@ static struct error *listen_at(struct task_endpoint *endpoint, const char *liste
     return NULL;
 }
 
+/* Without the rule there is still the port itself, for whoever needs no task on it. */
+static void serve_port_80(struct task_endpoint *endpoint)
+{
+    struct error *err = listen_at(endpoint, CONFIG_TASK_ENDPOINT);
+
+    if (err)
+        log_warning("tasks find no metadata and no credentials", "address", CONFIG_TASK_ENDPOINT,
+                    "error", err->message);
+    else
+        log_warning("no rule for the tasks' endpoint could be made with iptables: no task can have "
+                    "port 80 of this host",
+                    NULL);
+    error_free(err); /* said above */
+}
+
+static void on_rule_removed(bool is_done, void *data)
+{
+    (void)is_done; /* it leads to an address that is gone */
+    on_part_closed(data);
+}
+
+static void remove_rule(struct task_endpoint *endpoint)
+{
+    struct error *err = port_rule_remove(endpoint->options.loop, on_rule_removed, endpoint);
+
+    if (err)
+        on_rule_removed(false, endpoint);
+    error_free(err); /* as harmless as above */
+}
+
+static void on_rule_added(bool is_done, void *data)
+{
+    struct task_endpoint *endpoint = data;
+
+    endpoint->is_adding_rule = false;
+    endpoint->has_rule = is_done;
+    if (endpoint->closed)
+        remove_rule(endpoint);
+    else if (!is_done)
+        serve_port_80(endpoint);
+}
+
+static void add_rule(struct task_endpoint *endpoint)
+{
+    struct error *err = port_rule_add(endpoint->options.loop, on_rule_added, endpoint);
+
+    endpoint->is_adding_rule = !err;
+    if (err)
+        serve_port_80(endpoint);
+    error_free(err); /* that says what follows */
+}
+
 /* The address first; it is ours only once its port is, too: another agent's carries our label. */
 static struct error *serve_everywhere(struct task_endpoint *endpoint)
 {
     static const char *const places[] = {
-        CONFIG_TASK_ENDPOINT,
         TASK_ENDPOINT_ADDRESS ":" TASK_ENDPOINT_OLD_PORT,
         "127.0.0.1:" TASK_ENDPOINT_OLD_PORT,
     };
@@ -449,6 +515,7 @@ static struct error *serve_everywhere(struct task_endpoint *endpoint)
         return error_wrap(err, "another agent seems to serve it");
     }
     endpoint->has_address = true;
+    add_rule(endpoint);
     return NULL;
 }
 
@@ -492,20 +559,6 @@ struct task_endpoint *task_endpoint_new(const struct task_endpoint_options *opti
     return endpoint;
 }
 
-static void on_part_closed(void *data)
-{
-    struct task_endpoint *endpoint = data;
-    loop_fn *closed = endpoint->closed;
-    void *closed_data = endpoint->closed_data;
-
-    if (--endpoint->to_close)
-        return;
-    throttle_free(endpoint->throttle);
-    audit_log_free(endpoint->audit);
-    free(endpoint);
-    closed(closed_data);
-}
-
 void task_endpoint_close(struct task_endpoint *endpoint, loop_fn *closed, void *data)
 {
     timer_stop(&endpoint->retry);
@@ -514,7 +567,11 @@ void task_endpoint_close(struct task_endpoint *endpoint, loop_fn *closed, void *
     while (!TAILQ_EMPTY(&endpoint->answers))
         task_answer_abandon(TAILQ_FIRST(&endpoint->answers));
     endpoint->to_close = (unsigned)endpoint->server_count + 1;
+    if (endpoint->has_rule || endpoint->is_adding_rule)
+        endpoint->to_close++;
     stop_listening(endpoint, on_part_closed, endpoint);
     remove_address(endpoint);
+    if (endpoint->has_rule)
+        remove_rule(endpoint);
     task_stats_close(endpoint->stats, on_part_closed, endpoint);
 }

@@ -1,8 +1,8 @@
 /* task_endpoint.h - what runs inside a task finds here: metadata, statistics, credentials, the agent's
  * API (AG-200 to AG-255, AG-300 to AG-309, AG-904 to AG-917, AP-451, AP-143).
  *
- * It is served at 169.254.170.2, port 80, an address this agent puts on loopback (link_address.h),
- * and for whoever knows the older way at port 51679 there and on 127.0.0.1. Where another agent
+ * It is served at 169.254.170.2, an address this agent puts on loopback (link_address.h), on port
+ * 51679, to which port 80 leads (port_rule.h), and for whoever knows the older way at 127.0.0.1. Where another agent
  * serves it, or the address is somebody else's, this one says so, goes on without, and looks again
  * every minute. BERTH_TASK_ENDPOINT names another place, or none.
  *

@@ -23,6 +23,7 @@ struct task_endpoint {
     struct http_server *servers[TASK_ENDPOINT_LISTENERS_MAX]; /* none: it is not served */
     size_t server_count;
     bool has_address; /* ours, to be taken away */
+    bool is_adding_rule, has_rule;
     struct timer retry;
     bool has_complained;
     struct throttle *throttle;
