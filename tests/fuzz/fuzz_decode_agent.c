@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "control/metric_frame.h"
 #include "gen/agent_shapes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         struct tcs_message message;
 
+        struct metric_frame metrics;
+
+        if (metric_frame_is_one((const char *)data + 1, size - 1))
+            error_free(metric_frame_read(&arena, (const char *)data + 1, size - 1, &metrics));
         err = tcs_decode_message(&arena, (const char *)data + 1, size - 1, &message);
         if (!err && !message.type_name)
             abort();

@@ -34,6 +34,7 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
         struct docker_volume volume;
         struct docker_version version;
         struct docker_info info;
+        struct docker_exec exec;
         const char *id;
     } out;
     struct docker_container *items;
@@ -59,6 +60,8 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
         return docker_read_info(arena, text, len, &out.info);
     case 'd':
         return docker_read_created(arena, text, len, &out.id);
+    case 'x':
+        return docker_read_exec(text, len, &out.exec);
     case 'r':
         (void)docker_read_refusal(arena, text, len);
         return NULL;
