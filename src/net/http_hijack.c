@@ -312,9 +312,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct http_hijack *hijack = handle->data;
 
-    if (status < 0) {
-        end(hijack, error_errno(-status, "%s", hijack->url));
-        return;
+    if (status < 0) { /* reset: libuv has stopped watching, what was said before is still there */
+        hijack->poll_events = 0;
+        drop_input(hijack);
+        events = UV_READABLE;
     }
     if (events & UV_WRITABLE)
         send_out(hijack);
