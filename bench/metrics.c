@@ -1,5 +1,5 @@
-/* What a frame of telemetry costs the loop: ten tasks of two containers, as an agent writes it, decoded
- * whole and read for what is summed.
+/* What a frame of telemetry costs the loop: ten tasks of two containers, as an agent writes it,
+ * decoded whole and read for what is summed.
  *
  *   bench/metrics [FRAMES]
  */

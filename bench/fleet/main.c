@@ -4,10 +4,10 @@
  *
  * In order: the agents register and connect; the tasks are asked for (RunTask, ten a call, or with
  * --services N as that many services) until all have been reported RUNNING, or have failed as
- * --fail PERCENT has it and nothing replaces them; then what was asked for of --drain PERCENT (of the
- * hosts; only services' tasks leave them), --kill PERCENT, --storm MS (in this order) with the time
- * until it is settled; with --hold SECONDS they stay. Progress, a line a second, is on stderr; the
- * figures, a line of JSON, on stdout. Exits with 1 if something was not reached in --patience
+ * --fail PERCENT has it and nothing replaces them; then what was asked for of --drain PERCENT (of
+ * the hosts; only services' tasks leave them), --kill PERCENT, --storm MS (in this order) with the
+ * time until it is settled; with --hold SECONDS they stay. Progress, a line a second, is on stderr;
+ * the figures, a line of JSON, on stdout. Exits with 1 if something was not reached in --patience
  * SECONDS. */
 #include <arpa/inet.h>
 #include <stdio.h>

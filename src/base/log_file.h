@@ -1,10 +1,10 @@
-/* log_file.h - a file that lines are added to, and that is put aside from time to time (AG-116, AG-118
- * to AG-121, AG-368).
+/* log_file.h - a file that lines are added to, and that is put aside from time to time (AG-116,
+ * AG-118 to AG-121, AG-368).
  *
- * Hourly ones are put aside as NAME.YYYY-MM-DD-HH, of the hour (UTC) they are about; those that have
- * grown too large as NAME.1, NAME.2 and so on, the highest being the newest. The oldest are deleted.
- * Safe from any thread. Adding a line blocks as long as the system takes to copy it. A file that
- * cannot be written is said once on stderr, and opened again for the next line.
+ * Hourly ones are put aside as NAME.YYYY-MM-DD-HH, of the hour (UTC) they are about; those that
+ * have grown too large as NAME.1, NAME.2 and so on, the highest being the newest. The oldest are
+ * deleted. Safe from any thread. Adding a line blocks as long as the system takes to copy it. A
+ * file that cannot be written is said once on stderr, and opened again for the next line.
  */
 #ifndef BERTH_BASE_LOG_FILE_H
 #define BERTH_BASE_LOG_FILE_H

@@ -158,8 +158,8 @@ static void prepare_children(struct up *up)
     up->agent = (struct child){.name = "agent"};
 }
 
-/* What was built on this machine is what its owner means to run, where the agent's own default asks a
- * registry; and roles of tasks are on, as on ECS's own images (AG-156, AG-157). */
+/* What was built on this machine is what its owner means to run, where the agent's own default asks
+ * a registry; and roles of tasks are on, as on ECS's own images (AG-156, AG-157). */
 static void add_defaults(struct up *up)
 {
     static const char *const defaults[][2] = {

@@ -39,7 +39,8 @@ void control_close(struct control *control, loop_fn *closed,
 struct fleet *control_fleet(struct control *control, const struct scope *scope,
                             const char *cluster);
 
-/* How many more tasks may wait in PROVISIONING in a cluster (CL-106), those of this turn included. */
+/* How many more tasks may wait in PROVISIONING in a cluster (CL-106), those of this turn included.
+ */
 size_t control_waiting_room(struct control *control, const struct scope *scope,
                             const char *cluster);
 #define WAITING_LIMIT_EXCEEDED "Tasks provisioning capacity limit exceeded."

@@ -1,9 +1,9 @@
 /* instance_versions.c - an instance's version goes on growing after a restart.
  *
  * It grows with every task that comes or goes, which is not written each time: the record says up
- * to where it may have been shown, and after a restart it goes on from there. An agent that connects
- * writes its instance anyway, and moves that on, so that what was told since the last start is
- * never told again (MS-058). */
+ * to where it may have been shown, and after a restart it goes on from there. An agent that
+ * connects writes its instance anyway, and moves that on, so that what was told since the last
+ * start is never told again (MS-058). */
 #include "control/parts.h"
 
 #define BOUND_STEP   1024 /* so many changes cost one write */

@@ -1,5 +1,5 @@
-/* metric_frame.h - what a frame of metrics says about tasks, read straight out of its text (AP-505 to
- * AP-507). Pure.
+/* metric_frame.h - what a frame of metrics says about tasks, read straight out of its text (AP-505
+ * to AP-507). Pure.
  *
  * Only what is summed is visited; the rest is checked to be JSON and passed over. A task's figures
  * are the sums of its containers' (MS-002). Nothing is allocated but names with escapes.

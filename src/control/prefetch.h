@@ -1,7 +1,8 @@
 /* prefetch.h - agents that want it are told the images of a task definition when it is registered
  * (docs/images.md): a message of our own, which other agents never get.
  *
- * It is told once, to those connected then: an agent that misses it pulls when a task needs the image.
+ * It is told once, to those connected then: an agent that misses it pulls when a task needs the
+ * image.
  */
 #ifndef BERTH_CONTROL_PREFETCH_H
 #define BERTH_CONTROL_PREFETCH_H

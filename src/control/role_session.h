@@ -1,8 +1,9 @@
-/* role_session.h - temporary credentials for the roles of a task (AG-301 to AG-306, AP-231 to AP-233).
+/* role_session.h - temporary credentials for the roles of a task (AG-301 to AG-306, AP-231 to
+ * AP-233).
  *
- * Nothing is stored of them. The session token says whose they are and until when, under a seal; the
- * key's id and its secret follow from the token and from a secret of this server, which lies among
- * the access keys under a name that no request can claim. So they are good across restarts, a
+ * Nothing is stored of them. The session token says whose they are and until when, under a seal;
+ * the key's id and its secret follow from the token and from a secret of this server, which lies
+ * among the access keys under a name that no request can claim. So they are good across restarts, a
  * million of them take no memory, and they end with the task: whoever checks a token looks the task
  * up. Made twice within an hour they are the same.
  *
@@ -37,7 +38,8 @@ struct role_keys {
 /* Makes the server's secret, if it has none yet. Once at start, and after a reload. */
 void role_sessions_prepare(struct state *state);
 
-/* What expires_ms is for credentials made now: at most `duration_ms` ahead, at least five sixths. */
+/* What expires_ms is for credentials made now: at most `duration_ms` ahead, at least five sixths.
+ */
 int64_t role_session_expiry(int64_t now_ms, int64_t duration_ms);
 struct role_keys role_session_keys(struct arena *arena, struct state *state,
                                    const struct role_session *session);

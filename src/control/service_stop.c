@@ -41,8 +41,9 @@ void stop_ailing(struct pass *pass)
     rollout_count_failed(pass, failed);
 }
 
-/* Protected tasks are in no list but count: those that are not healthy yet must not have healthy ones
- * go in their place. Of a list go no more of these than the minimum spares (SC-192, API-130). */
+/* Protected tasks are in no list but count: those that are not healthy yet must not have healthy
+ * ones go in their place. Of a list go no more of these than the minimum spares (SC-192, API-130).
+ */
 static size_t spared(const struct pass *pass, const struct victim_list *list, size_t count)
 {
     const struct rollout *rollout = &pass->rollout;

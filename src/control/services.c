@@ -177,7 +177,8 @@ static void remember(struct service_watch *one, const struct task *task,
 
     if (!was_new || task->last_status == change->task_last_before)
         return;
-    if (id_is_zero(&task->instance)) /* it waited for a host: that is no fault of its own (SC-198) */
+    if (id_is_zero(
+            &task->instance)) /* it waited for a host: that is no fault of its own (SC-198) */
         return;
     if (task->last_status == TASK_STOPPED && !task->started_at_ms &&
         task->stop_code == STOP_CODE_TASK_FAILED_TO_START)

@@ -1,11 +1,11 @@
-/* telemetry.h - what tasks use, as their agents tell it every 20 s: one datum a task and minute, the
- * newest kept, in memory (MS-001, MS-002, MS-007).
+/* telemetry.h - what tasks use, as their agents tell it every 20 s: one datum a task and minute,
+ * the newest kept, in memory (MS-001, MS-002, MS-007).
  *
  * The rounds of a minute are folded into its mean. What is shown is the newest minute that is over,
  * or the first one while it lasts. Nothing is written to the store: after a restart or a failover
  * the agents have told all again within a round. At most `tasks_max` are kept, the one unheard of
- * for longest goes first; what was not heard of for TELEMETRY_KEEP_MS is not shown and goes as others
- * come. Nothing is done for a task that is not told about.
+ * for longest goes first; what was not heard of for TELEMETRY_KEEP_MS is not shown and goes as
+ * others come. Nothing is done for a task that is not told about.
  *
  * Errors  None.
  */

@@ -1,7 +1,7 @@
 /* waiting_crowds.h - who waits for a host: by provider, alike tasks together, oldest first.
  *
- * A crowd is tasks that are placed alike: of one revision and group, with the same needs, constraints
- * and strategies. It is there while it has a task, and its pool while that has a crowd.
+ * A crowd is tasks that are placed alike: of one revision and group, with the same needs,
+ * constraints and strategies. It is there while it has a task, and its pool while that has a crowd.
  *
  * Ownership  All of it is its owner's (control/waiting.h); names are referenced, demands lend from
  *            task definitions, which stay while a task rests on them.

@@ -1,7 +1,8 @@
-/* task_roles.h - the roles a task has: its own and the one its host acts by for it (AG-290, AG-300).
+/* task_roles.h - the roles a task has: its own and the one its host acts by for it (AG-290,
+ * AG-300).
  *
- * An override at launch beats the task definition. A bare name means the account's role of that name
- * (AG-314).
+ * An override at launch beats the task definition. A bare name means the account's role of that
+ * name (AG-314).
  */
 #ifndef BERTH_CORE_TASK_ROLES_H
 #define BERTH_CORE_TASK_ROLES_H

@@ -18,8 +18,8 @@ static const char *const agent_actions[] = {
     "ecs:UpdateContainerInstancesState", /* AP-141 */
 };
 
-/* What a task may by its role, of itself alone: who it is and whether it may be stopped. Until roles
- * have policies, this is all. */
+/* What a task may by its role, of itself alone: who it is and whether it may be stopped. Until
+ * roles have policies, this is all. */
 static const char *const role_actions[] = {
     "ecs:DescribeTasks",
     "ecs:GetTaskProtection",
@@ -32,7 +32,8 @@ static bool is_role(const struct call *call)
     return call->principal.role_arn != NULL;
 }
 
-/* arn:aws:sts::1234:assumed-role/web/0123...: the session of an assumed role is named for the task. */
+/* arn:aws:sts::1234:assumed-role/web/0123...: the session of an assumed role is named for the task.
+ */
 static const char *role_session_arn(struct call *call)
 {
     const char *name = strrchr(call->principal.role_arn, '/');

@@ -1,5 +1,5 @@
-/* http_answer.h - the answer to a request that asks for the connection itself (an upgrade), taken off
- * the connection piece by piece: its head and, if it refuses, its body. Pure.
+/* http_answer.h - the answer to a request that asks for the connection itself (an upgrade), taken
+ * off the connection piece by piece: its head and, if it refuses, its body. Pure.
  *
  * Ownership  What is lent lies in the answer until more is fed or it is done.
  */

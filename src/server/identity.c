@@ -38,7 +38,8 @@ static struct error *identify_by_declaration(struct server *server, struct arena
     return NULL;
 }
 
-/* A task that signs by its role (AG-301): the token says whose it is, and the keys follow from it. */
+/* A task that signs by its role (AG-301): the token says whose it is, and the keys follow from it.
+ */
 static struct error *identify_role(struct server *server, struct arena *arena,
                                    const struct sigv4_claim *claim, struct role_session *ret,
                                    struct identity *ret_identity)

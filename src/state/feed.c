@@ -189,8 +189,8 @@ static void add_begun_deployment(struct feed_row *row, const struct txn_entry *c
     feed_entry_set_reason(entry, primary->rollout_state_reason);
 }
 
-/* MS-099: what the scheduler works out, not what somebody asks for: how many hosts a DAEMON has, and
- * a task set's share of a service that was scaled. */
+/* MS-099: what the scheduler works out, not what somebody asks for: how many hosts a DAEMON has,
+ * and a task set's share of a service that was scaled. */
 static void add_worked_out_count(struct feed_row *row, const struct txn_entry *changed)
 {
     const struct service *service = changed->record;

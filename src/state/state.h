@@ -231,7 +231,8 @@ struct task_definition *txn_edit_task_definition(struct txn *txn,
                                                  const struct task_definition *definition);
 void txn_delete_task_definition(struct txn *txn, const struct task_definition *definition);
 /* Whether a task that is not STOPPED, a deployment of a service that is not INACTIVE, what such a
- * service would be rolled back to, or a task set rests on it: kept current, costs nothing to ask. */
+ * service would be rolled back to, or a task set rests on it: kept current, costs nothing to ask.
+ */
 bool state_task_definition_is_used(const struct task_definition *definition);
 /* A DELETE_IN_PROGRESS one that nothing rests on (any more), in the order they became so, those of
  * before a restart included; NULL: none. Each is told once. */

@@ -4,7 +4,8 @@
  * A cluster has one tree for all lists of a sort, ordered by what the list is by and then by id: a
  * list costs nothing while it is empty, and a task two pointers for each list it is in. Names are
  * interned, so their order is that of their addresses. Only the lists by instance are trees of
- * their own, in the instance's home: in one tree every task would come to a place far from the last.
+ * their own, in the instance's home: in one tree every task would come to a place far from the
+ * last.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* config.h - what the agent is told: flags, environment, /etc/ecs/ecs.config, and the JSON file of the
- * official agent, in that order (AG-903).
+/* config.h - what the agent is told: flags, environment, /etc/ecs/ecs.config, and the JSON file of
+ * the official agent, in that order (AG-903).
  *
- * Everything is optional and unknown variables are no error (AG-030, AG-031). What there is, with what
- * a bad value does, is one table (config_table.h, docs/agent-configuration.md): mostly it is logged and
- * the default is taken (AG-034); custom attributes that are not JSON (AG-112), unknown logging drivers
- * (AG-923) and a JSON file that is none end the agent.
+ * Everything is optional and unknown variables are no error (AG-030, AG-031). What there is, with
+ * what a bad value does, is one table (config_table.h, docs/agent-configuration.md): mostly it is
+ * logged and the default is taken (AG-034); custom attributes that are not JSON (AG-112), unknown
+ * logging drivers (AG-923) and a JSON file that is none end the agent.
  *
  * Ownership  A config owns everything it points to and does not change after config_load().
  * Errors     API_INVALID_PARAMETER: starting again cannot help (exit code 5).

@@ -1,5 +1,6 @@
-/* config_source.h - where settings come from: the environment, then a file of NAME=VALUE lines, then
- * the JSON file of the official agent, whose values are turned into what the environment would say.
+/* config_source.h - where settings come from: the environment, then a file of NAME=VALUE lines,
+ * then the JSON file of the official agent, whose values are turned into what the environment would
+ * say.
  *
  * A value is taken literally to the end of its line (AG-006), so JSON needs no quoting; blanks
  * around it are dropped. An empty value counts as not set. Lines that start with '#' are comments.

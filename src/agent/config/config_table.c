@@ -10,8 +10,8 @@
 #define HOUR         (60 * MINUTE)
 #define MEMBER(name) offsetof(struct agent_config, name)
 
-/* Defaults, bounds and what happens beyond them are the official agent's and its documentation's; where
- * those differ, the documentation's (AG-118 to AG-120). */
+/* Defaults, bounds and what happens beyond them are the official agent's and its documentation's;
+ * where those differ, the documentation's (AG-118 to AG-120). */
 const struct config_setting config_settings[] = {
     {.name = "ECS_CLUSTER",
      .kind = CONFIG_OWN,

@@ -1,9 +1,9 @@
-/* config_table.h - every setting of the agent: its names, its kind, its default, its bounds, what a bad
- * value does, and what it is for (AG-101 to AG-163, AG-901 to AG-924).
+/* config_table.h - every setting of the agent: its names, its kind, its default, its bounds, what a
+ * bad value does, and what it is for (AG-101 to AG-163, AG-901 to AG-924).
  *
- * The table is read by config.c, which sets what is one member by it, and is docs/agent-configuration.md:
- * the two cannot disagree. Settings that depend on others are read by functions of config.c; those that
- * mean nothing here are listed with the reason.
+ * The table is read by config.c, which sets what is one member by it, and is
+ * docs/agent-configuration.md: the two cannot disagree. Settings that depend on others are read by
+ * functions of config.c; those that mean nothing here are listed with the reason.
  */
 #ifndef BERTH_AGENT_CONFIG_TABLE_H
 #define BERTH_AGENT_CONFIG_TABLE_H
@@ -26,8 +26,8 @@ enum config_kind {
     CONFIG_UNUSED, /* accepted, and means nothing here */
 };
 
-/* What is done with a value that cannot be used. One that cannot even be read gives the default, except
- * with CONFIG_REFUSE. */
+/* What is done with a value that cannot be used. One that cannot even be read gives the default,
+ * except with CONFIG_REFUSE. */
 enum config_refusal { CONFIG_TAKE_DEFAULT, CONFIG_CLAMP, CONFIG_REFUSE };
 
 struct config_setting {

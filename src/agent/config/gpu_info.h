@@ -1,5 +1,6 @@
 /* gpu_info.h - the GPUs of this host, as the file says that comes with their driver (AP-477):
- * <ECS_HOST_DATA_DIR>/gpu/nvidia-gpu-info.json, {"DriverVersion": "535.1", "GPUIDs": ["GPU-<uuid>"]}.
+ * <ECS_HOST_DATA_DIR>/gpu/nvidia-gpu-info.json, {"DriverVersion": "535.1", "GPUIDs":
+ * ["GPU-<uuid>"]}.
  */
 #ifndef BERTH_AGENT_GPU_INFO_H
 #define BERTH_AGENT_GPU_INFO_H

@@ -99,8 +99,8 @@ struct docker_call *docker_inspect(struct docker *docker, const char *id, docker
  */
 struct docker_call *docker_get_stats(struct docker *docker, const char *id, docker_text_fn *done,
                                      void *data);
-/* The same every second until it is cancelled or the container goes: `on_text` gets each answer, and
- * at the end a failure. */
+/* The same every second until it is cancelled or the container goes: `on_text` gets each answer,
+ * and at the end a failure. */
 struct docker_call *docker_stream_stats(struct docker *docker, const char *id,
                                         docker_text_fn *on_text, void *data);
 /* The containers that carry the label of a task: all, or those that have not ended. */

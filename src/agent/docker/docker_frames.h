@@ -24,7 +24,8 @@ struct docker_frames {
     uint32_t left;     /* of the frame under way */
 };
 
-/* A piece of an output: frames that came in parts are told in parts. Lent. Returns false to stop. */
+/* A piece of an output: frames that came in parts are told in parts. Lent. Returns false to stop.
+ */
 typedef bool docker_output_fn(enum docker_output output, const char *bytes, size_t len, void *data);
 
 /* False if it is no such stream, or `on_output` stopped it. */

@@ -3,8 +3,8 @@
  *
  *   TIME STATUS ADDRESS:PORT "PATH" "AGENT" TASK_ARN GetCredentials 2 CLUSTER INSTANCE_ARN
  *
- * The path is without the credentials' id, which nobody may learn from here. The file is put aside as
- * the log is. One that cannot be opened is said once, and keeps nobody from their credentials.
+ * The path is without the credentials' id, which nobody may learn from here. The file is put aside
+ * as the log is. One that cannot be opened is said once, and keeps nobody from their credentials.
  */
 #ifndef BERTH_AGENT_AUDIT_LOG_H
 #define BERTH_AGENT_AUDIT_LOG_H

@@ -2,8 +2,8 @@
  *
  * The agent cannot listen on port 80 itself: Docker binds a published port at all addresses of the
  * host, so no task could have port 80, and where one has, Docker's own rule takes whatever comes to
- * that port of any address of the host. Two rules of the nat table, which ECS's guide names too, come
- * before Docker's. The caller's address stays what it is.
+ * that port of any address of the host. Two rules of the nat table, which ECS's guide names too,
+ * come before Docker's. The caller's address stays what it is.
  *
  * Rules that an agent left behind when it was killed are found and kept.
  */

@@ -1,5 +1,5 @@
-/* task_answer.c - an answer about a task that may have to wait: for statistics, for tags, for what a
- * health check said.
+/* task_answer.c - an answer about a task that may have to wait: for statistics, for tags, for what
+ * a health check said.
  *
  *   CHECKS (one for each container that has one) -> INSTANCE_TAGS -> TASK_TAGS -> WRITE
  *   SAMPLES (all containers at once)                                           -> WRITE

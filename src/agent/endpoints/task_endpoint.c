@@ -273,8 +273,8 @@ static void answer_protection(struct task_endpoint *endpoint, struct http_exchan
 
 /* ---- requests ---- */
 
-/* A task has one bucket for all it asks, however it asks; who names nothing that is known has that of
- * its address. */
+/* A task has one bucket for all it asks, however it asks; who names nothing that is known has that
+ * of its address. */
 static void client_of(struct task_endpoint *endpoint, const struct http_request *req,
                       const struct task_route *route, char ret[CLIENT_KEY_SIZE])
 {

@@ -1,14 +1,14 @@
-/* task_endpoint.h - what runs inside a task finds here: metadata, statistics, credentials, the agent's
- * API (AG-200 to AG-255, AG-300 to AG-309, AG-904 to AG-917, AP-451, AP-143).
+/* task_endpoint.h - what runs inside a task finds here: metadata, statistics, credentials, the
+ * agent's API (AG-200 to AG-255, AG-300 to AG-309, AG-904 to AG-917, AP-451, AP-143).
  *
  * It is served at 169.254.170.2, an address this agent puts on loopback (link_address.h), on port
- * 51679, to which port 80 leads (port_rule.h), and for whoever knows the older way at 127.0.0.1. Where another agent
- * serves it, or the address is somebody else's, this one says so, goes on without, and looks again
- * every minute. BERTH_TASK_ENDPOINT names another place, or none.
+ * 51679, to which port 80 leads (port_rule.h), and for whoever knows the older way at 127.0.0.1.
+ * Where another agent serves it, or the address is somebody else's, this one says so, goes on
+ * without, and looks again every minute. BERTH_TASK_ENDPOINT names another place, or none.
  *
  * Who asks is known by the id in the path, which nobody can guess; in version 2 by its address. A
- * caller whose address is that of another task's container gets the answer to an id that is unknown,
- * also where it has found out a right one.
+ * caller whose address is that of another task's container gets the answer to an id that is
+ * unknown, also where it has found out a right one.
  *
  * Ownership  Lends everything in its options.
  */

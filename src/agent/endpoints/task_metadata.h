@@ -1,5 +1,5 @@
-/* task_metadata.h - a task and its containers as their metadata shows them (AG-205 to AG-245, AG-912,
- * AG-913). Pure.
+/* task_metadata.h - a task and its containers as their metadata shows them (AG-205 to AG-245,
+ * AG-912, AG-913). Pure.
  *
  * Versions 2 and 3 stay as they are for ever; what came later is in version 4 alone (AG-203).
  *

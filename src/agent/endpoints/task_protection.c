@@ -1,5 +1,5 @@
-/* task_protection.c - a task says that it must not be stopped for a while (AP-143): its container asks
- * here, and the control plane is asked with the credentials of the task's role. */
+/* task_protection.c - a task says that it must not be stopped for a while (AP-143): its container
+ * asks here, and the control plane is asked with the credentials of the task's role. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* task_route.h - what a request to the task endpoint asks for, by its path (AG-220 to AG-243, AG-904,
- * AG-906, AP-451). Pure.
+/* task_route.h - what a request to the task endpoint asks for, by its path (AG-220 to AG-243,
+ * AG-904, AG-906, AP-451). Pure.
  */
 #ifndef BERTH_AGENT_TASK_ROUTE_H
 #define BERTH_AGENT_TASK_ROUTE_H

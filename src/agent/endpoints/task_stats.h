@@ -1,4 +1,5 @@
-/* task_stats.h - what containers use, for those that ask in them (AG-222, AG-250 to AG-253, AG-914).
+/* task_stats.h - what containers use, for those that ask in them (AG-222, AG-250 to AG-253,
+ * AG-914).
  *
  * Docker is listened to only for containers whose statistics somebody wanted within the last
  * TASK_STATS_KEEP_MS; while it is, answers are its newest sample and cost nothing. The first answer

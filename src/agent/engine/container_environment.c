@@ -37,9 +37,8 @@ static void add_region(const struct container_plan *plan, json_t *env)
 /* The variables that say where the task's endpoints are (AG-201, AG-301, AG-904, AG-192). Nobody
  * else's of that name holds. */
 static const char *const endpoint_names[] = {
-    "ECS_CONTAINER_METADATA_URI", "ECS_CONTAINER_METADATA_URI_V4",
-    "ECS_AGENT_URI",              "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "ECS_CONTAINER_METADATA_FILE"};
+    "ECS_CONTAINER_METADATA_URI", "ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "ECS_CONTAINER_METADATA_FILE"};
 enum { URI_V3, URI_V4, URI_AGENT, URI_CREDENTIALS, METADATA_FILE, URI_COUNT };
 
 static void fill_endpoints(const struct container_plan *plan, char *values[URI_COUNT])
@@ -54,8 +53,8 @@ static void fill_endpoints(const struct container_plan *plan, char *values[URI_C
     if (plan->endpoint_url && role && !str_is_empty(role->credentials_id))
         values[URI_CREDENTIALS] = str_printf("/v2/credentials/%s", role->credentials_id);
     if (plan->metadata_dir)
-        values[METADATA_FILE] = str_printf(CONTAINER_METADATA "/%s/" CONTAINER_METADATA_FILE,
-                                           plan->endpoint_id);
+        values[METADATA_FILE] =
+            str_printf(CONTAINER_METADATA "/%s/" CONTAINER_METADATA_FILE, plan->endpoint_id);
 }
 
 static bool is_ours(char *const values[URI_COUNT], const char *name)

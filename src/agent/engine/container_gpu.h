@@ -1,5 +1,5 @@
-/* container_gpu.h - which GPUs the server gave to the containers of a task (TD-112 to TD-116, AP-477).
- * Pure.
+/* container_gpu.h - which GPUs the server gave to the containers of a task (TD-112 to TD-116,
+ * AP-477). Pure.
  *
  * A GPU comes as an association of the task: {name: "GPU-<uuid>", type: "gpu", containers: [one]}.
  */

@@ -35,7 +35,8 @@ static int64_t memory_bytes(const struct container_plan *plan)
     return bytes > 0 && bytes < CONTAINER_MEMORY_MIN ? CONTAINER_MEMORY_MIN : bytes;
 }
 
-/* TD-114, AP-477: by the runtime and its variable, or, on external instances, by device requests. */
+/* TD-114, AP-477: by the runtime and its variable, or, on external instances, by device requests.
+ */
 static struct error *limit_gpus(const struct container_plan *plan, json_t *host)
 {
     const char *name = plan->container->name;

@@ -88,8 +88,8 @@ static void add_published(struct bindings *out, const struct acs_port_mapping *m
     }
 }
 
-/* Whether an earlier mapping is of the same port: Docker's list of the ports it published for it has
- * those of both. */
+/* Whether an earlier mapping is of the same port: Docker's list of the ports it published for it
+ * has those of both. */
 static bool is_of_earlier(const struct acs_port_mappings *mappings, size_t index)
 {
     const struct acs_port_mapping *mapping = &mappings->items[index];

@@ -336,8 +336,7 @@ static char *spec_text(const struct acs_task *task)
     struct buf text = {0};
 
     kept.role_credentials = without_secrets(task->role_credentials, &application);
-    kept.execution_role_credentials =
-        without_secrets(task->execution_role_credentials, &execution);
+    kept.execution_role_credentials = without_secrets(task->execution_role_credentials, &execution);
     acs_encode_task(&text, &kept);
     return buf_take(&text);
 }

@@ -82,8 +82,8 @@ void engine_close(struct engine *engine, loop_fn *closed, void *data); /* contai
 /* What tasks may take of this instance (AP-414). Without it: all cores, and the host's memory less
  * ECS_RESERVED_MEMORY, as AP-102 registers them. */
 void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memory_mib);
-/* Before engine_start(): the cgroups of tasks, by which their limits hold (AP-419). Without it tasks
- * have none. */
+/* Before engine_start(): the cgroups of tasks, by which their limits hold (AP-419). Without it
+ * tasks have none. */
 struct task_cgroups; /* task_cgroup.h */
 void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups);
 /* Before engine_start(): another clock and repeatable randomness, for tests. */

@@ -8,8 +8,8 @@
 #define CLEANUP_RETRY_MS     10000
 #define CLEANUP_RETRY_MAX_MS 1800000
 
-/* Containers first, then their cgroup and volumes, then the record. Each is tried again after a pause
- * if Docker refuses; after ENGINE_REMOVE_TRIES_MAX what is left is left to the operator. */
+/* Containers first, then their cgroup and volumes, then the record. Each is tried again after a
+ * pause if Docker refuses; after ENGINE_REMOVE_TRIES_MAX what is left is left to the operator. */
 
 static void remove_next(struct engine_task *task);
 

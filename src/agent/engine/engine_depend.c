@@ -94,8 +94,7 @@ static struct error *read_pause(const struct acs_task *task, struct depend_graph
     if (!count || strcmp(task->containers.items[count - 1].name, CONTAINER_PAUSE_NAME) != 0)
         return NULL;
     for (size_t i = 0; i + 1 < count; i++)
-        TRY(add(graph, task, i, CONTAINER_PAUSE_NAME, strlen(CONTAINER_PAUSE_NAME),
-                DEPEND_START));
+        TRY(add(graph, task, i, CONTAINER_PAUSE_NAME, strlen(CONTAINER_PAUSE_NAME), DEPEND_START));
     return NULL;
 }
 
@@ -107,8 +106,7 @@ static struct error *read_firelens(const struct acs_task *task, struct depend_gr
     if (!router || router->depends_on.count || router->links.count || router->volumes_from.count)
         return NULL;
     for (size_t i = 0; i < task->containers.count; i++)
-        if (&task->containers.items[i] != router &&
-            firelens_is_used_by(&task->containers.items[i]))
+        if (&task->containers.items[i] != router && firelens_is_used_by(&task->containers.items[i]))
             TRY(add(graph, task, i, router->name, strlen(router->name), DEPEND_START));
     return NULL;
 }

@@ -125,8 +125,7 @@ static struct error *refuse_unsupported(const struct acs_task *task)
         const struct acs_container *container = &task->containers.items[i];
 
         if (container->secrets.count || container->environment_files.count ||
-            container->credential_specs.count ||
-            container->registry_authentication)
+            container->credential_specs.count || container->registry_authentication)
             return error_new(API_CLIENT,
                              "container %s: secrets, environment files, private registries and "
                              "credential specs are not available on this instance",

@@ -67,8 +67,8 @@ struct engine_container {
     const struct acs_container *spec;
     RB_ENTRY(engine_container) by_name, by_id, by_endpoint;
 
-    char *docker_name; /* decided, and on disk, before anything is created */
-    char *docker_id;   /* in engine->by_id once set */
+    char *docker_name;           /* decided, and on disk, before anything is created */
+    char *docker_id;             /* in engine->by_id once set */
     char endpoint_id[UUID_SIZE]; /* names its metadata; on disk before anything is created */
     char *detail; /* what Docker said last, for its metadata (docker_detail.h); NULL: nothing yet */
     enum engine_status known, desired, reported;
@@ -208,7 +208,7 @@ struct engine {
     /* engine_link.c: Docker as a whole */
     bool is_linked; /* events flow and all containers have been looked at since */
     struct docker_call *version_call, *info_call, *events_call, *list_call;
-    char *docker_root; /* its root directory; NULL: unknown */
+    char *docker_root;  /* its root directory; NULL: unknown */
     bool is_docker_old; /* before 20.10 */
     struct timer connect_timer, relist_timer;
     unsigned connect_tries;

@@ -2,9 +2,9 @@
  * others (AP-476, TD-201 to TD-215). Pure.
  *
  * Containers whose driver is awsfirelens get Docker's fluentd driver, which talks to a socket that
- * the router listens on; their log options become the output sections of the router's configuration,
- * which is generated here. Values of secret options are not in it: it names variables of the
- * router's environment.
+ * the router listens on; their log options become the output sections of the router's
+ * configuration, which is generated here. Values of secret options are not in it: it names
+ * variables of the router's environment.
  *
  * Errors  Sentences as ECS says them, to be the task's reason.
  */

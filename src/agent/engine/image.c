@@ -36,8 +36,7 @@ struct image_pull {
     char *reason, *id, *digest;
     char *pulled_as; /* "name@digest"; NULL: as the reference says */
     bool is_pulled, is_lost;
-    bool
-        is_refused; /* the registry did not tell the digest: the pull asks it once more, not five times */
+    bool is_refused; /* the registry told no digest: the pull asks once more, not five times */
     int64_t started_at_ms, stopped_at_ms;
 };
 

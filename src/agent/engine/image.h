@@ -1,5 +1,5 @@
-/* image.h - images for containers: when to pull, which version, pulls joined and tried again, what was
- * pulled before (AP-461 to AP-464, AG-134, AG-180).
+/* image.h - images for containers: when to pull, which version, pulls joined and tried again, what
+ * was pulled before (AP-461 to AP-464, AG-134, AG-180).
  *
  *   LOOK -> DIGEST -> PULL -> TAG -> DESCRIBE -> done
  *    |        |        |
@@ -7,9 +7,9 @@
  *    |        +-> done                       it fails, and the rule does not
  *    +-> done                                it is here, and the rule prefers that
  *
- * The registry is asked first what the name stands for now; that digest is pulled and then given the
- * name. All containers of a pull run the same version, and which one is reported. A step that fails in
- * passing is tried again with growing pauses; what the registry refuses for good is not.
+ * The registry is asked first what the name stands for now; that digest is pulled and then given
+ * the name. All containers of a pull run the same version, and which one is reported. A step that
+ * fails in passing is tried again with growing pauses; what the registry refuses for good is not.
  *
  * Requests for the same image with the same credentials join one pull.
  */
@@ -50,7 +50,8 @@ struct image_result {
 /* The result is lent. Runs once, never from inside the asking call; not after image_cancel(). */
 typedef void image_done_fn(const struct image_result *result, void *data);
 
-/* True if a container of this host, running or not yet cleaned up, needs the image. `id` may be NULL.
+/* True if a container of this host, running or not yet cleaned up, needs the image. `id` may be
+ * NULL.
  */
 typedef bool image_used_fn(const char *reference, const char *id, void *data);
 

@@ -16,7 +16,8 @@
 const char *image_auth_header(struct arena *arena, const char *type, const char *data,
                               const char *reference);
 
-/* True for "dockercfg" data inside of "auths": worth a word, for ECS's own agent does not take it. */
+/* True for "dockercfg" data inside of "auths": worth a word, for ECS's own agent does not take it.
+ */
 bool image_auth_is_wrapped(const char *type, const char *data);
 
 #endif

@@ -1,13 +1,13 @@
-/* image_cleanup.c - cycles that remove images nobody uses any more (AG-182 to AG-185, AP-465), and if
- * asked for also containers and images that are no task's (AG-141).
+/* image_cleanup.c - cycles that remove images nobody uses any more (AG-182 to AG-185, AP-465), and
+ * if asked for also containers and images that are no task's (AG-141).
  *
  *   TRACKED -> CONTAINERS -> LOOK (one by one) -> IMAGES -> OTHERS (one by one) -> the next cycle
  *
- * An image goes when no container of this host needs it, and it was pulled long enough ago; those that
- * have not been used for longest go first, a few in a cycle. Only what was pulled for tasks is removed:
- * what was here before stays, for nobody knows whether it could be had again. An image may have several
- * names; it goes with all of them, and counts once. Docker itself refuses to remove what some other
- * container uses.
+ * An image goes when no container of this host needs it, and it was pulled long enough ago; those
+ * that have not been used for longest go first, a few in a cycle. Only what was pulled for tasks is
+ * removed: what was here before stays, for nobody knows whether it could be had again. An image may
+ * have several names; it goes with all of them, and counts once. Docker itself refuses to remove
+ * what some other container uses.
  */
 #include <stdlib.h>
 #include <string.h>

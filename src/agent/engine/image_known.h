@@ -1,5 +1,5 @@
-/* image_known.h - the images that tasks of this host used, by the name they were asked for: what was
- * pulled, as what, when, and when it was last used (AG-182, AG-184).
+/* image_known.h - the images that tasks of this host used, by the name they were asked for: what
+ * was pulled, as what, when, and when it was last used (AG-182, AG-184).
  *
  * They are kept in the agent's file. When a name is pulled again as another image, the one it named
  * before stays under its id, so that it is found when it is time to clear away.
@@ -39,8 +39,8 @@ struct known_image *known_images_next(struct known_image *image);
 
 /* As the file has it: nothing is written. */
 void known_images_restore(struct known_images *known, const struct agent_store_image *image);
-/* Notes and writes down what a name stands for. A note that cannot be written costs one more pull, or
- * leaves an image for the operator to clear away: that is logged. */
+/* Notes and writes down what a name stands for. A note that cannot be written costs one more pull,
+ * or leaves an image for the operator to clear away: that is logged. */
 void known_images_put(struct known_images *known, const struct agent_store_image *image);
 void known_images_remove(struct known_images *known, struct known_image *image);
 /* Used now. Written inside the transaction that is open. */

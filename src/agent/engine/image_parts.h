@@ -1,4 +1,5 @@
-/* image_parts.h - inside of image: what image.c (pulls), image_prefetch.c and image_cleanup.c share. */
+/* image_parts.h - inside of image: what image.c (pulls), image_prefetch.c and image_cleanup.c
+ * share. */
 #ifndef BERTH_AGENT_IMAGE_PARTS_H
 #define BERTH_AGENT_IMAGE_PARTS_H
 

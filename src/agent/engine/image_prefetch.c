@@ -1,5 +1,5 @@
-/* image_prefetch.c - images got before a task needs them: few at once, after one try, and forgotten if
- * the agent ends first. Whatever goes wrong, the task that needs the image gets it itself. */
+/* image_prefetch.c - images got before a task needs them: few at once, after one try, and forgotten
+ * if the agent ends first. Whatever goes wrong, the task that needs the image gets it itself. */
 #include <stdlib.h>
 #include <string.h>
 

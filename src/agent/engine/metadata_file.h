@@ -1,7 +1,7 @@
 /* metadata_file.h - the text of a container's metadata file (AG-190 to AG-197, AG-915). Pure.
  *
- * It is there before the container starts, with what is known then; what Docker knows comes after the
- * start, and MetadataFileStatus READY with it.
+ * It is there before the container starts, with what is known then; what Docker knows comes after
+ * the start, and MetadataFileStatus READY with it.
  */
 #ifndef BERTH_AGENT_METADATA_FILE_H
 #define BERTH_AGENT_METADATA_FILE_H

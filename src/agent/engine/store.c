@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-
 enum statement {
     SET_META,
     DELETE_META,
@@ -68,7 +67,8 @@ static const char *const sql[STATEMENT_COUNT] = {
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
         "is_task_scoped = excluded.is_task_scoped",
     [PUT_IMAGE] =
-        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms, id) VALUES (?, ?, ?, ?, ?) "
+        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms, id) VALUES (?, ?, ?, ?, "
+        "?) "
         "ON CONFLICT (reference) DO UPDATE SET digest = excluded.digest, id = excluded.id, "
         "pulled_at_ms = excluded.pulled_at_ms, used_at_ms = excluded.used_at_ms",
     [DELETE_TASK] = "DELETE FROM task WHERE arn = ?",

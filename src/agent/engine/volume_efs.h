@@ -5,13 +5,13 @@
  *
  *   "fs-1234": "nfs.lan"            a server whose root is the file system
  *   "fs-1234": "nfs.lan:/exports/a" a directory of it
- *   "fs-1234": "tls:127.0.0.1:/a"   a tunnel of the operator's: transitEncryption ENABLED may use it,
- *                                   at transitEncryptionPort if the volume has one
+ *   "fs-1234": "tls:127.0.0.1:/a"   a tunnel of the operator's: transitEncryption ENABLED may
+ *                                   use it, at transitEncryptionPort if the volume has one
  *   "fsap-12": "/teams/web"         the directory of an access point, within its file system
  *
  * With Amazon's volume plugin on the host (efsAuth in ECS_VOLUME_PLUGIN_CAPABILITIES) that is asked
- * instead, and knows all of it. Without, what cannot be had, encryption without a tunnel and IAM, is
- * refused rather than left out.
+ * instead, and knows all of it. Without, what cannot be had, encryption without a tunnel and IAM,
+ * is refused rather than left out.
  */
 #ifndef BERTH_AGENT_VOLUME_EFS_H
 #define BERTH_AGENT_VOLUME_EFS_H

@@ -1,10 +1,12 @@
-/* acs_update.h - the agent's own update, asked for over the command channel (AP-261, AG-025, AG-115).
+/* acs_update.h - the agent's own update, asked for over the command channel (AP-261, AG-025,
+ * AG-115).
  *
  *   NONE -> DOWNLOADING -> DOWNLOADED -> (PerformUpdate) the agent ends with exit code 42
  *
- * StageUpdate downloads what the control plane names into ECS_UPDATE_DOWNLOAD_DIR, compares its SHA-256
- * and writes the file's name to "desired-image", where a supervisor finds it. Either answer goes out
- * when that is over. An update that is not enabled, not right or not there is refused with a reason.
+ * StageUpdate downloads what the control plane names into ECS_UPDATE_DOWNLOAD_DIR, compares its
+ * SHA-256 and writes the file's name to "desired-image", where a supervisor finds it. Either answer
+ * goes out when that is over. An update that is not enabled, not right or not there is refused with
+ * a reason.
  */
 #ifndef BERTH_AGENT_ACS_UPDATE_H
 #define BERTH_AGENT_ACS_UPDATE_H

@@ -1,5 +1,5 @@
-/* drain.h - the host is about to go away, so its instance is set to DRAINING and its service tasks start
- * elsewhere (AG-149).
+/* drain.h - the host is about to go away, so its instance is set to DRAINING and its service tasks
+ * start elsewhere (AG-149).
  *
  * Asked until the control plane has taken it, or refused it for good.
  */

@@ -14,7 +14,7 @@
 #include "agent/engine/engine.h"
 #include "agent/telemetry/tcs_stats.h"
 
-#define TCS_SAMPLE_MS        10000 /* two a round (AP-508), unless ECS_POLL_METRICS says otherwise */
+#define TCS_SAMPLE_MS        10000 /* two a round (AP-508), if ECS_POLL_METRICS is off */
 #define TCS_SAMPLE_CALLS_MAX 4
 
 struct tcs_sampler;

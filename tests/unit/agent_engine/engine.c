@@ -791,7 +791,8 @@ static void slices(void **state)
 {
     struct world *world = *state;
     const struct task_cgroups cgroups = {.kind = TASK_CGROUP_SLICE, .root = world->dir};
-    CLEANUP(str_freep) char *slice = str_printf("%s/memory/ecstasks.slice/ecstasks-1.slice", world->dir);
+    CLEANUP(str_freep)
+    char *slice = str_printf("%s/memory/ecstasks.slice/ecstasks-1.slice", world->dir);
     CLEANUP(str_freep) char *make = str_printf("mkdir -p %s", slice);
 
     world->config.cgroup_cpu_period_ms = 100;

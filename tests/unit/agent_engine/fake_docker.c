@@ -550,9 +550,9 @@ static struct docker_call *make(struct docker *docker, enum call_kind kind, cons
     }
     if (kind != VERSION && kind != INFO && kind != LIST && kind != EVENTS)
         buf_printf(&docker->log, "%s%s %.12s", docker->log.len ? "; " : "", kind_names[kind],
-                   container                       ? container->container_name
+                   container                                         ? container->container_name
                    : kind == PULL || kind == IMAGE || kind == DIGEST ? name
-                                                   : "-");
+                                                                     : "-");
     if (kind == EVENTS)
         return call;
     if (docker->holds && strcmp(docker->holds, kind_names[kind]) == 0) {

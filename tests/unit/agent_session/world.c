@@ -684,7 +684,8 @@ struct world *world_new(const char *config_file)
     world->rng = rng_seeded(7);
     world->loop = &the_loop;
     world->engine = xcalloc(1, sizeof(*world->engine));
-    assert_null(config_load(&flags, env, &(struct config_files){.settings = config_file}, &world->config));
+    assert_null(
+        config_load(&flags, env, &(struct config_files){.settings = config_file}, &world->config));
     world->keys = config_keys_new(world->config, "/nonexistent", NULL);
     assert_null(agent_store_open(NULL, &world->store));
     return world;
