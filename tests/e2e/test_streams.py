@@ -73,7 +73,13 @@ def test_refused(docker, container, args, words):
 
 
 def test_attach(docker, container):
-    """The container's own process; leaving it does not end it."""
-    got = drive(docker, "attach", container, "--leave-after", "8", input=b"one\n")
+    """The container's own process; leaving it does not end it. (The end of the input would be a leave of its own.)"""
+    ours, theirs = os.pipe()
+    os.write(theirs, b"one\n")
+    try:
+        got = drive(docker, "attach", container, "--leave-after", "8", stdin=ours)
+    finally:
+        os.close(ours)
+        os.close(theirs)
     assert got.stdout.startswith(b"got one\n"), got
     assert eventually(lambda: docker.run("inspect", "-f", "{{.State.Running}}", container)) == "true"
