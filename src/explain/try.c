@@ -1,12 +1,26 @@
 /* Where tasks of a task definition would go now: RunTask without the tasks. */
 #include "control/launch.h"
 #include "ecs/capacity_strategy.h"
-#include "ecs/names.h"
 #include "ecs/task_placement.h"
 #include "explain/parts.h"
 
-static struct error *choose(struct answer *answer, const struct task_recipe *recipe,
-                            enum launch_type *ret_launch_type, const char **ret_provider)
+/* RunTask would refuse a strategy of one that is not the cluster's, or not ACTIVE (CL-075). */
+static struct error *choose_provider(struct answer *answer, const struct cluster *cluster,
+                                     const char **ret)
+{
+    struct ecs_capacity_provider_strategy_item item = {.capacity_provider =
+                                                           answer->question.capacity_provider};
+    struct ecs_capacity_provider_strategy asked = {.is_set = true, .items = &item, .count = 1},
+                                          checked;
+
+    TRY(capacity_strategy_check(&answer->call, cluster, &asked, &checked));
+    *ret = checked.items[0].capacity_provider;
+    return NULL;
+}
+
+static struct error *choose(struct answer *answer, const struct cluster *cluster,
+                            const struct task_recipe *recipe, enum launch_type *ret_launch_type,
+                            const char **ret_provider)
 {
     struct question *question = &answer->question;
     enum ecs_launch_type type = question->launch_type ? question->launch_type : ECS_LAUNCH_TYPE_EC2;
@@ -16,7 +30,7 @@ static struct error *choose(struct answer *answer, const struct task_recipe *rec
                          "Give a launchType or a capacityProvider, not both.");
     *ret_provider = NULL;
     if (question->capacity_provider)
-        TRY(names_provider_name(&answer->call, question->capacity_provider, ret_provider));
+        TRY(choose_provider(answer, cluster, ret_provider));
     if (type == ECS_LAUNCH_TYPE_FARGATE || (*ret_provider && capacity_is_fargate(*ret_provider)))
         return error_new(API_INVALID_PARAMETER, "No host here serves as Fargate.");
     launch_type_parse(ecs_launch_type_name(type), ret_launch_type);
@@ -82,12 +96,12 @@ struct error *explain_try(struct answer *answer, const struct cluster *cluster,
     struct launch_rules rules = {.constraints = &question->constraints,
                                  .strategies = &question->strategies};
     CLEANUP(launch_demand_done) struct demand demand = {0};
-    const char *group = question->group, *provider;
+    const char *group = question->group, *provider = NULL;
     struct task_recipe recipe;
     struct plan plan, now;
 
     TRY(task_recipe_read(&answer->arena, definition, &recipe));
-    TRY(choose(answer, &recipe, &rules.launch_type, &provider));
+    TRY(choose(answer, cluster, &recipe, &rules.launch_type, &provider));
     if (!group)
         group = arena_printf(&answer->arena, "family:%s", definition->family);
     launch_demand(&answer->arena, &recipe, group, &rules, &demand);

@@ -341,7 +341,7 @@ char *plan_explain(struct arena *arena, const struct plan *plan)
     CLEANUP(buf_done) struct buf text = {0};
 
     if (!plan->hosts_seen)
-        return arena_dup(arena, "The cluster has no container instances.");
+        return arena_dup(arena, "There are no container instances for it.");
     for (size_t i = 0; i < plan->tally_count; i++) {
         const struct refusal_tally *one = &plan->tallies[i];
 

@@ -368,3 +368,6 @@ def test_what_waits_for_a_managed_provider(api, explain):  # CL-103, CL-104
     assert waits(answer, "WAITING_FOR_HOST")[0]["tasks"] == 2
     answer = explain(cluster=cluster, taskDefinition=arn, capacityProvider=name)
     assert (answer["placed"], answer["placement"]["hosts"]) == (0, 0)
+    assert "no container instances for it" in answer["summary"]  # though the cluster has one
+    with pytest.raises(ApiError, match="not associated with the cluster"):  # CL-075
+        explain(cluster=api.cluster(), taskDefinition=arn, capacityProvider=name)
