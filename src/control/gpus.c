@@ -93,8 +93,8 @@ static struct error *choose(struct arena *arena, struct state *state, const stru
                             const struct task *task, const char **ret_text)
 {
     struct task_recipe recipe;
-    const char **ids;
-    size_t count;
+    const char **ids = NULL;
+    size_t count = 0;
 
     TRY(read_recipe(arena, state, scope, task, &recipe));
     TRY(find_free(arena, state, scope, task, &ids, &count));

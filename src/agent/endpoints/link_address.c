@@ -66,7 +66,7 @@ static struct error *ask(const struct request *request, int *ret_errno)
     char answer[ANSWER_BYTES];
     struct error *err;
     ssize_t len = 0;
-    int fd;
+    int fd = -1;
 
     TRY(open_netlink(&fd));
     err = send_request(fd, request);
@@ -135,7 +135,7 @@ static struct error *look_up(const struct in_addr *wanted, enum presence *ret)
 {
     struct request request;
     struct error *err;
-    int fd;
+    int fd = -1;
 
     TRY(open_netlink(&fd));
     fill_request(&request, RTM_GETADDR, NLM_F_DUMP);
