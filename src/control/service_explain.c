@@ -262,9 +262,9 @@ static void explain_maximum(struct explaining *in, int64_t tasks)
         wait->text =
             arena_printf(&in->pass.arena,
                          "%" PRId64 " task%s not started yet: the maximum percent of %" PRId32
-                         " allows %" PRId64 " of %" PRId64 " wanted, and there are %" PRId64 ".",
+                         " allows %" PRId64 " of %" PRId64 " wanted, and there %s %" PRId64 ".",
                          tasks, tasks == 1 ? " is" : "s are", in->pass.service->maximum_percent,
-                         rollout->bounds.upper, rollout->desired, total);
+                         rollout->bounds.upper, rollout->desired, is_or_are(total), total);
 }
 
 /* SC-192 */

@@ -98,7 +98,7 @@ static int64_t next_time(const struct service_explanation *explanation)
     return next_ms;
 }
 
-static const char *summary_of(struct answer *answer, const struct service *service,
+static const char *summary_of(const struct service *service,
                               const struct service_explanation *explanation)
 {
     if (service->status == SERVICE_INACTIVE)
@@ -107,8 +107,7 @@ static const char *summary_of(struct answer *answer, const struct service *servi
         return explanation->waits[0].text;
     if (service->is_steady)
         return "The service has reached a steady state.";
-    return arena_printf(&answer->arena,
-                        "The service waits for nothing: its next look makes it steady.");
+    return "The service waits for nothing: its next look makes it steady.";
 }
 
 /* ---- what was kept ---- */
@@ -238,7 +237,7 @@ struct error *explain_service(struct answer *answer, const struct service *servi
     add_text(answer, "clusterArn", arn_cluster(&answer->arena, answer->scope, service->cluster));
     add_text(answer, "status", service_status_name(service->status));
     add_text(answer, "schedulingStrategy", scheduling_strategy_name(service->strategy));
-    add_text_if(answer, "summary", summary_of(answer, service, &explanation));
+    add_text_if(answer, "summary", summary_of(service, &explanation));
     add_counts(answer, service);
     add_number(answer, "minimumHealthy", explanation.bounds.lower);
     add_number(answer, "maximum", explanation.bounds.upper);
