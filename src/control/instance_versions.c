@@ -14,13 +14,18 @@ static bool is_ahead(const struct container_instance *instance)
     return state_instance_version(instance) + BOUND_MARGIN <= instance->version_bound;
 }
 
-void instance_versions_keep_ahead(struct container_instance *edited)
+static void move_on(struct container_instance *edited)
 {
-    if (!is_ahead(edited))
-        edited->version_bound = state_instance_version(edited) + BOUND_STEP;
+    edited->version_bound = state_instance_version(edited) + BOUND_STEP;
 }
 
-/* NULL: there is none, or its version is in its record. */
+void instance_versions_keep_ahead(struct container_instance *edited)
+{
+    if (edited->version_bound && !is_ahead(edited))
+        move_on(edited);
+}
+
+/* NULL: there is none, or its record's version is all. */
 static const struct container_instance *shown_by(struct control *control,
                                                  const struct change *change)
 {
@@ -50,6 +55,6 @@ void instance_versions_durable(struct control *control, const struct change *cha
     if (!instance || is_ahead(instance))
         return;
     txn = txn_begin(control->state, change->scope);
-    instance_versions_keep_ahead(txn_edit_instance(txn, instance));
+    move_on(txn_edit_instance(txn, instance));
     txn_commit(txn);
 }
