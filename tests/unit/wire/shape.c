@@ -394,24 +394,24 @@ static void writes_metadata_times_as_go_does(void **state)
         int64_t ms;
         const char *text;
     } times[] = {
-        {1585260683623, "\"CreatedAt\":\"2020-03-26T22:11:23.623Z\""},
-        {1585260683620, "\"CreatedAt\":\"2020-03-26T22:11:23.62Z\""},
-        {1585260680000, "\"CreatedAt\":\"2020-03-26T22:11:20Z\""},
+        {1585260683623, "\"PullStartedAt\":\"2020-03-26T22:11:23.623Z\""},
+        {1585260683620, "\"PullStartedAt\":\"2020-03-26T22:11:23.62Z\""},
+        {1585260680000, "\"PullStartedAt\":\"2020-03-26T22:11:20Z\""},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-        struct metadata_container container = {0}, back = {0};
+        struct metadata_task task = {0}, back = {0};
         struct buf buf = {0};
         struct arena arena = {0};
         json_t *json;
 
-        SET(&container, created_at_ms, times[i].ms);
-        metadata_encode_container(&buf, &container);
+        SET(&task, pull_started_at_ms, times[i].ms);
+        metadata_encode_task(&buf, &task);
         assert_non_null(strstr(buf.data, times[i].text));
         json = json_loads(buf.data, 0, NULL);
-        assert_null(metadata_decode_container(&arena, json, &back));
-        assert_int_equal(back.created_at_ms, times[i].ms);
+        assert_null(metadata_decode_task(&arena, json, &back));
+        assert_int_equal(back.pull_started_at_ms, times[i].ms);
         json_decref(json);
         buf_done(&buf);
         arena_done(&arena);
