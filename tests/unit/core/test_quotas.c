@@ -36,6 +36,7 @@ static void defaults_are_the_documented_ones(void **state)
         {"API-079", QUOTA_CAPACITY_PROVIDERS_PER_CLUSTER, 10},
         {"API-172", QUOTA_ATTRIBUTES_PER_INSTANCE, 10},
         {"API-212", QUOTA_CONNECT_SERVICES_PER_SERVICE, 30},
+        {"CL-106", QUOTA_PROVISIONING_TASKS_PER_CLUSTER, 500},
     };
     struct quotas quotas = {0};
 
