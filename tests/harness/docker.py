@@ -1,4 +1,5 @@
 """A Docker engine for the tests: the one that answers, or a private one that is removed after."""
+import contextlib
 import glob
 import json
 import os
@@ -102,6 +103,20 @@ class PrivateDocker(Docker):
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def stop(self):
+        """As a service manager ends it: without --live-restore its containers end, too."""
+        self.process.terminate()
+        self.process.wait(60)
+
+    @contextlib.contextmanager
+    def hung(self):
+        """It takes connections and answers none."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None

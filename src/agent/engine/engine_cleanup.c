@@ -4,7 +4,8 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 
-#define CLEANUP_WAIT_MAX_MS  (72LL * 3600 * 1000) /* AP-417: for a report that nobody takes */
+/* AP-417: for a report that nobody takes, in this life of the agent. */
+#define CLEANUP_WAIT_MAX_MS  (72LL * 3600 * 1000)
 #define CLEANUP_RETRY_MS     10000
 #define CLEANUP_RETRY_MAX_MS 1800000
 
@@ -16,12 +17,11 @@ static void remove_next(struct engine_task *task);
 static void on_cleanup_due(void *data)
 {
     struct engine_task *task = data;
-    struct engine *engine = task->engine;
-    int64_t waited_ms = engine_now_ms(engine) - task->stopped_at_ms;
 
-    if (task->reported != ENGINE_STOPPED && waited_ms < CLEANUP_WAIT_MAX_MS) {
-        timer_start(&task->cleanup_timer, engine->loop, CLEANUP_WAIT_MAX_MS - waited_ms,
-                    on_cleanup_due, task);
+    if (task->reported != ENGINE_STOPPED && !task->is_cleanup_late) {
+        task->is_cleanup_late = true;
+        timer_start(&task->cleanup_timer, task->engine->loop, CLEANUP_WAIT_MAX_MS, on_cleanup_due,
+                    task);
         return;
     }
     task->is_cleanup_due = true;
@@ -63,8 +63,10 @@ void engine_cleanup_schedule(struct engine_task *task)
     int64_t wait_ms = config->task_cleanup_wait_ms;
     int64_t since_ms = engine_now_ms(engine) - task->stopped_at_ms;
 
-    if (task->is_being_removed)
+    if (task->is_being_removed || (task->is_cleanup_late && task->reported != ENGINE_STOPPED))
         return;
+    if (since_ms < 0)
+        since_ms = 0; /* the clock was set back */
     if (config->task_cleanup_jitter_ms > 0)
         wait_ms += (int64_t)rng_below(&engine->rng, (uint64_t)config->task_cleanup_jitter_ms);
     timer_start(&task->cleanup_timer, engine->loop, wait_ms - since_ms, on_cleanup_due, task);

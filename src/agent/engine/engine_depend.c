@@ -202,8 +202,8 @@ enum depend_answer depend_check(struct arena *arena, const struct depend_target 
         *ret_why = arena_printf(arena, "%s was to be healthy but is unhealthy", target->name);
         return DEPEND_NEVER;
     }
-    if (condition >= DEPEND_COMPLETE && target->start_timeout_ms > 0 && target->started_at_ms > 0)
-        deadline_ms = target->started_at_ms + target->start_timeout_ms;
+    if (condition >= DEPEND_COMPLETE && target->start_timeout_ms > 0 && target->started_mono_ms > 0)
+        deadline_ms = target->started_mono_ms + target->start_timeout_ms;
     if (deadline_ms > 0 && now_ms >= deadline_ms) {
         *ret_why = arena_printf(arena, "%s was not %s within its start time-out of %lld s",
                                 target->name, wanted, (long long)target->start_timeout_ms / 1000);

@@ -43,8 +43,8 @@ struct depend_target {
     bool has_run; /* it was started, ever */
     bool has_exit_code;
     int exit_code;
-    const char *health; /* "HEALTHY", "UNHEALTHY", "UNKNOWN" or NULL */
-    int64_t started_at_ms;
+    const char *health;       /* "HEALTHY", "UNHEALTHY", "UNKNOWN" or NULL */
+    int64_t started_mono_ms;  /* 0: it was not */
     int64_t start_timeout_ms; /* 0: none */
 };
 
@@ -54,7 +54,7 @@ enum depend_answer {
     DEPEND_NEVER, /* it cannot be met any more */
 };
 
-/* `*ret_deadline_ms` is set to the wall time at which a WAIT becomes NEVER, 0: none; on NEVER
+/* `*ret_deadline_ms` is set to the monotonic time at which a WAIT becomes NEVER, 0: none; on NEVER
  * `*ret_why` to what makes it so, in `arena`. */
 enum depend_answer depend_check(struct arena *arena, const struct depend_target *target,
                                 enum depend_condition condition, int64_t now_ms,

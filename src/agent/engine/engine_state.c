@@ -260,10 +260,13 @@ static void adopt_running(struct engine_container *container, const struct docke
 static bool may_restart(const struct engine_container *container, int exit_code, int64_t ended_ms)
 {
     const struct acs_restart_policy *policy = container->spec->restart_policy;
+    int64_t ran_ms = ended_ms - container->started_at_ms;
 
     if (!policy || !policy->enabled || container->desired != ENGINE_RUNNING ||
-        container->is_stop_asked || container->started_at_ms == 0 ||
-        ended_ms - container->started_at_ms < policy->restart_attempt_period * 1000LL)
+        container->is_stop_asked || container->started_at_ms == 0)
+        return false;
+    /* One that ended before it began saw the clock set back: for how long it ran is not known. */
+    if (ran_ms >= 0 && ran_ms < policy->restart_attempt_period * 1000LL)
         return false;
     for (size_t i = 0; i < policy->ignored_exit_codes.count; i++)
         if (policy->ignored_exit_codes.items[i] == exit_code)
@@ -280,6 +283,7 @@ static void ended(struct engine_container *container, int exit_code, int64_t at_
         may_restart(container, exit_code, at_ms ? at_ms : engine_now_ms(task->engine))) {
         free(reason);
         container->restarts++;
+        container->started_mono_ms = 0;
         container->is_unsure = container->is_oom = false;
         container->known = ENGINE_CREATED;
         if (container->health)

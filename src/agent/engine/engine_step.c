@@ -16,18 +16,31 @@ static void wake_within(int64_t *soonest_ms, int64_t after_ms)
         *soonest_ms = after_ms;
 }
 
+/* The wall clock is asked once: it may be set while others wait. */
+static int64_t started_mono_ms(struct engine_container *container)
+{
+    struct engine *engine = container->task->engine;
+    int64_t since_ms = engine_now_ms(engine) - container->started_at_ms;
+
+    if (!container->started_at_ms)
+        return 0;
+    if (!container->started_mono_ms)
+        container->started_mono_ms = engine_mono_ms(engine) - (since_ms > 0 ? since_ms : 0);
+    return container->started_mono_ms;
+}
+
 static enum depend_answer check_dependencies(struct engine_container *container,
                                              int64_t *soonest_ms, struct arena *arena,
                                              const char **ret_why)
 {
     struct engine_task *task = container->task;
     size_t index = (size_t)(container - task->containers);
-    int64_t now_ms = engine_now_ms(task->engine);
+    int64_t now_ms = engine_mono_ms(task->engine);
     enum depend_answer worst = DEPEND_READY;
 
     for (size_t i = 0; i < task->graph.count; i++) {
         const struct depend_edge *edge = &task->graph.edges[i];
-        const struct engine_container *target = &task->containers[edge->target];
+        struct engine_container *target = &task->containers[edge->target];
         const struct depend_target view = {
             .name = target->spec->name,
             .known = target->known,
@@ -35,7 +48,7 @@ static enum depend_answer check_dependencies(struct engine_container *container,
             .has_exit_code = target->has_exit_code,
             .exit_code = target->exit_code,
             .health = target->health,
-            .started_at_ms = target->started_at_ms,
+            .started_mono_ms = started_mono_ms(target),
             .start_timeout_ms = target->spec->start_timeout * 1000LL,
         };
         enum depend_answer answer;

@@ -93,6 +93,7 @@ struct engine_container {
     char *reason, *image_id, *image_digest, *log_driver;
     const char *health; /* constant; NULL: no check */
     int64_t health_since_ms, created_at_ms, started_at_ms, finished_at_ms;
+    int64_t started_mono_ms; /* of started_at_ms, for those who wait; 0: nobody did */
     unsigned restarts;
 
     struct arena binding_arena;
@@ -137,6 +138,7 @@ struct engine_task {
     bool is_stop_wanted; /* by the server, in this life of the agent */
     bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
     bool is_health_changed, is_cleanup_due, is_being_removed;
+    bool is_cleanup_late; /* due, but its end has not been taken note of */
     char *reason;
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms;
     int64_t waiting_since_mono_ms;

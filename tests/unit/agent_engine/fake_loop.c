@@ -15,7 +15,7 @@ struct deferred {
 
 struct loop {
     struct clock clock;
-    int64_t now_ms;
+    int64_t now_ms, wall_offset_ms;
     struct deferred *deferred;
     size_t count, capacity;
     struct timer *timers[4096];
@@ -28,7 +28,9 @@ struct loop {
 
 static int64_t wall_ms(void *data)
 {
-    return START_WALL_MS + ((struct loop *)data)->now_ms;
+    const struct loop *loop = data;
+
+    return START_WALL_MS + loop->now_ms + loop->wall_offset_ms;
 }
 
 static int64_t mono_ms(void *data)
@@ -54,6 +56,11 @@ void fake_loop_free(struct loop *loop)
 const struct clock *fake_loop_clock(struct loop *loop)
 {
     return &loop->clock;
+}
+
+void fake_loop_set_clock(struct loop *loop, int64_t by_ms)
+{
+    loop->wall_offset_ms += by_ms;
 }
 
 size_t fake_loop_timers(const struct loop *loop)

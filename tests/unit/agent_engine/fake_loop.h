@@ -12,6 +12,8 @@ const struct clock *fake_loop_clock(struct loop *loop);
 void fake_loop_settle(struct loop *loop);
 /* Lets time pass, timer by timer. */
 void fake_loop_pass(struct loop *loop, int64_t ms);
+/* Somebody sets the wall clock. */
+void fake_loop_set_clock(struct loop *loop, int64_t by_ms);
 /* The command that was started and has not ended; NULL: none. At most one at a time. */
 const char *fake_loop_command(const struct loop *loop);
 void fake_loop_exit(struct loop *loop, int status); /* it ends */
