@@ -10,7 +10,7 @@ import pytest
 
 from harness.docker import PrivateDocker, remove_cgroups
 from harness.engine import CACHED, Engine, Registry, counted, load_image, remove_containers, runs_of
-from harness.program import connected, eventually
+from harness.program import Agent, connected, eventually
 
 UNTIL_TOLD = "echo $RUN >>/runs/log; until [ -e /runs/end-$RUN ]; do sleep 0.1; done; exit 3"
 
@@ -222,6 +222,36 @@ def test_the_engines_disk_is_full(private, tmp_path, tiny_disk):
     assert [runs_of(tmp_path, t) for t in (lasting, ending, refused)] == [1, 1, 1]
     engine.stop(lasting)
     engine.close()
+
+
+@pytest.mark.parametrize("dies", [True, pytest.param(False, marks=pytest.mark.soak)])
+def test_the_agents_disk_is_full(world, tiny_disk, dies):
+    """A task that its agent cannot write down waits; when there is space again, it runs, once: told anew to an agent that
+    comes back, or after two minutes."""
+    world.agent = Agent(tiny_disk, world.server.url, world.server.create_key(agentCluster="default"), world.docker.host)
+    world.agent.log = os.path.join(world.directory, "full.log")
+    world.definition("until", UNTIL_TOLD)
+    world.start_agent()
+    names = ["before"]
+    arns = [world.run_task("before", "until")]
+    eventually(lambda: world.tasks(arns)[0]["lastStatus"] == "RUNNING" and world.runs(), 60)
+    filler = fill(tiny_disk)
+    while "database or disk is full" not in world.agent.output():
+        assert len(names) < 20, "the disk never got full"
+        names.append("n%d" % len(names))
+        arns.append(world.run_task(names[-1], "until"))
+        eventually(lambda: "disk is full" in world.agent.output() or names[-1] in world.runs(), 30)
+    assert names[-1] not in world.runs()
+    assert world.tasks(arns[:1])[0]["lastStatus"] == "RUNNING"
+    if dies:
+        world.agent.kill()
+    os.unlink(filler)
+    if dies:
+        world.agent.start()
+    for name in names:
+        open(os.path.join(world.runs_dir, "end-" + name), "w").close()
+    world.assert_consistent(names, arns)
+    assert world.runs() == dict.fromkeys(names, 1)
 
 
 def test_the_server_is_away(world):
