@@ -52,8 +52,8 @@ struct docker_stream_options {
 
 struct docker_stream *docker_start_exec(struct docker *docker, const char *exec,
                                         const struct docker_stream_options *options);
-/* What it writes from now on. Cancelling detaches; the container runs on. So does Docker at the end of
- * the input, unless the container was made to read one input only (StdinOnce). */
+/* What it writes from now on. Cancelling detaches; the container runs on. So does Docker at the end
+ * of the input, unless the container was made to read one input only (StdinOnce). */
 struct docker_stream *docker_attach(struct docker *docker, const char *container,
                                     const struct docker_stream_options *options);
 size_t docker_stream_send(struct docker_stream *stream, const char *bytes, size_t len);

@@ -118,9 +118,9 @@ static void on_image(const struct image_result *result, void *data)
 void engine_container_pull(struct engine_container *container)
 {
     engine_container_begin(container, ENGINE_PULLING);
-    container->image_request = images_get(container->task->engine->images,
-                                          engine_container_image(container), NULL, on_image,
-                                          container);
+    container->image_request =
+        images_get(container->task->engine->images, engine_container_image(container), NULL,
+                   on_image, container);
 }
 
 /* Create */
