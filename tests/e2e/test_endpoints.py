@@ -176,8 +176,10 @@ def test_container_metadata(task):
     assert main["Labels"]["team"] == "a" and main["Labels"]["com.amazonaws.ecs.cluster"] == "ends"
     assert (main["DesiredStatus"], main["KnownStatus"], main["Type"]) == ("RUNNING", "RUNNING", "NORMAL")
     assert main["Limits"] == {"CPU": 16, "Memory": 32}
-    assert main["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostIp": "0.0.0.0",
-                              "HostPort": described["main"]["networkBindings"][0]["hostPort"]}]
+    assert main["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostIp": b["HostIp"], "HostPort": int(b["HostPort"])}
+                             for b in task.inspected["main"]["NetworkSettings"]["Ports"]["80/tcp"]]
+    assert [(b["bindIP"], b["hostPort"]) for b in described["main"]["networkBindings"]] == [
+        (port["HostIp"], port["HostPort"]) for port in main["Ports"] if port["HostIp"] == "0.0.0.0"]
     address = task.inspected["main"]["NetworkSettings"]["IPAddress"]
     assert main["Networks"] == [{"NetworkMode": "bridge", "IPv4Addresses": [address]}]
     assert {"Source": "/tmp", "Destination": "/scratch"} in main["Volumes"]

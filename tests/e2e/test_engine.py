@@ -91,8 +91,10 @@ def test_ports_fixed_dynamic_and_ranges(engine):
     one = task(container(command=command, portMappings=[
         {"containerPort": 80}, {"containerPort": 81, "hostPort": 18473}, {"containerPort": 53, "protocol": "udp"},
         {"containerPortRange": "9000-9001"}]))
-    bindings = app(engine.run(one))["bindings"]
-    assert [b["bindIP"] for b in bindings] == ["0.0.0.0"] * 4
+    known = app(engine.run(one))["bindings"]
+    assert {b["bindIP"] for b in known} <= {"0.0.0.0", "::"}  # as Docker published them; IPv6 is not reported
+    bindings = [b for b in known if b["bindIP"] == "0.0.0.0"]
+    assert len(bindings) == 4
     dynamic, fixed, udp, block = bindings
     assert (fixed["containerPort"], fixed["hostPort"]) == (81, 18473)
     assert udp["protocol"] == "udp" and udp["hostPort"] > 0

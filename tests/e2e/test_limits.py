@@ -161,8 +161,8 @@ def test_the_processes_of_a_task_are_limited(world):
 
 
 def test_shared_processes(world):
-    """TD-143, AP-431: pidMode task. The pause container is process 1, comes first, goes last, and is shown to nobody; no
-    registry is asked for its image."""
+    """TD-143, AP-431: pidMode task. The pause container is process 1, comes first, goes last, and is not of the task as it
+    is described; no registry is asked for its image."""
     if not world.docker.run("ps", "-aq", "--filter", "ancestor=amazon/amazon-ecs-pause:0.1.0"):
         world.docker.run("rmi", "amazon/amazon-ecs-pause:0.1.0", check=False)  # imported anew
     task = world.run("lim-pid", [sleeper("one"), sleeper("two", "trap 'exit 0' TERM; sleep 1000 & wait")], pidMode="task")

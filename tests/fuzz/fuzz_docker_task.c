@@ -45,7 +45,7 @@ static void make_bodies(struct arena *arena, const struct acs_task *task)
 
         error_free(container_create_body(&plan, &body));
         container_port_bindings(arena, container, container_network_mode(arena, task, container),
-                                range_starts, NULL, true, &bindings, &count);
+                                range_starts, NULL, &bindings, &count);
         (void)image_ref_parse(arena, container->image, &ref);
         buf_done(&body);
     }

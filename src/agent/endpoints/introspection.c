@@ -5,7 +5,6 @@
 #include "agent/docker/docker_detail.h"
 #include "agent/endpoints/task_metadata.h"
 #include "agent/endpoints/task_route.h"
-#include "agent/engine/container.h"
 #include "agent/session/api_client.h"
 #include "agent/session/register_request.h"
 #include "agent/session/submit_report.h"
@@ -73,7 +72,7 @@ static void fill_task(struct arena *arena, const struct engine_task_view *task,
     SET_LIST(arena, &out->containers, task->container_count);
     out->containers.count = 0;
     for (size_t i = 0; i < task->container_count; i++)
-        if (task->containers[i].docker_id && !container_is_internal(task->containers[i].name))
+        if (task->containers[i].docker_id)
             fill_container(arena, &task->containers[i],
                            &out->containers.items[out->containers.count++]);
 }

@@ -364,7 +364,7 @@ static void write_answer(struct task_answer *answer)
     struct engine_task_view task;
 
     if (!engine_view(answer->endpoint->options.engine, answer->task_arn, &task) ||
-        task.container_count != answer->part_count) {
+        task.container_count + task.internal_count != answer->part_count) {
         respond_no_task(answer); /* cleaned up meanwhile */
         return;
     }
@@ -488,7 +488,7 @@ void task_answer_begin(struct task_endpoint *endpoint, struct http_exchange *ex,
     answer->index = index;
     if (index != SIZE_MAX)
         answer->container_name = arena_dup(&answer->arena, task->containers[index].name);
-    answer->part_count = task->container_count;
+    answer->part_count = task->container_count + task->internal_count;
     answer->parts = xcalloc(answer->part_count + 1, sizeof(*answer->parts));
     for (size_t i = 0; i < answer->part_count; i++)
         fill_part(answer, i, &task->containers[i]);

@@ -237,7 +237,7 @@ static bool find_task(struct task_endpoint *endpoint, const struct http_request 
     if (!owner || !engine_view(endpoint->options.engine, owner, ret))
         return false;
     *ret_index = SIZE_MAX;
-    for (size_t i = 0; route->id && i < ret->container_count; i++)
+    for (size_t i = 0; route->id && i < ret->container_count + ret->internal_count; i++)
         if (str_eq(ret->containers[i].docker_id, route->id))
             *ret_index = i;
     return true;

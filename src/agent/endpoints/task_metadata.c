@@ -213,6 +213,11 @@ static void fill_later_members(struct arena *arena, const struct engine_containe
         SET(ret, restart_count, (int32_t)container->restarts);
 }
 
+static bool has_run(const struct engine_container_view *container)
+{
+    return container->started_at_ms || container->has_exit_code;
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
@@ -222,6 +227,7 @@ void task_metadata_container(struct arena *arena, const struct task_metadata_opt
                              const struct engine_container_view *container,
                              const struct task_check *check, struct metadata_container *ret)
 {
+    bool is_internal = container_is_internal(container->name);
     struct docker_detail detail = {0};
 
     *ret = (struct metadata_container){
@@ -229,12 +235,12 @@ void task_metadata_container(struct arena *arena, const struct task_metadata_opt
         .name = container->name,
         .docker_name = or_empty(container->docker_name),
         .image = or_empty(container->image),
-        .image_id = or_empty(container->image_id),
+        .image_id = is_internal ? "" : or_empty(container->image_id),
         .desired_status = task_metadata_status(
             container->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING),
         .known_status = task_metadata_status(container->known),
         .limits = limits_of(arena, container->spec),
-        .type = container_is_internal(container->name) ? "NAMESPACE_PAUSE" : "NORMAL",
+        .type = is_internal ? "NAMESPACE_PAUSE" : "NORMAL",
         .health = health_of(arena, container, check),
     };
     if (container->has_exit_code)
@@ -242,11 +248,12 @@ void task_metadata_container(struct arena *arena, const struct task_metadata_opt
     (void)docker_detail_read(arena, container->detail, &detail); /* all empty without it */
     ret->created_at = task_metadata_time(arena, container->created_at_ms, detail.created_at);
     ret->started_at = task_metadata_time(arena, container->started_at_ms, detail.started_at);
-    ret->finished_at = task_metadata_time(arena, container->finished_at_ms, detail.finished_at);
+    if (has_run(container))
+        ret->finished_at = task_metadata_time(arena, container->finished_at_ms, detail.finished_at);
     fill_labels(arena, &detail, &ret->labels);
     task_metadata_ports(arena, container, options->version >= 4, &ret->ports);
     task_metadata_volumes(arena, &detail, &ret->volumes);
-    if (options->version >= 3)
+    if (options->version >= 3 && has_run(container))
         task_metadata_networks(arena, &detail, &ret->networks);
     if (options->version >= 4)
         fill_later_members(arena, container, ret);
@@ -292,9 +299,11 @@ static void fill_containers(struct arena *arena, const struct task_metadata_opti
                             const struct engine_task_view *task, const struct task_check *checks,
                             struct metadata_task *ret)
 {
-    SET_LIST(arena, &ret->containers, task->container_count);
+    size_t all = task->container_count + task->internal_count;
+
+    SET_LIST(arena, &ret->containers, all);
     ret->containers.count = 0;
-    for (size_t i = 0; i < task->container_count; i++)
+    for (size_t i = 0; i < all; i++)
         if (is_shown(options, &task->containers[i]))
             task_metadata_container(arena, options, &task->containers[i], &checks[i],
                                     &ret->containers.items[ret->containers.count++]);

@@ -27,7 +27,7 @@ struct task_check {
 void task_metadata_container(struct arena *arena, const struct task_metadata_options *options,
                              const struct engine_container_view *container,
                              const struct task_check *check, struct metadata_container *ret);
-/* `checks` are of its containers. */
+/* `checks` are of its containers, and those of the agent's own behind them. */
 void task_metadata_task(struct arena *arena, const struct task_metadata_options *options,
                         const struct engine_task_view *task, const struct task_check *checks,
                         struct metadata_task *ret);

@@ -70,17 +70,31 @@ static void add_range(struct bindings *out, const struct acs_port_mapping *mappi
         arena_printf(out->arena, "%d-%d", host_first, host_first + last - first);
 }
 
+static bool is_of(const struct docker_binding *found, int container_port, const char *protocol)
+{
+    return found->container_port == container_port && str_eq(found->protocol, protocol);
+}
+
+/* A range has the same host ports in both address families, as it names them. */
+static bool is_range_on_ipv6(const struct acs_port_mapping *mapping, int first,
+                             const struct docker_container *docker)
+{
+    for (size_t i = 0; docker && i < docker->binding_count; i++)
+        if (is_of(&docker->bindings[i], first, container_port_protocol(mapping)) &&
+            strchr(docker->bindings[i].host_ip, ':'))
+            return true;
+    return false;
+}
+
 /* The ports that Docker published for one mapping, in its order. */
 static void add_published(struct bindings *out, const struct acs_port_mapping *mapping,
-                          const struct docker_container *docker, bool excludes_ipv6)
+                          const struct docker_container *docker)
 {
     for (size_t i = 0; i < docker->binding_count; i++) {
         const struct docker_binding *found = &docker->bindings[i];
         struct engine_binding *binding;
 
-        if (found->container_port != mapping->container_port ||
-            !str_eq(found->protocol, container_port_protocol(mapping)) ||
-            (excludes_ipv6 && strchr(found->host_ip, ':')))
+        if (!is_of(found, mapping->container_port, container_port_protocol(mapping)))
             continue;
         binding = add(out, found->host_ip, found->protocol);
         binding->container_port = found->container_port;
@@ -104,7 +118,7 @@ static bool is_of_earlier(const struct acs_port_mappings *mappings, size_t index
 
 void container_port_bindings(struct arena *arena, const struct acs_container *container,
                              const char *network_mode, const int *range_starts,
-                             const struct docker_container *docker, bool excludes_ipv6,
+                             const struct docker_container *docker,
                              struct engine_binding **ret_items, size_t *ret_count)
 {
     struct bindings out = {.arena = arena};
@@ -117,11 +131,11 @@ void container_port_bindings(struct arena *arena, const struct acs_container *co
 
         if (container_port_range_parse(mapping->container_port_range, &first, &last)) {
             add_range(&out, mapping, ANY_ADDRESS, is_host ? first : range_starts[i]);
-            if (!is_host && !excludes_ipv6)
+            if (!is_host && is_range_on_ipv6(mapping, first, docker))
                 add_range(&out, mapping, "::", range_starts[i]);
         } else if (docker && !is_host) {
             if (!is_of_earlier(&container->port_mappings, i))
-                add_published(&out, mapping, docker, excludes_ipv6);
+                add_published(&out, mapping, docker);
         } else {
             struct engine_binding *binding =
                 add(&out, ANY_ADDRESS, container_port_protocol(mapping));

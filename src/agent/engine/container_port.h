@@ -18,11 +18,12 @@ const char *container_port_protocol(const struct acs_port_mapping *mapping);
 /* True if Docker chooses the host port, so that only it knows. */
 bool container_port_is_dynamic(const struct acs_port_mapping *mapping);
 
-/* What is reported as networkBindings. `docker` may be NULL where Docker has nothing to add: host
- * mode and fixed ports. `range_starts` as in struct container_plan. */
+/* What became of the ports, in both address families: what is reported as networkBindings is chosen
+ * from it. `docker` may be NULL where only Docker's IPv6 addresses would be missing: host mode and
+ * fixed ports. `range_starts` as in struct container_plan. */
 void container_port_bindings(struct arena *arena, const struct acs_container *container,
                              const char *network_mode, const int *range_starts,
-                             const struct docker_container *docker, bool excludes_ipv6,
+                             const struct docker_container *docker,
                              struct engine_binding **ret_items, size_t *ret_count);
 
 /* The bindings as kept in the agent's file, and back; unreadable text gives none. */

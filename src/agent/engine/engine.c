@@ -437,9 +437,7 @@ static void fill_container_view(const struct engine_container *container,
 
 void engine_task_fill_view(struct engine_task *task, struct engine_task_view *ret)
 {
-    size_t told = task->container_count - task->internal_count;
-
-    for (size_t i = 0; i < told; i++)
+    for (size_t i = 0; i < task->container_count; i++)
         fill_container_view(&task->containers[i], &task->views[i]);
     *ret = (struct engine_task_view){
         .arn = task->arn,
@@ -454,7 +452,8 @@ void engine_task_fill_view(struct engine_task *task, struct engine_task_view *re
         .pull_stopped_at_ms = task->pull_stopped_at_ms,
         .execution_stopped_at_ms = task->execution_stopped_at_ms,
         .containers = task->views,
-        .container_count = told,
+        .container_count = task->container_count - task->internal_count,
+        .internal_count = task->internal_count,
         .revision = task->revision,
     };
 }

@@ -62,7 +62,8 @@ struct engine_task_view {
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms; /* 0: not yet */
     const struct engine_container_view *containers;
     size_t container_count;
-    uint64_t revision; /* grows with every change to report */
+    size_t internal_count; /* behind those: the agent's own, shown by the task's metadata alone */
+    uint64_t revision;     /* grows with every change to report */
 };
 
 /* Something about this task is to be reported. The view is lent; call engine_view() again later for

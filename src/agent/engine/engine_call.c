@@ -322,7 +322,9 @@ static void on_look_failed(struct engine_container *container, const struct dock
 {
     bool was_there = container->docker_id || container->is_start_sent;
 
-    if (failure->fault == DOCKER_NOT_FOUND && !was_there && container->tries > 0) {
+    if (container->known == ENGINE_STOPPED) {
+        container->is_unsure = false; /* its metadata goes without */
+    } else if (failure->fault == DOCKER_NOT_FOUND && !was_there && container->tries > 0) {
         /* A name that is taken by nothing: Docker is still at work on an earlier create call. */
         container->is_unsure = false;
         engine_container_retry(container);

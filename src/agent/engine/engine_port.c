@@ -82,7 +82,8 @@ static void port_limits(const struct agent_config *config, int *ret_first, int *
     fclose(file);
 }
 
-/* AP-430: one block of host ports for each range. */
+/* AP-430: one block of host ports for each range, from the middle on: Docker gives single ports
+ * from the lowest on, and could give one of the block away before the container starts. */
 struct error *engine_container_choose_ports(struct engine_container *container)
 {
     struct engine *engine = container->task->engine;
@@ -98,8 +99,9 @@ struct error *engine_container_choose_ports(struct engine_container *container)
         if (container->range_starts[i] ||
             !container_port_range_parse(mapping->container_port_range, &first, &last))
             continue;
-        container->range_starts[i] = container_port_find_block(
-            lowest, highest, lowest, last - first + 1, protocol, is_port_available, &search);
+        container->range_starts[i] =
+            container_port_find_block(lowest, highest, lowest + (highest - lowest) / 2,
+                                      last - first + 1, protocol, is_port_available, &search);
         if (!container->range_starts[i])
             return error_new(API_CLIENT,
                              "HostConfigError: no %d free host ports in a row for %s/%s",

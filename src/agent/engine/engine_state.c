@@ -88,6 +88,14 @@ void engine_container_advance(struct engine_container *container, enum engine_st
     engine_task_wake(container->task);
 }
 
+/* Others of the task may ask for its metadata, and Docker has not been asked yet: it ended before,
+ * or could not start. */
+static bool is_to_be_shown(const struct engine_container *container)
+{
+    return container->task->desired == ENGINE_RUNNING && container->docker_id &&
+           !container->detail && container->task->engine->config->task_endpoint_url;
+}
+
 void engine_container_end(struct engine_container *container, int exit_code, char *reason)
 {
     struct engine_task *task = container->task;
@@ -102,7 +110,7 @@ void engine_container_end(struct engine_container *container, int exit_code, cha
     leave_gate(container);
     container->known = container->desired = ENGINE_STOPPED;
     container->is_fresh = true;
-    container->is_unsure = container->is_start_wanted = false;
+    container->is_start_wanted = false;
     container->tries = 0;
     container->retry_at_mono_ms = 0;
     if (exit_code >= 0) {
@@ -117,10 +125,11 @@ void engine_container_end(struct engine_container *container, int exit_code, cha
     task->is_changed = true;
     engine_task_touch(task);
     if (container->is_essential) {
-        if (!task->execution_stopped_at_ms)
+        if (!task->execution_stopped_at_ms && !task->is_refused)
             task->execution_stopped_at_ms = container->finished_at_ms;
         engine_task_stop(task);
     }
+    container->is_unsure = is_to_be_shown(container);
 }
 
 static enum engine_status known_of(const struct engine_task *task)
@@ -149,8 +158,6 @@ static void set_task_known(struct engine_task *task, enum engine_status known)
         task->stopped_revision = task->revision + 1;
         engine->stopped_count++;
         task->stopped_at_ms = engine_now_ms(engine);
-        if (!task->execution_stopped_at_ms)
-            task->execution_stopped_at_ms = task->stopped_at_ms;
         if (task->holds_resources) {
             admission_give(&engine->admission, &task->need);
             task->holds_resources = false;
@@ -214,8 +221,7 @@ void engine_container_bind(struct engine_container *container,
         find_ranges(container, docker);
     arena_reset(&container->binding_arena);
     container_port_bindings(&container->binding_arena, container->spec, mode,
-                            container->range_starts, docker,
-                            task->engine->config->excludes_ipv6_bindings, &container->bindings,
+                            container->range_starts, docker, &container->bindings,
                             &container->binding_count);
     arena_done(&arena);
     engine_task_touch(task);

@@ -179,13 +179,13 @@ static void step_container(struct engine_container *container, int64_t *soonest_
     }
     if (container->doing != ENGINE_IDLE)
         return;
-    if (container->known == ENGINE_STOPPED && !container->is_to_be_stopped)
+    if (container->known == ENGINE_STOPPED && !container->is_to_be_stopped && !container->is_unsure)
         return;
     if (container->retry_at_mono_ms && wait_ms > 0) {
         wake_within(soonest_ms, wait_ms);
         return;
     }
-    if (container->known == ENGINE_STOPPED)
+    if (container->is_to_be_stopped)
         engine_container_halt(container);
     else if (container->is_unsure)
         engine_container_look(container);

@@ -139,12 +139,13 @@ struct engine_task {
     bool is_woken, is_looked, is_dirty, is_changed, is_to_be_reported;
     bool is_health_changed, is_cleanup_due, is_being_removed;
     bool is_cleanup_late; /* due, but its end has not been taken note of */
+    bool is_refused;      /* by what the agent checks first: nothing was executed (AP-121) */
     char *reason;
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms, stopped_at_ms;
     int64_t waiting_since_mono_ms;
 
     struct engine_container *containers;
-    size_t container_count, internal_count; /* internal ones come last and are told to nobody */
+    size_t container_count, internal_count; /* internal ones come last */
     struct engine_volume *volumes;
     size_t volume_count;
     enum { CGROUP_WANTED, CGROUP_BUSY, CGROUP_READY, CGROUP_REMOVED } cgroup;

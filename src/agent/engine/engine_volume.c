@@ -12,6 +12,7 @@ static void fail_early(struct engine_volume *volume, const char *why)
     char *reason =
         str_printf("resource cannot be initialized for task %s: %s", volume->task->arn, why);
 
+    volume->task->is_refused = true;
     engine_task_fail(volume->task, reason);
 }
 

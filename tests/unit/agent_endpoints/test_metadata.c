@@ -11,6 +11,7 @@
 #include "agent/docker/docker_detail.h"
 #include "agent/docker/docker_message.h"
 #include "agent/endpoints/task_metadata.h"
+#include "agent/engine/container.h"
 #include "agent/engine/metadata_file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -171,6 +172,34 @@ static void test_a_container_in_each_version(void **state)
     arena_done(&world.arena);
 }
 
+/* A container that was made and could not start has not finished; one that ran, or of which Docker
+ * told no more than its exit, has. */
+static void test_when_it_finished(void **state)
+{
+    static const struct {
+        int64_t started_ms;
+        bool has_exit_code, is_shown;
+    } rows[] = {{0, false, false}, {1, false, true}, {0, true, true}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct task_metadata_options options = {4, "default", NULL};
+        struct metadata_container out;
+        struct world world;
+
+        prepare(&world);
+        world.containers[0].known = ENGINE_STOPPED;
+        world.containers[0].finished_at_ms = world.docker.created_at_ms;
+        world.containers[0].started_at_ms = rows[i].started_ms;
+        world.containers[0].has_exit_code = rows[i].has_exit_code;
+        task_metadata_container(&world.arena, &options, &world.containers[0], &world.checks[0],
+                                &out);
+        if ((out.finished_at != NULL) != rows[i].is_shown)
+            fail_msg("row %zu: %s", i, out.finished_at ? out.finished_at : "none");
+        arena_done(&world.arena);
+    }
+}
+
 static void expect_task(struct world *world, int version, const char *zone, const char *wanted)
 {
     const struct task_metadata_options options = {version, "default", zone};
@@ -215,6 +244,14 @@ static void test_a_task(void **state)
     task_metadata_task(&world.arena, &(struct task_metadata_options){3, "default", NULL},
                        &world.view, world.checks, &out);
     assert_int_equal(out.containers.count, 1);
+    /* The pause container is behind those that are reported. */
+    run(&world, 1);
+    world.containers[1].name = CONTAINER_PAUSE_NAME;
+    world.view.container_count = world.view.internal_count = 1;
+    task_metadata_task(&world.arena, &options, &world.view, world.checks, &out);
+    assert_int_equal(out.containers.count, 2);
+    assert_string_equal(out.containers.items[1].type, "NAMESPACE_PAUSE");
+    assert_string_equal(out.containers.items[1].image_id, "");
     arena_done(&world.arena);
 }
 
@@ -308,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_container_in_each_version),
+        cmocka_unit_test(test_when_it_finished),
         cmocka_unit_test(test_a_task),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_addresses),

@@ -333,7 +333,7 @@ static void memory_of_admission(void **state)
         32);
 }
 
-/* AP-122: ranges are reported whole, "::" only if asked for. */
+/* AP-122: ranges are reported whole, each in the address families in which Docker published it. */
 static void bindings(void **state)
 {
     const struct acs_task *task = task_of(
@@ -341,37 +341,43 @@ static void bindings(void **state)
     const struct acs_container *container = &task->containers.items[0];
     static const int range_starts[] = {0, 32768};
     struct docker_binding published[] = {
-        {"0.0.0.0", 80, 49153, "tcp"}, {"::", 80, 49153, "tcp"}, {"0.0.0.0", 9000, 32768, "tcp"}};
-    const struct docker_container docker = {.bindings = published, .binding_count = 3};
+        {"0.0.0.0", 80, 49153, "tcp"},   {"::", 80, 49154, "tcp"},
+        {"0.0.0.0", 9000, 32768, "tcp"}, {"::", 9000, 32768, "udp"}, /* another's */
+        {"::", 9000, 32768, "tcp"},
+    };
+    struct docker_container docker = {.bindings = published, .binding_count = 4};
     struct engine_binding *items, *again;
     size_t count;
     struct buf text = {0};
 
     (void)state;
-    container_port_bindings(&arena, container, "bridge", range_starts, &docker, true, &items,
-                            &count);
-    assert_int_equal(count, 2);
+    container_port_bindings(&arena, container, "bridge", range_starts, &docker, &items, &count);
+    assert_int_equal(count, 3);
     assert_int_equal(items[0].host_port, 49153);
     assert_string_equal(items[0].bind_ip, "0.0.0.0");
-    assert_string_equal(items[1].container_port_range, "9000-9002");
-    assert_string_equal(items[1].host_port_range, "32768-32770");
+    assert_int_equal(items[1].host_port, 49154);
+    assert_string_equal(items[1].bind_ip, "::");
+    assert_string_equal(items[2].container_port_range, "9000-9002");
+    assert_string_equal(items[2].host_port_range, "32768-32770");
 
     container_port_encode(&text, items, count);
     container_port_decode(&arena, text.data, &again, &count);
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_int_equal(again[0].host_port, 49153);
     assert_int_equal(again[0].container_port, 80);
-    assert_string_equal(again[1].host_port_range, "32768-32770");
+    assert_string_equal(again[2].host_port_range, "32768-32770");
     buf_done(&text);
 
-    container_port_bindings(&arena, container, "bridge", range_starts, &docker, false, &items,
-                            &count);
+    docker.binding_count = 5;
+    container_port_bindings(&arena, container, "bridge", range_starts, &docker, &items, &count);
     assert_int_equal(count, 4);
-    container_port_bindings(&arena, container, "host", range_starts, NULL, true, &items, &count);
+    assert_string_equal(items[3].bind_ip, "::");
+    assert_string_equal(items[3].host_port_range, "32768-32770");
+    container_port_bindings(&arena, container, "host", range_starts, NULL, &items, &count);
     assert_int_equal(count, 2);
     assert_int_equal(items[0].host_port, 80);
     assert_string_equal(items[1].host_port_range, "9000-9002");
-    container_port_bindings(&arena, container, "none", range_starts, NULL, true, &items, &count);
+    container_port_bindings(&arena, container, "none", range_starts, NULL, &items, &count);
     assert_int_equal(count, 0);
 }
 
@@ -390,7 +396,7 @@ static void bindings_of_one_port(void **state)
 
     (void)state;
     container_port_bindings(&arena, &task->containers.items[0], "bridge", range_starts, &docker,
-                            true, &items, &count);
+                            &items, &count);
     assert_int_equal(count, 2);
     assert_int_equal(items[0].host_port, 8006);
     assert_int_equal(items[1].host_port, 8007);

@@ -729,20 +729,23 @@ static void volume_failures(void **state)
     struct world *world = *state;
     static const struct {
         const char *id, *volume, *refusal, *reason;
+        bool is_early; /* before anything was made */
     } rows[] = {
         {"1", "\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"driver\":\"nope\"}",
-         "Error response from daemon: no plugin nope",
-         "Error response from daemon: no plugin nope"},
+         "Error response from daemon: no plugin nope", "Error response from daemon: no plugin nope",
+         false},
         {"2", "\"type\":\"docker\",\"dockerVolumeConfiguration\":{\"scope\":\"shared\"}", NULL,
          "resource cannot be initialized for task " ARN "2: initialize volume: volume detection "
          "failed, volume 'v' does not exist and autoprovision is set to false: "
-         "Error response from daemon: No such container"},
+         "Error response from daemon: No such container",
+         true},
         {"3",
          "\"type\":\"efs\",\"efsVolumeConfiguration\":{\"fileSystemId\":\"fs-1\","
          "\"transitEncryption\":\"ENABLED\"}",
          NULL,
          "resource cannot be initialized for task " ARN "3: file system fs-1: transit encryption "
-         "is not available on this instance"},
+         "is not available on this instance",
+         true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -757,12 +760,46 @@ static void volume_failures(void **state)
         assert_true(engine_view(world->engine, arn, &view));
         assert_int_equal(view.known, ENGINE_STOPPED);
         assert_string_equal(view.reason, rows[i].reason);
+        assert_true((view.execution_stopped_at_ms == 0) == rows[i].is_early); /* AP-121 */
         assert_int_equal(fake_docker_count(world->docker), 0);
     }
     fake_docker_refuse(world->docker, NULL, NULL);
 }
 
-/* TD-143, AP-431: first up, last down, its image imported once, and nobody hears of it. */
+/* AG-225: metadata shows what Docker knows also of a container that could not start. */
+static void what_could_not_start_is_looked_at_once(void **state)
+{
+    struct world *world = *state;
+    static const char *const refusals[] = {NULL, "Error response from daemon: no"};
+
+    world->config.task_endpoint_url = "http://169.254.170.2";
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        const char *name = i ? "2" : "1";
+        const struct engine_container_view *view;
+
+        fake_docker_fail(world->docker, 4, FAKE_REFUSED); /* the start of b */
+        fake_docker_hold(world->docker, "inspect");
+        run(world, name, ONE("a") "," OPTIONAL("b", ""));
+        assert_calls(world, "create -; create -; start a; start b; inspect a; inspect b");
+        fake_docker_refuse(world->docker, refusals[i] ? "inspect" : NULL, refusals[i]);
+        fake_docker_release(world->docker);
+        fake_loop_settle(world->loop);
+        fake_docker_refuse(world->docker, NULL, NULL);
+        fake_loop_pass(world->loop, 10000);
+        CLEANUP(str_freep) char *calls = fake_docker_calls(world->docker);
+        assert_null(strstr(calls, "inspect b")); /* whatever came of it */
+        view = view_of(world, name, "b");
+        assert_int_equal(view->known, ENGINE_STOPPED);
+        assert_string_equal(view->reason,
+                            "CannotStartContainerError: Error response from daemon: no");
+        assert_int_equal(view->started_at_ms, 0);
+        assert_true((view->detail != NULL) == (refusals[i] == NULL));
+        stop(world, name);
+        free(fake_docker_calls(world->docker));
+    }
+}
+
+/* TD-143, AP-431: first up, last down, its image imported once; its metadata alone shows it. */
 static void shared_namespaces(void **state)
 {
     struct world *world = *state;
@@ -779,6 +816,8 @@ static void shared_namespaces(void **state)
     assert_told(world, "RUNNING 1 a; RUNNING 2 b; ");
     assert_true(engine_view(world->engine, ARN "1", &view));
     assert_int_equal(view.container_count, 1);
+    assert_int_equal(view.internal_count, 1);
+    assert_string_equal(view.containers[1].name, "~internal~ecs~pause~namespace");
     assert_non_null(strstr(fake_docker_find(world->docker, "a")->body, "\"PidMode\":\"container:"));
     restart(world);
     stop(world, "1");
@@ -1299,6 +1338,7 @@ int main(void)
         TEST(firelens),
         TEST(firelens_failures),
         TEST(volume_failures),
+        TEST(what_could_not_start_is_looked_at_once),
         TEST(shared_namespaces),
         TEST(slices),
         TEST(resources_that_contradict_each_other),
