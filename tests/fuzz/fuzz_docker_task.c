@@ -16,6 +16,8 @@ static void make_bodies(struct arena *arena, const struct acs_task *task)
 {
     const char **docker_names = ARENA_ARRAY(arena, const char *, task->containers.count + 1);
     const char **volume_names = ARENA_ARRAY(arena, const char *, task->volumes.count + 1);
+    const struct config_map file_systems = {0};
+    const struct volume_efs_host efs = {.region = "us-east-1", .file_systems = &file_systems};
 
     for (size_t i = 0; i < task->containers.count; i++)
         docker_names[i] = "docker-name";
@@ -23,7 +25,7 @@ static void make_bodies(struct arena *arena, const struct acs_task *task)
         struct buf body = {0};
 
         volume_names[i] = volume_kind(&task->volumes.items[i]) == VOLUME_BIND ? NULL : "volume";
-        volume_create_body(&body, &task->volumes.items[i], "volume");
+        error_free(volume_create_body(&task->volumes.items[i], "volume", &efs, &body));
         buf_done(&body);
     }
     for (size_t i = 0; i < task->containers.count; i++) {
