@@ -7,58 +7,24 @@ import subprocess
 
 import pytest
 
-from harness.program import BERTH, Agent, Server, connected, eventually
+from harness.one_host import OneHost
+from harness.program import BERTH, Agent, connected, eventually
+from harness.samples import IMAGE
 
-IMAGE = "berth-sample-web:1"
 CLUSTER = "limits"
 CGROUPS = "/sys/fs/cgroup"
 IS_UNIFIED = os.path.exists(CGROUPS + "/cgroup.controllers")
 PAUSE = "~internal~ecs~pause~namespace"
 
 
-class World:
+class World(OneHost):
     def __init__(self, directory, docker):
-        self.docker = docker
-        self.server = Server(directory).start()
-        self.ecs = self.server.client(self.server.create_key())
-        self.ecs.create_cluster(clusterName=CLUSTER)
-        os.makedirs(os.path.join(directory, "host", "gpu"))
-        with open(os.path.join(directory, "host", "gpu", "nvidia-gpu-info.json"), "w") as file:
+        host = os.path.join(directory, "host")
+        os.makedirs(os.path.join(host, "gpu"))
+        with open(os.path.join(host, "gpu", "nvidia-gpu-info.json"), "w") as file:
             json.dump({"DriverVersion": "535.1", "GPUIDs": ["GPU-a", "GPU-b", "GPU-c"]}, file)
-        self.agent = Agent(directory, self.server.url, self.server.create_key(agentCluster=CLUSTER), docker.host, CLUSTER, env={
-            "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "1s", "ECS_TASK_PIDS_LIMIT": "50", "ECS_ENABLE_GPU_SUPPORT": "true",
-            "ECS_NVIDIA_RUNTIME": "runc", "ECS_HOST_DATA_DIR": os.path.join(directory, "host")})
-        self.start_agent()
-
-    def start_agent(self):
-        self.agent.start()
-        eventually(lambda: connected(self.ecs, CLUSTER), 60, "the agent connects; log in " + self.agent.log)
-
-    def register(self, family, containers, **kwargs):
-        self.ecs.register_task_definition(family=family, containerDefinitions=[dict({
-            "image": IMAGE, "memory": 16, "essential": True, "linuxParameters": {"initProcessEnabled": True}}, **one)
-            for one in containers], **kwargs)
-
-    def run(self, family, containers, status="RUNNING", **kwargs):
-        """A task of these containers, once it is in that state."""
-        self.register(family, containers, **kwargs)
-        answer = self.ecs.run_task(cluster=CLUSTER, taskDefinition=family)
-        assert answer["failures"] == []
-        return self.wait(answer["tasks"][0]["taskArn"], status)
-
-    def wait(self, arn, status):
-        def there():
-            task = self.ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]
-            return task if task["lastStatus"] == status else None
-        return eventually(there, 90, "%s is %s; log in %s" % (arn, status, self.agent.log))
-
-    def stop(self, task):
-        self.ecs.stop_task(cluster=CLUSTER, task=task["taskArn"])
-        return self.wait(task["taskArn"], "STOPPED")
-
-    def inspect(self, task):
-        return {c["Config"]["Labels"]["com.amazonaws.ecs.container-name"]: c
-                for c in self.docker.containers("label=com.amazonaws.ecs.task-arn=" + task["taskArn"])}
+        super().__init__(directory, docker, CLUSTER, {"ECS_TASK_PIDS_LIMIT": "50", "ECS_ENABLE_GPU_SUPPORT": "true",
+                                                      "ECS_NVIDIA_RUNTIME": "runc", "ECS_HOST_DATA_DIR": host})
 
     def execute(self, container, script):
         return self.docker.run("exec", container["Id"], "/bin/sh", "-c", script, check=False)
@@ -71,9 +37,7 @@ def world(tmp_path_factory, docker):
     try:
         yield one
     finally:
-        one.agent.close()
-        one.server.close()
-        docker.remove_task_containers(CLUSTER)
+        one.close()
 
 
 def sleeper(name="main", script="sleep 1000", **more):

@@ -9,50 +9,18 @@ import threading
 import pytest
 
 from harness.docker import PrivateDocker
-from harness.program import Agent, Server, connected, eventually
+from harness.one_host import OneHost
+from harness.program import eventually
+from harness.samples import IMAGE
 
-IMAGE = "berth-sample-web:1"
 CLUSTER = "logs"
 DRIVERS = ["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "none"]
 REGION = {"awslogs-region": "eu-west-1"}
 
 
-class World:
+class World(OneHost):
     def __init__(self, directory, docker, **env):
-        self.docker = docker
-        self.server = Server(directory).start()
-        self.ecs = self.server.client(self.server.create_key())
-        self.ecs.create_cluster(clusterName=CLUSTER)
-        self.agent = Agent(directory, self.server.url, self.server.create_key(agentCluster=CLUSTER), docker.host, CLUSTER, env=dict({
-            "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "1s", "ECS_AVAILABLE_LOGGING_DRIVERS": json.dumps(DRIVERS)}, **env)).start()
-        eventually(lambda: connected(self.ecs, CLUSTER), 60, "the agent connects; log in " + self.agent.log)
-
-    def run(self, family, containers, status="RUNNING", **kwargs):
-        self.ecs.register_task_definition(family=family, containerDefinitions=[dict({
-            "image": IMAGE, "memory": 16, "essential": True, "linuxParameters": {"initProcessEnabled": True}}, **one)
-            for one in containers], **kwargs)
-        answer = self.ecs.run_task(cluster=CLUSTER, taskDefinition=family)
-        assert answer["failures"] == []
-        return self.wait(answer["tasks"][0]["taskArn"], status)
-
-    def wait(self, arn, status):
-        def there():
-            task = self.ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]
-            return task if task["lastStatus"] == status else None
-        return eventually(there, 90, "%s is %s; log in %s" % (arn, status, self.agent.log))
-
-    def stop(self, task):
-        self.ecs.stop_task(cluster=CLUSTER, task=task["taskArn"])
-        return self.wait(task["taskArn"], "STOPPED")
-
-    def inspect(self, task):
-        return {c["Config"]["Labels"]["com.amazonaws.ecs.container-name"]: c
-                for c in self.docker.containers("label=com.amazonaws.ecs.task-arn=" + task["taskArn"])}
-
-    def close(self):
-        self.agent.close()
-        self.server.close()
-        self.docker.remove_task_containers(CLUSTER)
+        super().__init__(directory, docker, CLUSTER, dict({"ECS_AVAILABLE_LOGGING_DRIVERS": json.dumps(DRIVERS)}, **env))
 
 
 @pytest.fixture(scope="module")

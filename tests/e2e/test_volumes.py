@@ -6,50 +6,22 @@ import re
 
 import pytest
 
-from harness.program import Agent, Server, connected, eventually
+from harness.one_host import OneHost
+from harness.program import eventually
+from harness.samples import IMAGE
 
-IMAGE = "berth-sample-web:1"
 CLUSTER = "volumes"
 SHARED = "berth-volumes-%d" % os.getpid()  # names of shared volumes are the machine's
 
 
-class World:
+class World(OneHost):
     def __init__(self, directory, docker):
-        self.docker = docker
-        self.server = Server(directory).start()
-        self.ecs = self.server.client(self.server.create_key())
-        self.ecs.create_cluster(clusterName=CLUSTER)
-        self.agent = Agent(directory, self.server.url, self.server.create_key(agentCluster=CLUSTER), docker.host, CLUSTER, env={
-            "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "1s", "ECS_SHARED_VOLUME_MATCH_FULL_CONFIG": "true",
+        super().__init__(directory, docker, CLUSTER, {
+            "ECS_SHARED_VOLUME_MATCH_FULL_CONFIG": "true",
             "BERTH_EFS_FILE_SYSTEMS": json.dumps({"fs-0a": "127.0.0.9:/export", "fs-0b": "tls:127.0.0.9", "fsap-0c": "/web"})})
-        self.start_agent()
-
-    def start_agent(self):
-        self.agent.start()
-        eventually(lambda: connected(self.ecs, CLUSTER), 60, "the agent connects; log in " + self.agent.log)
 
     def run(self, family, containers, volumes, status="RUNNING", **kwargs):
-        """A task of these containers, once it is in that state."""
-        self.ecs.register_task_definition(family=family, volumes=volumes, containerDefinitions=[dict({
-            "image": IMAGE, "memory": 16, "essential": True, "linuxParameters": {"initProcessEnabled": True}}, **one)
-            for one in containers], **kwargs)
-        answer = self.ecs.run_task(cluster=CLUSTER, taskDefinition=family)
-        assert answer["failures"] == []
-        return self.wait(answer["tasks"][0]["taskArn"], status)
-
-    def wait(self, arn, status):
-        def there():
-            task = self.ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]
-            return task if task["lastStatus"] == status else None
-        return eventually(there, 90, "%s is %s; log in %s" % (arn, status, self.agent.log))
-
-    def stop(self, task):
-        self.ecs.stop_task(cluster=CLUSTER, task=task["taskArn"])
-        return self.wait(task["taskArn"], "STOPPED")
-
-    def inspect(self, task):
-        return {c["Config"]["Labels"]["com.amazonaws.ecs.container-name"]: c
-                for c in self.docker.containers("label=com.amazonaws.ecs.task-arn=" + task["taskArn"])}
+        return super().run(family, containers, status, volumes=volumes, **kwargs)
 
     def volume(self, name):
         return json.loads(self.docker.run("volume", "inspect", name, check=False) or "[]")
@@ -65,9 +37,7 @@ def world(tmp_path_factory, docker):
     try:
         yield one
     finally:
-        one.agent.close()
-        one.server.close()
-        docker.remove_task_containers(CLUSTER)
+        one.close()
         for name in docker.run("volume", "ls", "-q").split():
             if SHARED in name or re.match(r"ecs-vol-", name):
                 docker.run("volume", "rm", name, check=False)
