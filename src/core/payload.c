@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/str.h"
 #include "core/docker_config.h"
 #include "core/shown_arn.h"
+#include "core/stored_json.h"
 #include "core/task_gpus.h"
 #include "core/task_size.h"
 #include "gen/ecs_shapes.h"
@@ -16,43 +15,6 @@
 #define DOCKER_API_VERSION     "1.21" /* what the service itself names (AP-224) */
 #define RESTART_PERIOD_DEFAULT 60     /* AP-411 */
 #define CPU_UNITS_PER_CORE     1024.0
-
-static struct error *read_json(const char *text, const char *what, json_t **ret)
-{
-    json_error_t err;
-
-    *ret = json_loads(text, JSON_DECODE_ANY, &err);
-    return *ret ? NULL : error_new(API_SERVER, "The stored %s is damaged: %s", what, err.text);
-}
-
-static struct error *read_definition(struct arena *arena, const struct task_definition *definition,
-                                     struct ecs_task_definition *ret)
-{
-    json_t *json;
-    struct error *err;
-
-    TRY(read_json(definition->document, "task definition", &json));
-    err = ecs_decode_task_definition(arena, json, ret);
-    json_decref(json);
-    return err ? error_wrap(err, "stored task definition %s:%" PRId32, definition->family,
-                            definition->revision)
-               : NULL;
-}
-
-static struct error *read_overrides(struct arena *arena, const struct task *task,
-                                    struct ecs_task_override *ret)
-{
-    json_t *json;
-    struct error *err;
-
-    memset(ret, 0, sizeof(*ret));
-    if (!task->rare->overrides)
-        return NULL;
-    TRY(read_json(task->rare->overrides, "task override", &json));
-    err = ecs_decode_task_override(arena, json, ret);
-    json_decref(json);
-    return err ? error_wrap(err, "stored task override") : NULL;
-}
 
 static const struct ecs_container_override *override_of(const struct ecs_task_override *overrides,
                                                         const char *container)
@@ -498,7 +460,9 @@ struct error *payload_source_read(struct arena *arena, const struct scope *scope
     struct payload_source source = {.network_mode = definition->network_mode, .document = document};
     struct acs_task *common = &source.common;
 
-    TRY(read_definition(arena, definition, document));
+    TRY(stored_json_read(
+        arena, ECS_SHAPE_TASK_DEFINITION, definition->document, "task definition",
+        arena_printf(arena, "%s:%" PRId32, definition->family, definition->revision), document));
     common->task_definition_account_id = scope->account;
     common->network_mode = network_mode_text(definition->network_mode);
     common->pid_mode = ecs_pid_mode_name(document->pid_mode);
@@ -567,11 +531,12 @@ static struct error *build_associations(struct arena *arena, const struct task *
 struct error *payload_build(struct arena *arena, const struct scope *scope, const struct task *task,
                             const struct payload_source *source, struct acs_task *ret)
 {
-    struct ecs_task_override overrides;
+    struct ecs_task_override overrides = {0};
     struct acs_task out = source->common;
     int32_t size;
 
-    TRY(read_overrides(arena, task, &overrides));
+    TRY(stored_json_read(arena, ECS_SHAPE_TASK_OVERRIDE, task->rare->overrides, "overrides",
+                         task->group, &overrides));
     build_identity(arena, scope, task, "RUNNING", &out);
     out.launch_type =
         task->launch_type == LAUNCH_TYPE_NONE ? "EC2" : launch_type_name(task->launch_type);

@@ -1,8 +1,7 @@
 #include "core/task_roles.h"
 
-#include <jansson.h>
-
 #include "base/str.h"
+#include "core/stored_json.h"
 
 static const char *role_arn(struct arena *arena, const struct scope *scope, const char *role)
 {
@@ -17,19 +16,15 @@ struct error *task_roles_read(struct arena *arena, const struct scope *scope,
                               const struct task *task, const struct ecs_task_definition *document,
                               struct task_roles *ret)
 {
-    CLEANUP(json_decrefp) json_t *over = NULL;
-    const char *application, *execution;
+    struct ecs_task_override over = {0};
 
-    if (task->rare->overrides) {
-        over = json_loads(task->rare->overrides, 0, NULL);
-        if (!over)
-            return error_new(API_SERVER, "The stored task override is damaged.");
-    }
-    application = arena_dup(arena, json_string_value(json_object_get(over, "taskRoleArn")));
-    execution = arena_dup(arena, json_string_value(json_object_get(over, "executionRoleArn")));
+    TRY(stored_json_read(arena, ECS_SHAPE_TASK_OVERRIDE, task->rare->overrides, "overrides",
+                         task->group, &over));
     ret->application =
-        role_arn(arena, scope, str_is_empty(application) ? document->task_role_arn : application);
-    ret->execution =
-        role_arn(arena, scope, str_is_empty(execution) ? document->execution_role_arn : execution);
+        role_arn(arena, scope,
+                 str_is_empty(over.task_role_arn) ? document->task_role_arn : over.task_role_arn);
+    ret->execution = role_arn(arena, scope,
+                              str_is_empty(over.execution_role_arn) ? document->execution_role_arn
+                                                                    : over.execution_role_arn);
     return NULL;
 }
