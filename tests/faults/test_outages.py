@@ -55,10 +55,10 @@ def test_the_engine_dies_in_a_pull(private, tmp_path):
         engine.want(one)
     assert registry.asked.acquire(timeout=30)
     engine.kill()
-    served = registry.manifests_served
+    served = registry.tags_served
     assert not ids_of(private, wanted)
     engine.start(wants_ready=False)
-    eventually(lambda: registry.manifests_served >= served + 2, 30, "both are pulled again")
+    eventually(lambda: registry.tags_served >= served + 2, 30, "both are pulled again")
     engine.stop(unwanted)
     registry.may_serve.set()
     engine.report(wanted, "RUNNING", 60)

@@ -193,7 +193,7 @@ class Registry:
             "config": self.describe(config, "application/vnd.docker.container.image.v1+json"),
             "layers": [self.describe(layer, "application/vnd.docker.image.rootfs.diff.tar")]}).encode()
         self.digest = "sha256:" + hashlib.sha256(self.manifest).hexdigest()
-        self.failures, self.manifests_served = failures, 0
+        self.failures, self.tags_served = failures, 0
         registry = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -231,7 +231,7 @@ class Registry:
             if self.failures > 0:
                 self.failures -= 1
                 return b"{}", "application/json", 500
-            self.manifests_served += with_body
+            self.tags_served += "sha256:" not in path  # by digest, an engine asks for what it does not have yet
             return self.manifest, "application/vnd.docker.distribution.manifest.v2+json", 200
         blob = self.blobs.get(path.rsplit("/", 1)[-1])
         if blob is not None:
