@@ -1,32 +1,36 @@
-"""The sections of bench/run that run containers: beside docker run, docker stop and Docker Swarm, on one engine of their own."""
+"""The sections of bench/run that run containers: beside docker run, docker stop, Docker Swarm and the official agent, on one engine
+of their own."""
 import http.client
 import json
 import os
 import socket
+import statistics
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from harness.docker import PrivateDocker
+from harness.official import OFFICIAL, Namespace, OfficialAgent, ip
 from harness.program import Agent, Server, connected, eventually
 from report import ROUNDS, ratio, say, seconds, table
+from usage import Cgroup, cpu_seconds
 
 IMAGE = "berth-sample-web:1"
-NAMESPACE = "berth-bench"
-CLUSTER = "bench"
+CLUSTER, OFFICIAL_CLUSTER = "berth", "official"  # each with the agent of that name
+NO_OFFICIAL = "The official agent was not there: OFFICIAL_AGENT names its binary (docs/official-agent.md)."
 MEMORY_MIB = 16
 FIFTY = int(os.environ.get("BENCH_TASKS", "50"))
 HEALTH_SECONDS = 5  # ECS's shortest interval
 
 
 class Engine(PrivateDocker):
-    """A dockerd in a network namespace of its own, and calls to it that cost no process."""
+    """A dockerd in a network namespace of its own, and calls to it that cost no process. `cgroup` has its processor time: dockerd's,
+    containerd's, what these start, without the containers' own."""
 
-    def __init__(self):
-        subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
-        super().__init__(enter=["nsenter", "--net=/run/netns/" + NAMESPACE])
-        subprocess.run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"], check=True)
+    def __init__(self, namespace):
+        self.cgroup = Cgroup("berth-bench")
+        super().__init__(enter=[*self.cgroup.enter(), "nsenter", "--net=/run/netns/" + namespace.name])
 
     def call(self, method, path, body=None, fails=()):
         connection = http.client.HTTPConnection("localhost", timeout=300)
@@ -43,28 +47,66 @@ class Engine(PrivateDocker):
 
     def close(self):
         super().close()
-        subprocess.run(["ip", "netns", "del", NAMESPACE], check=False)
+        self.cgroup.close()
 
 
 class Host:
-    """That engine, a server and an agent: what a task takes, a replica and a bare container take too."""
+    """That engine and a server, with an agent for each cluster named: what a task takes, a replica and a bare container take too. Our
+    agent lives beside the engine and serves 169.254.170.2; the official one, whose ports are the same, in a namespace of its own."""
+    SETTINGS = {"ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached", "ECS_ENABLE_TASK_CPU_MEM_LIMIT": "false", "ECS_LOGLEVEL": "info",
+                "ECS_CONTAINER_STOP_TIMEOUT": "5s"}
 
-    def __init__(self, directory):
-        self.docker = Engine()
+    def __init__(self, directory, clusters=(CLUSTER,)):
+        self.directory, self.parts, self.agents = directory, [], {}
         try:
-            self._start(directory)
+            self._start(clusters)
         except BaseException:
-            self.docker.close()
+            self.__exit__()
             raise
 
-    def _start(self, directory):
+    def _start(self, clusters):
+        self.namespace = self._opened(Namespace())
+        self.docker = Engine(self.namespace)
+        self.parts.append(self.docker.close)
         self.docker.start()
         self.docker.sample_image()
-        self.server = Server(directory, args=["--log-level", "warning"]).start()
+        self.server = Server(self.directory, args=["--log-level", "warning"], listen=self.namespace.here + ":0").start()
+        self.parts.append(self.server.stop)
         self.ecs = self.server.client(self.server.create_key())
-        self.ecs.create_cluster(clusterName=CLUSTER)
-        self.agent = Agent(directory, self.server.url, self.server.create_key(agentCluster=CLUSTER), self.docker.host, CLUSTER).start()
-        eventually(lambda: connected(self.ecs, CLUSTER), 60)
+        for cluster in clusters:
+            self.start_agent(cluster)
+
+    def _opened(self, namespace):
+        namespace.open()
+        self.parts.append(namespace.close)
+        return namespace
+
+    def _official(self, key, settings):
+        beside = self._opened(Namespace(1))
+        ip("-n", beside.name, "route", "add", self.namespace.here, "via", beside.here)
+        return OfficialAgent(self.directory, beside, self.server.url, key, self.docker.host, OFFICIAL_CLUSTER, env=settings)
+
+    def _ours(self, key, settings):
+        agent = Agent(self.directory, self.server.url, key, self.docker.host, CLUSTER, introspection="127.0.0.1:51678",
+                      env=dict(settings, BERTH_TASK_ENDPOINT="169.254.170.2:80"))
+        agent.args = ["nsenter", "--net=/run/netns/" + self.namespace.name, *agent.args]
+        return agent
+
+    def start_agent(self, cluster, **settings):
+        """Once more if it was stopped, with other settings; when it is connected."""
+        if cluster not in self.agents:
+            self.ecs.create_cluster(clusterName=cluster)
+            key = self.server.create_key(agentCluster=cluster)
+            make = self._official if cluster == OFFICIAL_CLUSTER else self._ours
+            self.agents[cluster] = make(key, self.SETTINGS)
+            self.parts.append(self.agents[cluster].kill)
+        self.agents[cluster].start(settings)
+        eventually(lambda: connected(self.ecs, cluster), 60)
+        return self.agents[cluster]
+
+    def stop_agent(self, cluster):
+        self.agents[cluster].stop()
+        eventually(lambda: not connected(self.ecs, cluster), 60)
 
     def define(self, family, has_port, has_check=False):
         container = {"name": "web", "image": IMAGE, "memory": MEMORY_MIB, "linuxParameters": {"initProcessEnabled": True}}
@@ -88,19 +130,33 @@ class Host:
             return not found
         until(is_empty, 0.1)
 
-    def statuses(self, arns):
-        found = []
-        for i in range(0, len(arns), 100):
-            found += self.ecs.describe_tasks(cluster=CLUSTER, tasks=arns[i:i + 100])["tasks"]
-        return {t["lastStatus"] for t in found}
+    def wait(self, cluster, arns, status):
+        """Asks for one task at a time, so that asking takes little from those who work."""
+        for arn in arns:
+            until(lambda arn=arn: self.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]["lastStatus"] == status)
+
+    def run_tasks(self, cluster, family, count):
+        """Ten at a time; their ARNs, once all are RUNNING."""
+        arns = []
+        for i in range(0, count, 10):
+            answer = self.ecs.run_task(cluster=cluster, taskDefinition=family, count=min(10, count - i),
+                                       launchType="EXTERNAL" if cluster == OFFICIAL_CLUSTER else "EC2")
+            arns.extend(t["taskArn"] for t in answer["tasks"])
+        assert len(arns) == count, answer
+        self.wait(cluster, arns, "RUNNING")
+        return arns
+
+    def stop_tasks(self, cluster, arns):
+        for arn in arns:
+            self.ecs.stop_task(cluster=cluster, task=arn)
+        self.wait(cluster, arns, "STOPPED")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.agent.stop()
-        self.server.stop()
-        self.docker.close()
+        while self.parts:
+            self.parts.pop()()
 
 
 def timed(action):
@@ -113,24 +169,12 @@ def until(check, every=0.005):
     eventually(check, 300, every=every)
 
 
-# ---- tasks against docker run and docker stop ----
+# ---- tasks against docker run, docker stop and the official agent ----
 
-def run_tasks(host, count):
-    """RunTask, ten at a time, until all are RUNNING, and StopTask until all are STOPPED: two times."""
+def tasks(host, cluster, count):
+    """RunTask until all are RUNNING and StopTask until all are STOPPED."""
     arns = []
-
-    def run():
-        for i in range(0, count, 10):
-            answer = host.ecs.run_task(cluster=CLUSTER, taskDefinition="port", count=min(10, count - i))
-            arns.extend(t["taskArn"] for t in answer["tasks"])
-        assert len(arns) == count, answer
-        until(lambda: host.statuses(arns) == {"RUNNING"})
-
-    def stop():
-        for arn in arns:
-            host.ecs.stop_task(cluster=CLUSTER, task=arn)
-        until(lambda: host.statuses(arns) == {"STOPPED"})
-    return timed(run), timed(stop)
+    return timed(lambda: arns.extend(host.run_tasks(cluster, "port", count))), timed(lambda: host.stop_tasks(cluster, arns))
 
 
 def docker_run(host, count):
@@ -145,23 +189,52 @@ def docker_run(host, count):
     return run, timed(lambda: each([["stop", one] for one in ids]))
 
 
+class Side:
+    """One of those compared: what it does for `count` tasks, what that took in each round, and how much of it was the processor's."""
+
+    def __init__(self, host, run, stop, action, agent=None):
+        self.host, self.names, self.action, self.agent = host, (run, stop), action, agent
+        self.rounds = []
+
+    def used(self):
+        return cpu_seconds(self.agent.process.pid) if self.agent else 0, self.host.docker.cgroup.cpu_seconds()
+
+    def round(self, count):
+        before = self.used()
+        times = self.action(count)
+        self.rounds.append((*times, *(1000 * (b - a) / count for a, b in zip(before, self.used()))))
+        self.host.empty()
+
+    def column(self, nth):
+        return [one[nth] for one in self.rounds]
+
+
+def sides(host):
+    """Docker's command line comes last."""
+    return [Side(host, "RunTask to RUNNING, " + one, "StopTask to STOPPED, " + one, lambda n, one=one: tasks(host, one, n), agent)
+            for one, agent in host.agents.items()] + [Side(host, "docker run -d", "docker stop", lambda n: docker_run(host, n))]
+
+
 def start(directory):
-    say("\n## RunTask to RUNNING and StopTask to STOPPED against docker run and docker stop")
-    say("\nOne container a task with a published port, an init and a memory limit, the same image; fifty at once are fifty `docker` processes.")
-    with Host(directory) as host:
+    say("\n## RunTask to RUNNING and StopTask to STOPPED against docker run and docker stop, and by the official agent")
+    say("\nOne container a task with a published port, an init and a memory limit, the same image, server and engine, by turns; fifty at "
+        "once are fifty `docker` processes. Processor time is the agent's and the engine's (dockerd, containerd and what they start), of "
+        "start and stop together.")
+    if not OFFICIAL:
+        say("\n" + NO_OFFICIAL)
+    with Host(directory, (CLUSTER, OFFICIAL_CLUSTER) if OFFICIAL else (CLUSTER,)) as host:
         host.define("port", True)
-        table("", "median s", "min", "max", "to docker")
+        table("", "median s", "min", "max", "to docker", "agent's CPU ms a task", "engine's")
+        for one in sides(host):
+            one.round(1)  # to warm up
         for count, rounds in ((1, ROUNDS * 3), (FIFTY, ROUNDS)):
-            ours, theirs = [], []
-            for _ in range(rounds):
-                ours.append(run_tasks(host, count))
-                host.empty()
-                theirs.append(docker_run(host, count))
-                host.empty()
-            for i, (what, peer) in enumerate((("RunTask to RUNNING", "docker run -d"), ("StopTask to STOPPED", "docker stop"))):
-                a, b = [one[i] for one in ours], [one[i] for one in theirs]
-                seconds("%s, %d" % (what, count), a, ratio(a, b))
-                seconds("%s, %d" % (peer, count), b, "")
+            compared = sides(host)
+            for one in compared * rounds:
+                one.round(count)
+            for i in range(2):
+                for one in compared:
+                    seconds("%s, %d" % (one.names[i], count), one.column(i), ratio(one.column(i), compared[-1].column(i)) if one.agent else "",
+                            *("%.1f" % statistics.median(one.column(j)) for j in (2, 3)))
 
 
 # ---- services against Swarm ----

@@ -18,13 +18,14 @@ def ip(*args, check=True):
 
 
 class Namespace:
-    """A network namespace with one link to ours: `here` is our end's address, `there` the other's."""
+    """A network namespace with one link to ours: `here` is our end's address, `there` the other's. A process that has several
+    tells them apart by `nth`."""
 
-    def __init__(self):
-        number = os.getpid()
+    def __init__(self, nth=0):
+        number = os.getpid() + nth * 2**22  # more than there are pids
         self.name = "berth-%d" % number
         self.link = "bo%d" % number
-        base = "198.18.%d.%d" % (number // 64 % 256, number % 64 * 4)
+        base = "198.%d.%d.%d" % (18 + nth, number // 64 % 256, number % 64 * 4)
         stem, last = base.rsplit(".", 1)
         self.here, self.there = "%s.%d" % (stem, int(last) + 1), "%s.%d" % (stem, int(last) + 2)
 
