@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/managed_agents.h"
 #include "core/task.h"
 
 enum report_status report_status_parse(const char *text)
@@ -182,27 +183,25 @@ static bool task_would_change(const struct task *task, const struct task_report 
            is_later_news(report->execution_stopped_at_ms, task->rare->execution_stopped_at_ms);
 }
 
-struct error *report_apply(struct txn *txn, const struct task *task,
-                           const struct task_report *report)
+static bool containers_would_change(const struct task *task, const struct task_report *report)
 {
-    bool is_change;
-    int64_t now_ms = clock_wall_ms(state_clock(txn_state(txn)));
-    enum task_status to;
-    struct task *edited;
-
-    if (task->last_status == TASK_STOPPED)
-        return NULL;
-    is_change = task_would_change(task, report);
-    for (size_t i = 0; i < report->container_count && !is_change; i++) {
+    for (size_t i = 0; i < report->container_count; i++) {
         const struct container *container =
             find_container((struct task *)task, report->containers[i].name);
 
-        is_change = container && container_would_change(container, &report->containers[i]);
+        if (container && container_would_change(container, &report->containers[i]))
+            return true;
     }
-    if (!is_change)
-        return NULL;
-    to = next_status(task, report);
-    edited = txn_edit_task(txn, task);
+    return false;
+}
+
+/* `managed_agents` NULL: no news. */
+static void apply(struct txn *txn, const struct task *task, const struct task_report *report,
+                  const char *managed_agents)
+{
+    enum task_status to = next_status(task, report);
+    struct task *edited = txn_edit_task(txn, task);
+
     edited->is_acknowledged = true;
     if (report->pull_started_at_ms)
         edited->pull_started_at_ms = report->pull_started_at_ms;
@@ -217,11 +216,30 @@ struct error *report_apply(struct txn *txn, const struct task *task,
         if (container)
             apply_container(container, &report->containers[i]);
     }
+    if (managed_agents)
+        task_set_managed_agents(edited, managed_agents);
     if (to == TASK_STOPPED)
         name_the_stop(edited, report);
     if (to != edited->last_status)
-        task_set_status(edited, to, now_ms);
+        task_set_status(edited, to, clock_wall_ms(state_clock(txn_state(txn))));
     else
         edited->version++;
-    return NULL;
+}
+
+struct error *report_apply(struct txn *txn, const struct task *task,
+                           const struct task_report *report)
+{
+    struct arena arena = {0};
+    const char *managed_agents;
+    struct error *err;
+
+    if (task->last_status == TASK_STOPPED)
+        return NULL;
+    err = managed_agents_apply(&arena, task, &report->managed_agents,
+                               clock_wall_ms(state_clock(txn_state(txn))), &managed_agents);
+    if (!err && (managed_agents || task_would_change(task, report) ||
+                 containers_would_change(task, report)))
+        apply(txn, task, report, managed_agents);
+    arena_done(&arena);
+    return err;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "gen/ecs_types.h"
 #include "state/state.h"
 
 enum report_status { REPORT_NONE, REPORT_PENDING, REPORT_RUNNING, REPORT_STOPPED };
@@ -44,12 +45,13 @@ struct task_report {
     int64_t pull_started_at_ms, pull_stopped_at_ms, execution_stopped_at_ms; /* 0: not said */
     const struct container_report *containers;
     size_t container_count;
+    struct ecs_managed_agent_state_changes managed_agents; /* AP-130 */
 };
 
 /* Stop code and reason are ours to decide (AP-126): a stop already asked for keeps its own; a task
  * that ran ends as EssentialContainerExited, one that never did as TaskFailedToStart. Containers
- * that are not of the task are the agent's own (AP-123) and passed over. Never fails so far; an
- * API_INVALID_PARAMETER would make the agent forget the report (AP-128). */
+ * that are not of the task are the agent's own (AP-123) and passed over. Fails only on a damaged
+ * record; an API_INVALID_PARAMETER would make the agent forget the report (AP-128). */
 MUST_USE struct error *report_apply(struct txn *txn, const struct task *task,
                                     const struct task_report *report);
 

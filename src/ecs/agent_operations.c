@@ -95,6 +95,19 @@ static struct error *read_container(struct call *call, const struct ecs_containe
     return read_bindings(call, &in->network_bindings, ret);
 }
 
+static struct ecs_managed_agent_state_changes
+read_managed_agents(struct call *call, const struct ecs_managed_agent_state_changes *in)
+{
+    struct ecs_managed_agent_state_changes out = {0};
+
+    SET_LIST(call->arena, &out, in->count);
+    for (size_t i = 0; i < in->count; i++) {
+        out.items[i] = in->items[i];
+        out.items[i].reason = reason_of(call, in->items[i].reason);
+    }
+    return out;
+}
+
 /* Finds the task of a report. Unknown ones are no error, or the agent would repeat itself for a day
  * (AP-129): NULL. A task of another instance is none of the agent's business. */
 static struct error *find_reported(struct call *call, const char *action, const char *cluster_text,
@@ -130,6 +143,7 @@ struct error *api_submit_task_state_change(struct call *call,
         .execution_stopped_at_ms = in->execution_stopped_at_ms,
         .containers = containers,
         .container_count = in->containers.count,
+        .managed_agents = read_managed_agents(call, &in->managed_agents),
     };
     const struct task *task;
 

@@ -1,5 +1,6 @@
 #include "ecs/task_describe.h"
 
+#include "core/managed_agents.h"
 #include "core/shown_arn.h"
 #include "core/stored_json.h"
 #include "core/task_gpus.h"
@@ -353,5 +354,6 @@ struct error *task_describe(struct task_describer *describer, const struct task 
     for (size_t i = 0; i < ret->containers.count; i++)
         describe_container(describer, task, recipe, ret->overrides, &task->containers[i],
                            &ret->containers.items[i]);
+    TRY(managed_agents_describe(arena, task, &ret->containers));
     return describe_gpus(arena, task, &ret->containers);
 }

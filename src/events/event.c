@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "core/event_names.h"
+#include "core/managed_agents.h"
 #include "ecs/container_instance.h"
 #include "ecs/task_describe.h"
 #include "gen/ecs_shapes.h"
@@ -113,6 +114,7 @@ static void take_back_container(char letter, struct ecs_container *container)
         return;
     container->last_status = task_status_name(status);
     container->health_status = healths[value % HEALTH_COUNT];
+    managed_agents_take_back(status, &container->managed_agents);
     if (status < TASK_RUNNING)
         memset(&container->network_bindings, 0, sizeof(container->network_bindings));
     if (status < TASK_STOPPED) {

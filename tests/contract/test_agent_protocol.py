@@ -437,6 +437,48 @@ def test_reports_with_every_member(api, cluster):
     assert task["lastStatus"] == "STOPPED" and len(task["containers"][0]["reason"]) <= 1024 and len(task["stoppedReason"]) <= 1024
 
 
+def test_managed_agents(api, cluster):
+    """AP-130, API-200, MS-097: the agent that ExecuteCommand speaks with, in each container, and what is told of it."""
+    role = "arn:aws:iam::000000000000:role/task"
+    definition = api.raw("RegisterTaskDefinition", {"family": "managed", "taskRoleArn": role, "containerDefinitions": [
+        {"name": "a", "image": "b", "memory": 8}, {"name": "b", "image": "b", "memory": 8}]})["taskDefinition"]["taskDefinitionArn"]
+    agent = api.agent(cluster, runs=False)
+    begun = api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "enableExecuteCommand": True})["tasks"][0]
+    begun_at = api.task(cluster, begun["taskArn"])["createdAt"]
+    arn, agent_name = begun["taskArn"], "ExecuteCommandAgent"
+    pending = [{"name": agent_name, "lastStatus": "PENDING"}]
+    assert [c["managedAgents"] for c in begun["containers"]] == [pending, pending]
+    told = agent.wait_payload(arn)["message"]["tasks"][0]
+    assert [c["managedAgents"] for c in told["containers"]] == [[{"name": agent_name}]] * 2
+
+    def report(status, container="a", reason=None, task="RUNNING", containers=()):
+        change = {"containerName": container, "managedAgentName": agent_name, "status": status, **({"reason": reason} if reason else {})}
+        agent.submit(arn, task, list(containers), managedAgents=[change])
+        return [c["managedAgents"][0] for c in api.task(cluster, arn)["containers"]]
+
+    def version():
+        return api.task(cluster, arn)["version"]
+
+    running = [{"containerName": c, "status": "RUNNING", "runtimeId": c * 64} for c in "ab"]
+    first, other = report("RUNNING", containers=running)
+    assert first["lastStatus"] == "RUNNING" and first["lastStartedAt"] >= begun_at and "reason" not in first
+    assert [other] == pending
+    known = version()
+    for late in ("RUNNING", "PENDING", "SLEEPING"):  # repeated, late, unknown: no news (AP-129)
+        assert report(late)[0] == first
+    report("RUNNING", container="~internal~pause")
+    assert version() == known
+    ended = report("STOPPED", reason="ExecuteCommandAgent exited")[0]
+    assert (ended["lastStatus"], ended["reason"], ended["lastStartedAt"]) == ("STOPPED", "ExecuteCommandAgent exited", first["lastStartedAt"])
+    assert version() == known + 1
+    again = report("RUNNING", reason="x" * 5000)[0]
+    assert again["lastStatus"] == "RUNNING" and again["lastStartedAt"] >= first["lastStartedAt"] and len(again["reason"]) == 1024
+    last = report("STOPPED", task="STOPPED", containers=[{"containerName": c, "status": "STOPPED", "exitCode": 0} for c in "ab"])
+    assert [one["lastStatus"] for one in last] == ["STOPPED", "STOPPED"] and "lastStartedAt" not in last[1]
+    plain = run(api, cluster)
+    assert all("managedAgents" not in c for c in api.task(cluster, plain)["containers"])
+
+
 def test_reports_that_cannot_be_understood(api, cluster, fails):
     """AP-128, API-179: InvalidParameterException makes the agent drop the event."""
     agent = api.agent(cluster, runs=False)
