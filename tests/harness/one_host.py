@@ -4,15 +4,16 @@ from harness.samples import IMAGE
 
 
 class OneHost:
-    """Its tasks are cleaned up a second after their end."""
+    """Its tasks are cleaned up a second after their end. `enter` is put before the agent's command."""
 
-    def __init__(self, directory, docker, cluster, env):
+    def __init__(self, directory, docker, cluster, env, enter=()):
         self.docker, self.cluster = docker, cluster
         self.server = Server(directory).start()
         self.ecs = self.server.client(self.server.create_key())
         self.ecs.create_cluster(clusterName=cluster)
         self.agent = Agent(directory, self.server.url, self.server.create_key(agentCluster=cluster), docker.host, cluster,
                            env=dict({"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION": "1s"}, **env))
+        self.agent.args = [*enter, *self.agent.args]
         self.start_agent()
 
     def start_agent(self):

@@ -61,8 +61,9 @@ static void make_slice(struct engine_task *task)
     struct arena arena = {0};
 
     task->cgroup = CGROUP_BUSY;
-    if (!ask_systemd(task, task_cgroup_start_slice(&arena, task->arn, &task->limits),
-                     on_slice_made)) {
+    if (!ask_systemd(
+            task, task_cgroup_start_slice(&arena, &task->engine->cgroups, task->arn, &task->limits),
+            on_slice_made)) {
         task->cgroup = CGROUP_WANTED;
         on_failed(task, "busctl could not be started");
     }

@@ -68,7 +68,8 @@ MUST_USE struct error *task_cgroup_make(const struct task_cgroups *cgroups, cons
 MUST_USE struct error *task_cgroup_remove(const struct task_cgroups *cgroups, const char *task_arn);
 
 /* SLICE: the command that has systemd make or remove it; NULL-terminated, from the arena. */
-const char *const *task_cgroup_start_slice(struct arena *arena, const char *task_arn,
+const char *const *task_cgroup_start_slice(struct arena *arena, const struct task_cgroups *cgroups,
+                                           const char *task_arn,
                                            const struct task_cgroup_limits *limits);
 const char *const *task_cgroup_stop_slice(struct arena *arena, const char *task_arn);
 /* Whether systemd has made it. */

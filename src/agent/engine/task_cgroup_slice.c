@@ -10,6 +10,7 @@
  * units. busctl comes with it. */
 
 #define ARGUMENTS_MAX 40
+#define PERCENT_US    10000 /* of a second */
 
 struct command {
     struct arena *arena;
@@ -56,19 +57,31 @@ static const char *slice_name(struct arena *arena, const char *task_arn)
     return task_cgroup_parent(arena, &cgroups, task_arn);
 }
 
-static void say_limits(struct command *command, const struct task_cgroup_limits *limits)
+/* systemd keeps whole percents of a processor; less than the task's share would keep its containers
+ * from theirs. */
+static int64_t quota_of(const struct task_cgroup_limits *limits)
+{
+    int64_t per_s = limits->cpu_quota_us * 1000000 / limits->cpu_period_us;
+
+    return (per_s + PERCENT_US - 1) / PERCENT_US * PERCENT_US;
+}
+
+static void say_limits(struct command *command, bool is_unified,
+                       const struct task_cgroup_limits *limits)
 {
     size_t count_at = command->count;
     int count = 0;
 
     say(command, NULL);
     if (limits->cpu_quota_us) {
-        say_number(command, "CPUQuotaPerSecUSec",
-                   limits->cpu_quota_us * 1000000 / limits->cpu_period_us);
+        say_number(command, "CPUQuotaPerSecUSec", quota_of(limits));
         say_number(command, "CPUQuotaPeriodUSec", limits->cpu_period_us);
         count += 2;
-    } else {
+    } else if (is_unified) {
         say_number(command, "CPUWeight", task_cgroup_weight(limits->cpu_shares));
+        count++;
+    } else {
+        say_number(command, "CPUShares", limits->cpu_shares);
         count++;
     }
     if (limits->memory_bytes) {
@@ -82,7 +95,8 @@ static void say_limits(struct command *command, const struct task_cgroup_limits 
     command->words[count_at] = arena_printf(command->arena, "%d", count);
 }
 
-const char *const *task_cgroup_start_slice(struct arena *arena, const char *task_arn,
+const char *const *task_cgroup_start_slice(struct arena *arena, const struct task_cgroups *cgroups,
+                                           const char *task_arn,
                                            const struct task_cgroup_limits *limits)
 {
     struct command command = call(arena, "StartTransientUnit");
@@ -90,7 +104,7 @@ const char *const *task_cgroup_start_slice(struct arena *arena, const char *task
     say(&command, "ssa(sv)a(sa(sv))");
     say(&command, slice_name(arena, task_arn));
     say(&command, "fail");
-    say_limits(&command, limits);
+    say_limits(&command, cgroups->is_unified, limits);
     say(&command, "0");
     say(&command, NULL);
     return command.words;

@@ -501,6 +501,7 @@ static void slices(void **state)
 {
     static const struct task_cgroup_limits full = {
         .cpu_quota_us = 50000, .cpu_period_us = 100000, .memory_bytes = 1048576, .pids = 9};
+    static const struct task_cgroup_limits odd = {.cpu_quota_us = 12695, .cpu_period_us = 100000};
     static const struct task_cgroup_limits little = {.cpu_shares = 1024};
     struct task_cgroups cgroups;
 
@@ -508,13 +509,18 @@ static void slices(void **state)
     assert_null(task_cgroups_open(root, "systemd", &cgroups));
     assert_int_equal(cgroups.kind, TASK_CGROUP_SLICE);
     assert_string_equal(task_cgroup_parent(&arena, &cgroups, ARN), "ecstasks-" ID ".slice");
-    assert_command(task_cgroup_start_slice(&arena, ARN, &full),
+    assert_command(task_cgroup_start_slice(&arena, &cgroups, ARN, &full),
                    BUSCTL "StartTransientUnit ssa(sv)a(sa(sv)) ecstasks-" ID
                           ".slice fail 4 CPUQuotaPerSecUSec t 500000 CPUQuotaPeriodUSec t 100000 "
                           "MemoryMax t 1048576 TasksMax t 9 0");
-    assert_command(task_cgroup_start_slice(&arena, ARN, &little),
+    /* Whole percents of a processor, and not less than asked for. */
+    assert_command(task_cgroup_start_slice(&arena, &cgroups, ARN, &odd),
                    BUSCTL "StartTransientUnit ssa(sv)a(sa(sv)) ecstasks-" ID
-                          ".slice fail 1 CPUWeight t 39 0");
+                          ".slice fail 2 CPUQuotaPerSecUSec t 130000 CPUQuotaPeriodUSec t 100000 "
+                          "0");
+    assert_command(task_cgroup_start_slice(&arena, &cgroups, ARN, &little),
+                   BUSCTL "StartTransientUnit ssa(sv)a(sa(sv)) ecstasks-" ID
+                          ".slice fail 1 CPUShares t 1024 0");
     assert_command(task_cgroup_stop_slice(&arena, ARN),
                    BUSCTL "StopUnit ss ecstasks-" ID ".slice fail");
     assert_false(task_cgroup_has_slice(&cgroups, ARN));
@@ -522,6 +528,9 @@ static void slices(void **state)
     assert_true(task_cgroup_has_slice(&cgroups, ARN));
     add_file("cgroup.controllers");
     assert_null(task_cgroups_open(root, "systemd", &cgroups));
+    assert_command(task_cgroup_start_slice(&arena, &cgroups, ARN, &little),
+                   BUSCTL "StartTransientUnit ssa(sv)a(sa(sv)) ecstasks-" ID
+                          ".slice fail 1 CPUWeight t 39 0");
     assert_false(task_cgroup_has_slice(&cgroups, ARN));
     add_file("ecstasks.slice/ecstasks-" ID ".slice/x");
     assert_true(task_cgroup_has_slice(&cgroups, ARN));
