@@ -495,12 +495,15 @@ static struct error *load_config(const struct agent_options *options, struct age
     CLEANUP(str_freep) char *settings = NULL;
     CLEANUP(str_freep) char *json_path = NULL;
     CLEANUP(str_freep) char *json = NULL;
+    CLEANUP(str_freep) char *defaults = NULL;
 
     TRY(config_read_file(path, &settings));
     json_path = config_json_path(env, settings);
     TRY(config_read_file(json_path, &json));
-    return config_load(&options->flags, env,
-                       &(struct config_files){.settings = settings, .json = json}, &agent->config);
+    if (options->flags.defaults_file)
+        TRY(config_read_file(options->flags.defaults_file, &defaults));
+    return config_load(&options->flags, env, &(struct config_files){settings, json, defaults},
+                       &agent->config);
 }
 
 static struct error *open_store(struct agent *agent)

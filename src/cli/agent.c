@@ -21,6 +21,8 @@ int command_agent(int argc, char **argv)
          &agent.flags.cluster},
         {"config", OPTION_TEXT, "FILE", "settings, one NAME=VALUE a line (/etc/ecs/ecs.config)",
          &agent.flags.config_file},
+        {"defaults", OPTION_TEXT, "FILE", "more of them, for what nothing else says",
+         &agent.flags.defaults_file},
         {"data", OPTION_TEXT, "DIR", "where state is kept; else ECS_DATADIR (/var/lib/ecs/data)",
          &agent.flags.data_dir},
         {"docker", OPTION_TEXT, "SOCK",

@@ -430,9 +430,11 @@ static struct error *read_all(int fd, const char *path, struct buf *text)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_errno(errno, "%s cannot be read", path);
+            return error_new(API_INVALID_PARAMETER, "%s cannot be read: %s", path, strerror(errno));
         if (n == 0)
             return NULL;
+        if (memchr(text->data + text->len, '\0', (size_t)n))
+            return error_new(API_INVALID_PARAMETER, "%s is no text", path);
         text->len += (size_t)n;
         text->data[text->len] = '\0';
         if (text->len > CONFIG_FILE_BYTES_MAX)
@@ -448,7 +450,7 @@ struct error *config_read_file(const char *path, char **ret_text)
     struct error *err = NULL;
 
     if (fd < 0 && errno != ENOENT)
-        return error_errno(errno, "%s cannot be opened", path);
+        return error_new(API_INVALID_PARAMETER, "%s cannot be opened: %s", path, strerror(errno));
     if (fd >= 0) {
         err = read_all(fd, path, &text);
         close(fd);

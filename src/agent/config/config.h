@@ -1,5 +1,5 @@
-/* config.h - what the agent is told: flags, environment, /etc/ecs/ecs.config, and the JSON file of
- * the official agent, in that order (AG-903).
+/* config.h - what the agent is told: flags, environment, /etc/ecs/ecs.config, the JSON file of the
+ * official agent (AG-903), and the defaults of whoever starts it, in that order.
  *
  * Everything is optional and unknown variables are no error (AG-030, AG-031). What there is, with
  * what a bad value does, is one table (config_table.h, docs/agent-configuration.md): mostly it is
@@ -103,6 +103,7 @@ struct agent_config {
     bool is_image_cleanup_disabled, cleans_untracked_images, prefetches_images;
     int64_t image_cleanup_interval_ms, image_cleanup_age_ms, other_image_cleanup_age_ms;
     int64_t images_per_cleanup, containers_per_cleanup;
+    struct config_map pause_labels;
     const char *awslogs_endpoint; /* where awslogs sends to; NULL: to AWS */
     struct config_list volume_plugin_capabilities;
     struct config_map efs_file_systems; /* where they are, by id (volume_efs.h) */
@@ -132,7 +133,7 @@ struct agent_config {
 
 /* Flags of the command line; NULL or false: not given. */
 struct config_flags {
-    const char *server_url, *cluster, *data_dir, *docker_host, *config_file;
+    const char *server_url, *cluster, *data_dir, *docker_host, *config_file, *defaults_file;
     const char *log_level, *log_format, *introspection_listen;
     bool is_insecure;
 };
@@ -141,6 +142,7 @@ struct config_flags {
 struct config_files {
     const char *settings; /* NAME=VALUE lines */
     const char *json;
+    const char *defaults; /* NAME=VALUE lines */
 };
 
 /* Reads flags, `env` (NULL-terminated "NAME=VALUE", as environ) and files. Pure: files are read by
@@ -153,7 +155,8 @@ DEFINE_FREEP(struct agent_config, config_free)
 
 /* Where the JSON file is, by the environment or the other file; the caller's. */
 char *config_json_path(const char *const *env, const char *settings);
-/* The text of the configuration file; "" if there is none (AG-006). */
+/* The text of the configuration file; "" if there is none (AG-006). API_INVALID_PARAMETER if it
+ * cannot be read or is no text. */
 MUST_USE struct error *config_read_file(const char *path, char **ret_text);
 
 /* "1h30m", "250ms": Go's syntax (AG-032). False, and *ret untouched, if it is anything else. */

@@ -30,19 +30,19 @@ static size_t count_lines(const char *text)
     return lines < LINES_MAX ? lines : LINES_MAX;
 }
 
-static void read_settings(struct config_source *source, struct arena *arena, const char *text)
+static void read_settings(struct arena *arena, const char *text, struct config_map *ret)
 {
     size_t room = count_lines(text);
 
-    source->file.items = ARENA_ARRAY(arena, struct config_pair, room);
-    for (const char *line = text; *line && source->file.count < room;) {
+    ret->items = ARENA_ARRAY(arena, struct config_pair, room);
+    for (const char *line = text; *line && ret->count < room;) {
         const char *end = line + strcspn(line, "\n");
         const char *equals = memchr(line, '=', (size_t)(end - line));
 
         while (line < end && isspace((unsigned char)*line))
             line++;
         if (equals > line && *line != '#') {
-            struct config_pair *pair = &source->file.items[source->file.count++];
+            struct config_pair *pair = &ret->items[ret->count++];
 
             pair->name = trim(arena, line, equals);
             pair->value = trim(arena, equals + 1, end);
@@ -107,7 +107,9 @@ struct error *config_source_init(struct config_source *source, struct arena *are
 {
     *source = (struct config_source){.env = env};
     if (files && files->settings)
-        read_settings(source, arena, files->settings);
+        read_settings(arena, files->settings, &source->file);
+    if (files && files->defaults)
+        read_settings(arena, files->defaults, &source->defaults);
     if (files && files->json && !is_blank(files->json))
         TRY(read_json(source, arena, files->json));
     return NULL;
@@ -123,19 +125,27 @@ static const char *find_in_env(const char *const *env, const char *name)
     return NULL;
 }
 
+/* The last one that says something. */
+static const char *find_in_lines(const struct config_map *lines, const char *name)
+{
+    for (size_t i = lines->count; i > 0; i--)
+        if (str_eq(lines->items[i - 1].name, name) && *lines->items[i - 1].value)
+            return lines->items[i - 1].value;
+    return NULL;
+}
+
 const char *config_source_get(const struct config_source *source, const char *name)
 {
+    const struct config_setting *setting = config_setting_find(name);
     const char *value = find_in_env(source->env, name);
 
-    for (size_t i = source->file.count; str_is_empty(value) && i > 0; i--)
-        if (str_eq(source->file.items[i - 1].name, name))
-            value = source->file.items[i - 1].value;
-    if (str_is_empty(value)) {
-        const struct config_setting *setting = config_setting_find(name);
-
-        value = setting && setting->json ? config_source_json(source, setting->json) : NULL;
-    }
-    return str_is_empty(value) ? NULL : value;
+    if (str_is_empty(value))
+        value = find_in_lines(&source->file, name);
+    if (!value && setting && setting->json)
+        value = config_source_json(source, setting->json);
+    if (str_is_empty(value))
+        value = find_in_lines(&source->defaults, name);
+    return value;
 }
 
 /* Names are compared as the official agent does: whatever their case. */

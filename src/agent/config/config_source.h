@@ -1,6 +1,6 @@
 /* config_source.h - where settings come from: the environment, then a file of NAME=VALUE lines,
  * then the JSON file of the official agent, whose values are turned into what the environment would
- * say.
+ * say, then the defaults of whoever starts the agent.
  *
  * A value is taken literally to the end of its line (AG-006), so JSON needs no quoting; blanks
  * around it are dropped. An empty value counts as not set. Lines that start with '#' are comments.
@@ -17,7 +17,7 @@
 
 struct config_source {
     const char *const *env;
-    struct config_map file;
+    struct config_map file, defaults;
     struct config_map json; /* by the names it uses; texts as the environment has them */
 };
 

@@ -416,6 +416,10 @@ const struct config_setting config_settings[] = {
      .fallback = 1,
      .json = "FirelensAsyncEnabled",
      .about = "Log drivers connect to the log router in the background."},
+    {.name = "ECS_PAUSE_LABELS",
+     .kind = CONFIG_MAP,
+     .member = MEMBER(pause_labels),
+     .about = "Labels of the containers that hold a task's namespaces, besides those of ECS."},
     {.name = "BERTH_AWSLOGS_ENDPOINT",
      .kind = CONFIG_TEXT,
      .member = MEMBER(awslogs_endpoint),
@@ -641,9 +645,6 @@ const struct config_setting config_settings[] = {
     {.name = "ECS_INIT_DOCKER_LOG_FILE_SIZE",
      .kind = CONFIG_UNUSED,
      .about = "The official agent's own container."},
-    {.name = "ECS_PAUSE_LABELS",
-     .kind = CONFIG_UNUSED,
-     .about = "The container that holds a task's namespaces has the labels of the task."},
     {.name = "ECS_SKIP_LOCALHOST_TRAFFIC_FILTER",
      .kind = CONFIG_UNUSED,
      .about = "No packet filter is set: the endpoint for tasks has an address of its own."},
@@ -767,9 +768,12 @@ void config_table_write_page(struct buf *page)
         "environment, which beats\n`/etc/ecs/ecs.config` (lines of `NAME=VALUE`, taken literally "
         "to "
         "the end of the line; flag `--config`), which beats\nthe JSON file of "
-        "`ECS_AGENT_CONFIG_FILE_PATH`, which beats the default. An empty value counts as not set. "
-        "Every\nsetting but the address of the control plane is optional; unknown ones are "
-        "ignored.\n\n"
+        "`ECS_AGENT_CONFIG_FILE_PATH`, which beats lines like the second's of flag `--defaults` "
+        "(the systemd unit's are\n`packaging/agent.defaults`), which beat the default. An empty "
+        "value "
+        "counts as not set. Every setting but the address\nof the control plane is optional; "
+        "unknown "
+        "ones are ignored. A file that is there and cannot be read as text ends the\nagent.\n\n"
         "A value that cannot be read, or is out of its bounds, is logged and the default is taken, "
         "unless the table says\nthat the bound is, or that the agent ends. An agent that ends for "
         "its "

@@ -99,6 +99,7 @@ struct docker_image {
     const char **tags, **digests;
     size_t tag_count, digest_count;
     int64_t size_bytes, created_at_ms; /* created_at_ms: built, not pulled */
+    bool has_region;                   /* its environment names one; inspected ones only */
 };
 /* GET /images/NAME/json */
 MUST_USE struct error *docker_read_image(struct arena *arena, const char *json, size_t len,

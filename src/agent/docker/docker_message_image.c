@@ -45,6 +45,23 @@ static int64_t read_created_ms(const json_t *created)
     return seconds > 0 && seconds < INT64_MAX / 1000 ? seconds * 1000 : 0;
 }
 
+/* AWS_REGION or AWS_DEFAULT_REGION, with a value or none. */
+static bool names_region(const json_t *env)
+{
+    static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (env, i, item) {
+        const char *text = json_string_value(item);
+
+        for (size_t k = 0; text && k < ARRAY_LEN(names); k++)
+            if (strcspn(text, "=") == strlen(names[k]) && str_starts_with(text, names[k]))
+                return true;
+    }
+    return false;
+}
+
 static bool read_one(struct arena *arena, const json_t *object, struct docker_image *ret)
 {
     struct docker_image out = {0};
@@ -56,6 +73,7 @@ static bool read_one(struct arena *arena, const json_t *object, struct docker_im
     out.digests = read_texts(arena, json_object_get(object, "RepoDigests"), &out.digest_count);
     out.size_bytes = json_integer_value(json_object_get(object, "Size"));
     out.created_at_ms = read_created_ms(json_object_get(object, "Created"));
+    out.has_region = names_region(json_object_get(json_object_get(object, "Config"), "Env"));
     *ret = out;
     return true;
 }

@@ -147,7 +147,9 @@ static struct error *create_body(struct engine_container *container, struct buf 
         .task = task->spec,
         .container = container->spec,
         .cluster = config->cluster ? config->cluster : "default",
-        .region = config->region,
+        .region = images_has_region(task->engine->images, engine_container_image(container))
+                      ? NULL
+                      : config->region,
         .is_privileged_disabled = config->is_privileged_disabled,
         .docker_names = docker_names,
         .volume_names = volume_names,

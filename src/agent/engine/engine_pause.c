@@ -4,10 +4,30 @@
 #include "agent/engine/engine_reason.h"
 #include "agent/engine/engine_task.h"
 #include "agent/pause/pause_image.h"
+#include "base/json_text.h"
 
 /* The pause container: started before the others and stopped after them, so that what they share
  * lasts as long as they do. Its image is the agent's own, and imported when Docker does not have
  * it. */
+
+/* ECS_PAUSE_LABELS as Docker's Config; NULL: there are none. */
+static struct acs_docker_config *labels_of(const struct config_map *labels, struct arena *arena)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    struct acs_docker_config *config;
+
+    if (!labels->count)
+        return NULL;
+    buf_add_str(&text, "{\"Labels\":{");
+    for (size_t i = 0; i < labels->count; i++) {
+        json_text_add_name(&text, labels->items[i].name);
+        json_text_add_string(&text, labels->items[i].value);
+    }
+    buf_add_str(&text, "}}");
+    config = ARENA_NEW(arena, struct acs_docker_config);
+    config->config = arena_dup(arena, text.data);
+    return config;
+}
 
 void engine_pause_add(struct engine_task *task)
 {
@@ -24,6 +44,7 @@ void engine_pause_add(struct engine_task *task)
         .image = PAUSE_IMAGE_NAME ":" PAUSE_IMAGE_TAG,
         .has_essential = true,
         .essential = true,
+        .docker_config = labels_of(&task->engine->config->pause_labels, &task->arena),
     };
     all->items = containers;
     all->count++;

@@ -52,6 +52,37 @@ char *engine_reason(const char *error_name, const char *state, const struct dock
     return reason;
 }
 
+/* Where in the word such an address begins, with the quote before it; NULL: it has none. */
+static const char *find_layer_address(const char *word, size_t len)
+{
+    static const char bucket[] = "starport-layer-bucket";
+    const char *address = memmem(word, len, "https", strlen("https"));
+    const char *found = memmem(word, len, bucket, strlen(bucket));
+
+    if (!address || !found || found < address)
+        return NULL;
+    return address > word && address[-1] == '"' ? address - 1 : address;
+}
+
+char *engine_reason_redact(const char *message, const char *image)
+{
+    struct buf out = {0};
+
+    for (const char *p = message ? message : ""; *p;) {
+        size_t len = strcspn(p, " \t\r\n");
+        const char *address = find_layer_address(p, len);
+
+        buf_add(&out, p, address ? (size_t)(address - p) : len);
+        if (address)
+            buf_printf(&out, "REDACTED ECR URL related to %s", image);
+        p += len;
+        len = strspn(p, " \t\r\n");
+        buf_add(&out, p, len);
+        p += len;
+    }
+    return buf_take(&out);
+}
+
 /* What ECS adds to texts of Docker that leave people at a loss. */
 static const struct {
     const char *words, *and_words, *advice;

@@ -21,6 +21,10 @@ MUST_USE char *engine_reason(const char *error_name, const char *state,
                              const struct docker_failure *failure);
 MUST_USE char *engine_reason_pull(const struct docker_failure *failure);
 
+/* The message without the addresses of ECR's layers, in which whoever reads a reason would find the
+ * means to read the layer. */
+MUST_USE char *engine_reason_redact(const char *message, const char *image);
+
 /* "2h0m0s", "1.5s": a duration as Go writes it. */
 #define DURATION_SIZE 32
 void engine_format_duration(int64_t ms, char ret[DURATION_SIZE]);

@@ -35,7 +35,7 @@ struct image_pull {
     struct timer pause;
     char *reason, *id, *digest;
     char *pulled_as; /* "name@digest"; NULL: as the reference says */
-    bool is_pulled, is_lost;
+    bool is_pulled, is_lost, has_region;
     bool is_refused; /* the registry told no digest: the pull asks once more, not five times */
     int64_t started_at_ms, stopped_at_ms;
 };
@@ -125,6 +125,13 @@ void images_forget(struct images *images, const char *reference)
 
     if (known)
         known_images_remove(&images->known, known);
+}
+
+bool images_has_region(const struct images *images, const char *reference)
+{
+    const struct known_image *known = known_images_find(&images->known, reference);
+
+    return known && known->has_region;
 }
 
 struct error *images_note_use(struct images *images, const char *reference)
@@ -271,6 +278,7 @@ static void take_description(struct image_pull *pull, const struct docker_image 
     const char *digest = image_ref_digest_of(image->digests, image->digest_count, pull->reference);
 
     replace(&pull->id, str_dup(image->id));
+    pull->has_region = image->has_region;
     if (digest || !pull->is_pulled)
         replace(&pull->digest, str_dup(digest));
 }
@@ -333,6 +341,7 @@ static void on_described(const struct docker_failure *failure, const struct dock
 static void on_digest(const struct docker_failure *failure, const char *digest, void *data)
 {
     struct image_pull *pull = data;
+    CLEANUP(str_freep) char *told = NULL;
     struct docker_failure whole;
 
     if (is_over(pull))
@@ -353,7 +362,9 @@ static void on_digest(const struct docker_failure *failure, const char *digest, 
     }
     if (try_again(pull, failure, &digest_patience))
         return;
+    told = engine_reason_redact(failure->message, pull->reference);
     whole = *failure;
+    whole.message = told;
     whole.timeout_ms = clock_mono_ms(pull->images->clock) - pull->step_since_mono_ms;
     replace(&pull->reason,
             engine_reason("CannotPullImageManifestError", "MANIFEST_PULLED", &whole));
@@ -367,6 +378,7 @@ static void on_digest(const struct docker_failure *failure, const char *digest, 
 static void on_pulled(const struct docker_failure *failure, const char *digest, void *data)
 {
     struct image_pull *pull = data;
+    CLEANUP(str_freep) char *told = NULL;
     struct docker_failure whole;
 
     if (is_over(pull))
@@ -384,7 +396,9 @@ static void on_pulled(const struct docker_failure *failure, const char *digest, 
         lose(pull);
         return;
     }
+    told = engine_reason_redact(failure->message, pull->reference);
     whole = *failure;
+    whole.message = told;
     if (whole.fault == DOCKER_TIMEOUT && whole.silence == DOCKER_NOT_SILENT)
         whole.timeout_ms = pull->images->config->image_pull_timeout_ms;
     replace(&pull->reason, engine_reason_pull(&whole));
@@ -424,6 +438,7 @@ static void note(struct image_pull *pull)
                         : known         ? known->pulled_at_ms
                                         : 0,
         .used_at_ms = now_ms,
+        .has_region = pull->has_region,
     };
 
     known_images_put(&images->known, &image);

@@ -76,6 +76,7 @@ void known_images_restore(struct known_images *known, const struct agent_store_i
     replace(&image->digest, row->digest);
     image->pulled_at_ms = row->pulled_at_ms;
     image->used_at_ms = row->used_at_ms;
+    image->has_region = row->has_region;
 }
 
 static struct agent_store_image row_of(const struct known_image *image)
@@ -84,7 +85,8 @@ static struct agent_store_image row_of(const struct known_image *image)
                                       .id = image->id,
                                       .digest = image->digest,
                                       .pulled_at_ms = image->pulled_at_ms,
-                                      .used_at_ms = image->used_at_ms};
+                                      .used_at_ms = image->used_at_ms,
+                                      .has_region = image->has_region};
 }
 
 static struct error *write_rows(struct agent_store *store, const struct agent_store_image *row,

@@ -21,6 +21,7 @@ struct known_image {
     char *id, *digest;    /* NULL: unknown */
     int64_t pulled_at_ms; /* 0: it was on this host before any task asked for it */
     int64_t used_at_ms;
+    bool has_region; /* its environment names one */
 };
 
 RB_HEAD(known_tree, known_image);

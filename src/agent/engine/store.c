@@ -67,10 +67,11 @@ static const char *const sql[STATEMENT_COUNT] = {
         "ON CONFLICT (task_arn, name) DO UPDATE SET docker_name = excluded.docker_name, "
         "is_task_scoped = excluded.is_task_scoped",
     [PUT_IMAGE] =
-        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms, id) VALUES (?, ?, ?, ?, "
-        "?) "
+        "INSERT INTO image (reference, digest, pulled_at_ms, used_at_ms, id, has_region) "
+        "VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (reference) DO UPDATE SET digest = excluded.digest, id = excluded.id, "
-        "pulled_at_ms = excluded.pulled_at_ms, used_at_ms = excluded.used_at_ms",
+        "pulled_at_ms = excluded.pulled_at_ms, used_at_ms = excluded.used_at_ms, "
+        "has_region = excluded.has_region",
     [DELETE_TASK] = "DELETE FROM task WHERE arn = ?",
     [DELETE_CONTAINERS] = "DELETE FROM container WHERE task_arn = ?",
     [DELETE_VOLUMES] = "DELETE FROM volume WHERE task_arn = ?",
@@ -80,7 +81,7 @@ static const char *const sql[STATEMENT_COUNT] = {
         "SELECT " CONTAINER_COLUMNS " FROM container WHERE task_arn = ? ORDER BY rowid",
     [LOAD_VOLUMES] = "SELECT task_arn, name, docker_name, is_task_scoped FROM volume "
                      "WHERE task_arn = ? ORDER BY rowid",
-    [LOAD_IMAGES] = "SELECT reference, digest, pulled_at_ms, used_at_ms, id FROM image",
+    [LOAD_IMAGES] = "SELECT reference, digest, pulled_at_ms, used_at_ms, id, has_region FROM image",
 };
 
 /* The first version. A new file has every upgrade run on it too. */
@@ -110,6 +111,8 @@ static const char schema[] =
 static const char *const upgrades[] = {
     [1] = "ALTER TABLE container ADD COLUMN endpoint_id TEXT; PRAGMA user_version = 2;",
     [2] = "ALTER TABLE image ADD COLUMN id TEXT; PRAGMA user_version = 3;",
+    [3] = "ALTER TABLE image ADD COLUMN has_region INTEGER NOT NULL DEFAULT 0;"
+          "PRAGMA user_version = 4;",
 };
 #define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 
@@ -355,6 +358,7 @@ struct error *agent_store_put_image(struct agent_store *store,
     bind_int(stmt, &at, image->pulled_at_ms);
     bind_int(stmt, &at, image->used_at_ms);
     bind_text(stmt, &at, image->id);
+    bind_int(stmt, &at, image->has_region);
     return step(store, PUT_IMAGE);
 }
 
@@ -488,6 +492,7 @@ static struct error *visit_image(UNUSED struct agent_store *store, sqlite3_stmt 
     image.pulled_at_ms = int_at(stmt, &at);
     image.used_at_ms = int_at(stmt, &at);
     image.id = text_at(stmt, &at);
+    image.has_region = int_at(stmt, &at) != 0;
     return visitor->on_image(&image, visitor->data);
 }
 

@@ -73,6 +73,7 @@ struct agent_store_image {
     const char *digest;    /* NULL: unknown */
     int64_t pulled_at_ms;  /* 0: it was here before */
     int64_t used_at_ms;
+    bool has_region; /* its environment names one */
 };
 
 /* Inside a transaction. Put inserts or replaces. */

@@ -170,6 +170,16 @@ static void images_and_digests(void **state)
          "prettyjws\",\"digest\":\"sha256:d\"}}",
          NULL},
     };
+    static const struct {
+        const char *json;
+        bool has_region;
+    } regions[] = {
+        {"{\"Id\":\"a\",\"Config\":{\"Env\":[\"A=1\",\"AWS_REGION=x\"]}}", true},
+        {"{\"Id\":\"a\",\"Config\":{\"Env\":[\"AWS_DEFAULT_REGION\"]}}", true},
+        {"{\"Id\":\"a\",\"Config\":{\"Env\":[\"AWS_REGION=\"]}}", true},
+        {"{\"Id\":\"a\",\"Config\":{\"Env\":[\"AWS_REGIONS=x\",\"MY_AWS_REGION=x\",7]}}", false},
+        {"{\"Id\":\"a\",\"Config\":{\"Env\":null}}", false},
+    };
     struct arena arena = {0};
     struct docker_image *images = NULL;
     CLEANUP(error_freep) struct error *err = NULL;
@@ -188,6 +198,12 @@ static void images_and_digests(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_null(docker_read_digest(&arena, rows[i].json, strlen(rows[i].json), &digest));
         assert_true(rows[i].digest ? str_eq(digest, rows[i].digest) : !digest);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
+        struct docker_image image;
+
+        assert_null(docker_read_image(&arena, regions[i].json, strlen(regions[i].json), &image));
+        assert_int_equal(image.has_region, regions[i].has_region);
     }
     err = docker_read_digest(&arena, "{}", 2, &digest);
     assert_non_null(err);

@@ -804,7 +804,10 @@ static void shared_namespaces(void **state)
 {
     struct world *world = *state;
     struct engine_task_view view;
+    const char *pause;
+    struct config_pair labels[] = {{"team", "a"}, {"com.amazonaws.ecs.cluster", "mine"}};
 
+    world->config.pause_labels = (struct config_map){labels, ARRAY_LEN(labels)};
     assert_null(want(world, "1", "RUNNING", ONE("a"), ",\"pidMode\":\"task\""));
     assert_null(want(world, "2", "RUNNING", ONE("b"), ",\"ipcMode\":\"task\""));
     fake_loop_settle(world->loop);
@@ -819,6 +822,10 @@ static void shared_namespaces(void **state)
     assert_int_equal(view.internal_count, 1);
     assert_string_equal(view.containers[1].name, "~internal~ecs~pause~namespace");
     assert_non_null(strstr(fake_docker_find(world->docker, "a")->body, "\"PidMode\":\"container:"));
+    pause = fake_docker_find(world->docker, "~internal~ecs~pause~namespace")->body;
+    assert_non_null(strstr(pause, "\"team\":\"a\"")); /* ECS_PAUSE_LABELS */
+    assert_null(strstr(pause, "mine"));               /* ours are ours */
+    assert_null(strstr(fake_docker_find(world->docker, "a")->body, "team"));
     restart(world);
     stop(world, "1");
     fake_loop_pass(world->loop, 1000);

@@ -96,8 +96,10 @@ static void answer(void *data)
     const struct docker_failure *failure = scripted(call);
     char text[80];
     const char *entries[] = {"r/a@sha256:local"};
-    struct docker_image image = {
-        .id = id_of(call->name, text), .digests = entries, .digest_count = 1};
+    struct docker_image image = {.id = id_of(call->name, text),
+                                 .digests = entries,
+                                 .digest_count = 1,
+                                 .has_region = strstr(call->name, "region") != NULL};
 
     switch (call->kind) {
     case DIGEST:
@@ -490,6 +492,40 @@ static void reasons(UNUSED void **state)
     }
 }
 
+/* AG-035: an address of a layer has the right to read it inside. */
+static void layer_addresses(UNUSED void **state)
+{
+    static const struct {
+        const char *message, *told;
+    } rows[] = {
+        {"Get \"https://prod-eu-starport-layer-bucket.s3.amazonaws.com/ab?X-Amz-Signature=12\": "
+         "dial tcp: no",
+         "Get REDACTED ECR URL related to r/a:1 dial tcp: no"},
+        {"a (https://prod-starport-layer-bucket/x) b\nhttps://c-starport-layer-bucket.d/?e",
+         "a (REDACTED ECR URL related to r/a:1 b\nREDACTED ECR URL related to r/a:1"},
+        {"Get https://r/v2/: no  starport-layer-bucket", "Get https://r/v2/: no  "
+                                                         "starport-layer-bucket"},
+        {"starport-layer-bucket-https://r", "starport-layer-bucket-https://r"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(str_freep) char *told = engine_reason_redact(rows[i].message, "r/a:1");
+
+        assert_string_equal(told, rows[i].told);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        w.config.image_pull_behavior = PULL_ALWAYS;
+        script_fault(i ? PULL : DIGEST, 1,
+                     (struct docker_failure){
+                         DOCKER_REFUSED, "denied: \"https://x-starport-layer-bucket/y?z", 0, 0});
+        get("a");
+        assert_null(strstr(w.told.data, "starport"));
+        assert_non_null(strstr(w.told.data, "REDACTED ECR URL related to a"));
+        buf_clear(&w.told);
+    }
+}
+
 /* ---- clean-up ---- */
 
 static void start_cleanup(void)
@@ -614,6 +650,23 @@ static void it_is_remembered(UNUSED void **state)
     assert_false(images_is_assumed(w.images, "a:1", &id, &digest));
 }
 
+/* AP-310: a region that the image names is left alone, also by the next agent. */
+static void region_of_the_image(UNUSED void **state)
+{
+    const struct agent_store_visitor visitor = {.on_image = restore};
+
+    get("region-a");
+    get("b");
+    assert_true(images_has_region(w.images, "region-a"));
+    assert_false(images_has_region(w.images, "b"));
+    assert_false(images_has_region(w.images, "unknown"));
+    close_images();
+    open_images();
+    assert_null(agent_store_load(w.store, &visitor));
+    assert_true(images_has_region(w.images, "region-a"));
+    assert_false(images_has_region(w.images, "b"));
+}
+
 static void a_pull_waits_for_the_removal_of_its_image(UNUSED void **state)
 {
     w.config.image_cleanup_age_ms = 0;
@@ -710,6 +763,8 @@ int main(void)
         TEST(pulls_join_but_not_with_other_credentials),
         TEST(docker_goes_away),
         TEST(reasons),
+        TEST(layer_addresses),
+        TEST(region_of_the_image),
         TEST(the_longest_unused_goes_first),
         TEST(what_is_kept),
         TEST(names_of_one_image_go_together),

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -130,6 +132,8 @@ static const struct {
      "60000ms", .good_number = 60000, .bad = "soon", .bad_number = 240000},
     {"ECS_CONTAINER_CREATE_TIMEOUT", CONFIG_DURATION, MEMBER(container_create_timeout_ms),
      "59999ms", .good_number = 60000, .bad = "0s", .bad_number = 240000},
+    {"ECS_PAUSE_LABELS", CONFIG_MAP, MEMBER(pause_labels.count), "{\"a\": \"1\"}", .good_number = 1,
+     .bad = "{a:1}", .bad_number = 0},
     {"ECS_ENABLE_TASK_CPU_MEM_LIMIT", CONFIG_BOOL, MEMBER(limits_task_resources), "false",
      .good_number = 0, .bad = "perhaps", .bad_number = 1},
     {"ECS_CGROUP_PATH", CONFIG_TEXT, MEMBER(cgroup_path), "/some thing=1",
@@ -363,6 +367,114 @@ static void json_file(void **state)
     assert_string_equal(config->engine_auth_data, "{\"r\":{\"username\":\"u\"}}");
 }
 
+/* Of who starts the agent: below everything but the table's own (AP-522). */
+static void defaults_of_the_unit(void **state)
+{
+    static const char *const env[] = {"ECS_LOGLEVEL=warn", NULL};
+    static const struct config_files files = {
+        .settings = "ECS_ENABLE_TASK_IAM_ROLE=false\nECS_LOGFILE=\n",
+        .json = "{\"ReservedMemory\":9,\"DataDir\":null}",
+        .defaults = "# as a unit has it\nECS_LOGLEVEL=debug\nECS_ENABLE_TASK_IAM_ROLE=true\n"
+                    "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST=true\nECS_RESERVED_MEMORY=7\n"
+                    "ECS_LOGFILE=/log\nECS_DATADIR=/data\nECS_CLUSTER=\n"};
+    CLEANUP(config_freep) struct agent_config *config = NULL;
+
+    (void)state;
+    assert_null(config_load(&no_flags, env, &files, &config));
+    assert_string_equal(config->log_level, "warn");
+    assert_false(config->has_task_role);
+    assert_true(config->has_task_role_network_host);
+    assert_int_equal(config->reserved_memory_mib, 9);
+    assert_string_equal(config->log_file, "/log");
+    assert_string_equal(config->data_dir, "/data");
+    assert_false(config->is_cluster_explicit);
+}
+
+/* A file that is there and is none of ours ends the agent, whatever it is. */
+static void hostile_files(void **state)
+{
+    static const char dir[] = "/tmp/berth-settings-XXXXXX";
+    char base[sizeof(dir)], path[sizeof(dir) + 16];
+    static const char binary[] = "ECS_CLUSTER=a\0b\n";
+    struct {
+        const char *name, *words;
+    } files[] = {{"loop", "cannot be opened"},
+                 {"dir", "cannot be read"},
+                 {"binary", "is no text"},
+                 {"huge", "is longer than"}};
+    CLEANUP(str_freep) char *text = NULL;
+    CLEANUP(buf_done) struct buf huge = {0};
+    FILE *file;
+
+    (void)state;
+    strcpy(base, dir);
+    assert_non_null(mkdtemp(base));
+    assert_int_equal(chdir(base), 0);
+    assert_int_equal(symlink("loop", "loop"), 0);
+    assert_int_equal(mkdir("dir", 0700), 0);
+    file = fopen("binary", "w");
+    assert_int_equal(fwrite(binary, 1, sizeof(binary) - 1, file), sizeof(binary) - 1);
+    assert_int_equal(fclose(file), 0);
+    while (huge.len <= CONFIG_FILE_BYTES_MAX)
+        buf_add_str(&huge, "ECS_CLUSTER=a\n");
+    file = fopen("huge", "w");
+    assert_int_equal(fwrite(huge.data, 1, huge.len, file), huge.len);
+    assert_int_equal(fclose(file), 0);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        CLEANUP(error_freep) struct error *err = NULL;
+
+        snprintf(path, sizeof(path), "%s/%s", base, files[i].name);
+        err = config_read_file(path, &text);
+        assert_non_null(err);
+        assert_int_equal(err->code, API_INVALID_PARAMETER); /* exit code 5 */
+        assert_non_null(strstr(err->message, files[i].words));
+        assert_null(text);
+        assert_int_equal(remove(files[i].name), 0);
+    }
+    assert_null(config_read_file("missing", &text)); /* AG-006 */
+    assert_string_equal(text, "");
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(base), 0);
+}
+
+/* What is in a file is text, and no more is made of it than there are lines. */
+static void hostile_lines(void **state)
+{
+    static const char *const texts[] = {
+        "=",
+        "\n\n=x\n==\n",
+        "ECS_CLUSTER",
+        "ECS_CLUSTER=\nECS_CLUSTER",
+        "\xff\xfe=\x80\n",
+        "ECS_RESERVED_PORTS=[[[[[[[[\n",
+        "ECS_RESERVED_MEMORY=99999999999999999999999\n",
+        "ECS_RESERVED_PORTS=[1e999]\nECS_INSTANCE_TAGS={\"a\":{\"a\":1}}\n",
+        "ECS_CONTAINER_STOP_TIMEOUT=1e9s\nECS_CONTAINER_START_TIMEOUT=99999999999999999999h\n",
+        "ECS_TASK_METADATA_RPS_LIMIT=,\nECS_DYNAMIC_HOST_PORT_RANGE=-\nECS_LOG_MAX_FILE_SIZE_MB="
+        "nan\n"};
+    struct buf many = {0};
+
+    (void)state;
+    for (size_t i = 0; i <= ARRAY_LEN(texts); i++) {
+        CLEANUP(config_freep) struct agent_config *config = NULL;
+
+        for (size_t k = 0; i == ARRAY_LEN(texts) && k < 50000; k++)
+            buf_add_str(&many, "ECS_X=1\n");
+        assert_null(config_load(
+            &no_flags, NULL,
+            &(struct config_files){.settings = i < ARRAY_LEN(texts) ? texts[i] : many.data},
+            &config));
+        assert_string_equal(config->cluster, "default");
+        assert_int_equal(config->container_stop_timeout_ms, 30000);
+        assert_int_equal(config->container_start_timeout_ms, 180000);
+        assert_int_equal(config->metadata_rps_steady, 40);
+        assert_int_equal(config->dynamic_port_first, 0);
+        assert_int_equal(config->log_max_bytes, CONFIG_LOG_BYTES);
+        assert_int_equal(config->reserved_memory_mib, 0);
+    }
+    buf_done(&many);
+}
+
 static void a_json_file_that_is_none_ends_the_agent(void **state)
 {
     static const char *const texts[] = {"{", "[]", "Cluster=web"};
@@ -457,6 +569,9 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(log_sizes),
         cmocka_unit_test(json_file),
+        cmocka_unit_test(defaults_of_the_unit),
+        cmocka_unit_test(hostile_files),
+        cmocka_unit_test(hostile_lines),
         cmocka_unit_test(a_json_file_that_is_none_ends_the_agent),
         cmocka_unit_test(where_the_json_file_is),
         cmocka_unit_test(proxy),
