@@ -152,6 +152,7 @@ static struct error *derive(const struct container_plan *plan, const char *netwo
     arena_done(&arena);
     TRY(err);
     TRY(container_limit(plan, host));
+    json_object_set_new(host, "PortBindings", json_object());
     if (strcmp(network_mode, "bridge") == 0)
         container_publish_ports(plan, config, host);
     TRY(container_link(plan, host));

@@ -405,6 +405,14 @@ void engine_refuse(struct engine *engine, const char *task_arn, const char *reas
 
 /* What was observed */
 
+/* One that ended by itself was wanted to run, and ECS goes on saying so while its task is. */
+static enum engine_status desired_of(const struct engine_container *container)
+{
+    bool has_ended = container->known == ENGINE_STOPPED && container->started_at_ms;
+
+    return has_ended ? container->task->desired : container->desired;
+}
+
 static void fill_container_view(const struct engine_container *container,
                                 struct engine_container_view *view)
 {
@@ -419,7 +427,7 @@ static void fill_container_view(const struct engine_container *container,
         .image_id = container->image_id,
         .image_digest = container->image_digest,
         .known = container->known,
-        .desired = container->desired,
+        .desired = desired_of(container),
         .has_exit_code = container->has_exit_code,
         .exit_code = container->exit_code,
         .reason = container->reason,

@@ -98,15 +98,38 @@ static struct error *read_pause(const struct acs_task *task, struct depend_graph
     return NULL;
 }
 
-/* What logs to FireLens needs its router running, unless that waits for others itself (TD-211). */
-static struct error *read_firelens(const struct acs_task *task, struct depend_graph *graph)
+/* Which containers `waiter` waits for, directly or by way of others; itself among them. */
+static bool *awaited_by(struct arena *arena, const struct acs_task *task,
+                        const struct depend_graph *graph, size_t waiter)
+{
+    bool *awaited = ARENA_ARRAY(arena, bool, task->containers.count);
+    bool moved = true;
+
+    awaited[waiter] = true;
+    while (moved) {
+        moved = false;
+        for (size_t k = 0; k < graph->count; k++) {
+            const struct depend_edge *edge = &graph->edges[k];
+
+            if (awaited[edge->waiter] && !awaited[edge->target])
+                awaited[edge->target] = moved = true;
+        }
+    }
+    return awaited;
+}
+
+/* What logs to FireLens needs its router running, unless the router waits for it (TD-211). */
+static struct error *read_firelens(struct arena *arena, const struct acs_task *task,
+                                   struct depend_graph *graph)
 {
     const struct acs_container *router = firelens_router(task);
+    const bool *awaited;
 
-    if (!router || router->depends_on.count || router->links.count || router->volumes_from.count)
+    if (!router)
         return NULL;
+    awaited = awaited_by(arena, task, graph, (size_t)(router - task->containers.items));
     for (size_t i = 0; i < task->containers.count; i++)
-        if (&task->containers.items[i] != router && firelens_is_used_by(&task->containers.items[i]))
+        if (!awaited[i] && firelens_is_used_by(&task->containers.items[i]))
             TRY(add(graph, task, i, router->name, strlen(router->name), DEPEND_START));
     return NULL;
 }
@@ -154,7 +177,7 @@ struct error *depend_read(struct arena *arena, const struct acs_task *task,
     for (size_t i = 0; i < task->containers.count; i++)
         TRY(read_container(task, i, &graph));
     TRY(read_pause(task, &graph));
-    TRY(read_firelens(task, &graph));
+    TRY(read_firelens(arena, task, &graph));
     TRY(refuse_cycles(arena, task, &graph));
     *ret = graph;
     return NULL;

@@ -67,20 +67,44 @@ static enum depend_answer check_dependencies(struct engine_container *container,
     return worst;
 }
 
-/* True if nothing holds the container back; one that can never start is ended. */
+/* True if nothing holds the container back. */
 static bool may_begin(struct engine_container *container, int64_t *soonest_ms)
 {
     struct arena arena = {0};
-    const char *why = NULL;
+    const char *why;
     enum depend_answer answer = check_dependencies(container, soonest_ms, &arena, &why);
 
-    if (answer == DEPEND_NEVER)
-        engine_container_end(container, EXIT_DEPENDENCY,
-                             str_printf("CannotStartContainerError: dependency graph: container %s "
-                                        "cannot be started: %s",
-                                        container->spec->name, why));
     arena_done(&arena);
     return answer == DEPEND_READY;
+}
+
+static bool is_waiting(const struct engine_container *container)
+{
+    enum engine_status latest =
+        container->task->engine->config->pulls_dependents_upfront ? ENGINE_PULLED : ENGINE_NONE;
+
+    return container->doing == ENGINE_IDLE && !container->is_unsure &&
+           container->desired == ENGINE_RUNNING && container->known <= latest;
+}
+
+/* Ends the containers that can never start: all of them, before the first one ends the task. */
+static void end_impossible(struct engine_task *task)
+{
+    struct arena arena = {0};
+    const char **whys = ARENA_ARRAY(&arena, const char *, task->container_count);
+    int64_t soonest_ms = 0;
+
+    for (size_t i = 0; i < task->container_count; i++)
+        if (is_waiting(&task->containers[i]))
+            (void)check_dependencies(&task->containers[i], &soonest_ms, &arena, &whys[i]);
+    for (size_t i = 0; i < task->container_count; i++)
+        if (whys[i])
+            engine_container_end(
+                &task->containers[i], EXIT_DEPENDENCY,
+                str_printf("CannotStartContainerError: dependency graph: container "
+                           "%s cannot be started: %s",
+                           task->containers[i].spec->name, whys[i]));
+    arena_done(&arena);
 }
 
 static bool are_volumes_ready(const struct engine_task *task)
@@ -235,6 +259,7 @@ void engine_task_step(struct engine_task *task)
         return;
     for (size_t i = 0; i < task->volume_count && task->desired == ENGINE_RUNNING; i++)
         step_volume(&task->volumes[i], &soonest_ms);
+    end_impossible(task);
     for (size_t i = 0; i < task->container_count; i++)
         step_container(&task->containers[i], &soonest_ms);
     if (soonest_ms > 0)

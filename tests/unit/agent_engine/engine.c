@@ -396,6 +396,14 @@ static void conditions_that_cannot_be_met(void **state)
     fake_loop_settle(world->loop);
     assert_told(world, "STOPPED 2 c=143 d=137; ");
 
+    /* All that can never start say so, also if the first of them ends the task. */
+    run(world, "4",
+        MORE("g", ON("i", "SUCCESS")) "," OPTIONAL("h", "," ON("i", "SUCCESS")) "," OPTIONAL(
+            "j", "," ON("g", "START")) "," OPTIONAL("i", ""));
+    fake_docker_exit(world->docker, "i", 3, false, true);
+    fake_loop_settle(world->loop);
+    assert_told(world, "STOPPED 4 g=143 h=143 j=- i=3; ");
+
     run(world, "3", MORE("e", ON("f", "COMPLETE")) "," OPTIONAL("f", ",\"startTimeout\":20"));
     fake_loop_pass(world->loop, 19000);
     assert_told(world, "");
@@ -414,6 +422,7 @@ static void an_essential_end_stops_the_rest_in_order(void **state)
     fake_docker_exit(world->docker, "d", 1, false, true);
     fake_loop_settle(world->loop);
     assert_told(world, "RUNNING 1 a b c d; RUNNING 1 d=1; ");
+    assert_int_equal(view_of(world, "1", "d")->desired, ENGINE_RUNNING); /* as ECS tells it */
     free(fake_docker_calls(world->docker));
     fake_docker_hold(world->docker, "stop");
     stop(world, "1");

@@ -66,10 +66,14 @@ static void graphs(void **state)
         {"TD-211: what logs to FireLens waits for its router",
          TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"," FIRELENS_LOGS "}," ROUTER("")),
          2},
-        {"TD-211: unless that waits for others",
+        {"TD-211: also where that waits for others",
          TASK("{\"name\":\"a\"," FIRELENS_LOGS "},{\"name\":\"b\"}," ROUTER(
              ",\"dependsOn\":[{\"containerName\":\"b\",\"condition\":\"START\"}]")),
-         1},
+         2},
+        {"but not where that waits for it, through another, too",
+         TASK("{\"name\":\"a\"," FIRELENS_LOGS "}," WAITS("b", "a", "START") "," ROUTER(
+             ",\"dependsOn\":[{\"containerName\":\"b\",\"condition\":\"START\"}]")),
+         2},
         {"a router's own logs wait for nobody",
          TASK("{\"name\":\"r\",\"firelensConfiguration\":{\"type\":\"fluentd\"}," FIRELENS_LOGS
               "},{\"name\":\"a\"," FIRELENS_LOGS "}"),
