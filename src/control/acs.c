@@ -10,6 +10,7 @@
 #include "control/agent_updates.h"
 #include "control/gpus.h"
 #include "control/parts.h"
+#include "control/service_images.h"
 #include "control/sessions.h"
 
 #include <inttypes.h>
@@ -147,7 +148,8 @@ static struct error *build_task(struct arena *arena, const struct acs *acs,
     }
     TRY(payloads_source(session->control->payloads, session->scope, task->family, task->revision,
                         &source));
-    TRY(payload_build(arena, session->scope, task, source, ret));
+    TRY(payload_build(arena, session->scope, task, source,
+                      service_images_revision(session->control->state, session->scope, task), ret));
     return acs_credentials_fill(arena, session, task, source, ret);
 }
 

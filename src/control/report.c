@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "control/service_images.h"
 #include "core/managed_agents.h"
 #include "core/task.h"
 
@@ -183,6 +184,14 @@ static bool task_would_change(const struct task *task, const struct task_report 
            is_later_news(report->execution_stopped_at_ms, task->rare->execution_stopped_at_ms);
 }
 
+static bool tells_digests(const struct task_report *report)
+{
+    for (size_t i = 0; i < report->container_count; i++)
+        if (!str_is_empty(report->containers[i].image_digest))
+            return true;
+    return false;
+}
+
 static bool containers_would_change(const struct task *task, const struct task_report *report)
 {
     for (size_t i = 0; i < report->container_count; i++) {
@@ -216,6 +225,8 @@ static void apply(struct txn *txn, const struct task *task, const struct task_re
         if (container)
             apply_container(container, &report->containers[i]);
     }
+    if (tells_digests(report))
+        service_images_learn(txn, edited);
     if (managed_agents)
         task_set_managed_agents(edited, managed_agents);
     if (to == TASK_STOPPED)

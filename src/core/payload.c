@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "core/docker_config.h"
+#include "core/image_pins.h"
 #include "core/shown_arn.h"
 #include "core/stored_json.h"
 #include "core/task_gpus.h"
@@ -528,8 +529,21 @@ static struct error *build_associations(struct arena *arena, const struct task *
     return NULL;
 }
 
+static void pin_images(struct arena *arena, const struct service_revision *revision,
+                       struct acs_task *to)
+{
+    for (size_t i = 0; i < to->containers.count; i++) {
+        struct acs_container *container = &to->containers.items[i];
+        const char *digest = image_pins_digest(revision, container->name);
+
+        if (digest)
+            container->image = image_pinned(arena, container->image, digest);
+    }
+}
+
 struct error *payload_build(struct arena *arena, const struct scope *scope, const struct task *task,
-                            const struct payload_source *source, struct acs_task *ret)
+                            const struct payload_source *source,
+                            const struct service_revision *revision, struct acs_task *ret)
 {
     struct ecs_task_override overrides = {0};
     struct acs_task out = source->common;
@@ -547,6 +561,8 @@ struct error *payload_build(struct arena *arena, const struct scope *scope, cons
     if (task->task_memory && task_size_parse_memory(task->task_memory, &size))
         SET(&out, memory, size);
     build_containers(arena, scope, task, source, &overrides, &out);
+    if (revision)
+        pin_images(arena, revision, &out);
     TRY(build_associations(arena, task, &out));
     *ret = out;
     return NULL;

@@ -28,11 +28,12 @@ MUST_USE struct error *payload_source_read(struct arena *arena, const struct sco
                                            const struct task_definition *definition,
                                            struct payload_source *ret);
 
-/* A task to be run. Everything is from the arena or lent by the task and the source. Fails
- * (API_SERVER) only on damaged overrides. */
+/* A task to be run. `revision` is what its service deployment runs, with the images pinned there;
+ * NULL: it is of none. Everything is from the arena or lent by the task and the source. Fails
+ * (API_SERVER) only on damaged records. */
 MUST_USE struct error *payload_build(struct arena *arena, const struct scope *scope,
                                      const struct task *task, const struct payload_source *source,
-                                     struct acs_task *ret);
+                                     const struct service_revision *revision, struct acs_task *ret);
 
 /* What a stop needs: the task without its containers, which the agent knows (AP-222). */
 void payload_build_stop(struct arena *arena, const struct scope *scope, const struct task *task,

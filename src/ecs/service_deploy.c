@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/image_pins.h"
 #include "core/platform_version.h"
 #include "core/service.h"
 #include "ecs/names.h"
@@ -24,6 +25,7 @@ static void fill_images(struct arena *arena, const struct task_recipe *recipe,
     for (size_t i = 0; i < recipe->container_count; i++) {
         ret->items[i].container_name = recipe->containers[i].name;
         ret->items[i].image = recipe->containers[i].image;
+        ret->items[i].image_digest = image_digest_in_name(recipe->containers[i].image);
     }
 }
 
@@ -59,7 +61,8 @@ static void fill_resolved(struct arena *arena, const struct ecs_create_service_r
     }
 }
 
-/* The snapshot in the API's JSON, without the ARNs: those follow from the key. */
+/* The snapshot in the API's JSON, without the ARNs, which follow from the key, and the digests that
+ * its tasks tell. */
 static void insert_revision(struct call *call, const struct service *service,
                             const struct ecs_create_service_request *config,
                             const struct task_recipe *recipe, const char *id)
@@ -89,6 +92,7 @@ static void insert_revision(struct call *call, const struct service *service,
     service_revision_set_id(record, id);
     record->created_at_ms = call->now_ms;
     service_revision_set_document(record, text.data);
+    image_pins_begin(record, recipe->document);
     txn_insert_service_revision(call->txn, record);
 }
 

@@ -1,4 +1,5 @@
 /* DescribeServiceRevisions (spec section 11). */
+#include "core/image_pins.h"
 #include "core/stored_json.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
@@ -19,6 +20,12 @@ static struct error *describe(struct call *call, const struct service_revision *
     ret->service_arn = arn_service(call->arena, scope, revision->cluster, revision->service);
     ret->cluster_arn = arn_cluster(call->arena, scope, revision->cluster);
     SET(ret, created_at_ms, revision->created_at_ms);
+    for (size_t i = 0; i < ret->container_images.count; i++) {
+        struct ecs_container_image *image = &ret->container_images.items[i];
+
+        if (!image->image_digest)
+            image->image_digest = image_pins_digest(revision, image->container_name);
+    }
     return NULL;
 }
 

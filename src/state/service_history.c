@@ -161,6 +161,13 @@ struct service_revision *txn_insert_service_revision(struct txn *txn,
     return revision;
 }
 
+struct service_revision *txn_edit_service_revision(struct txn *txn,
+                                                   const struct service_revision *revision)
+{
+    assert(((const struct service_home *)revision->home)->cluster->scope == txn->scope);
+    return txn_edit(txn, &service_revision_table, revision);
+}
+
 const struct service_revision *state_service_revision(struct state *state,
                                                       const struct scope *scope,
                                                       const char *cluster, const char *service,

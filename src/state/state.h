@@ -51,6 +51,7 @@ struct txn *txn_begin(struct state *state, const struct scope *scope);
 void txn_commit(struct txn *txn);
 bool txn_is_empty(const struct txn *txn);
 struct state *txn_state(const struct txn *txn);
+const struct scope *txn_scope(const struct txn *txn);
 /* Keys and bytes left before the store's limits (a batch beyond them fails): what needs more is
  * left to a reconciler. Bytes are those of the records as they are now; counting them costs as much
  * as committing. */
@@ -306,6 +307,8 @@ state_service_event_before(struct state *state, const struct service *service,
 #define SERVICE_DEPLOYMENTS_MAX 100
 struct service_revision *txn_insert_service_revision(struct txn *txn,
                                                      struct service_revision *revision);
+struct service_revision *txn_edit_service_revision(struct txn *txn,
+                                                   const struct service_revision *revision);
 const struct service_revision *state_service_revision(struct state *state,
                                                       const struct scope *scope,
                                                       const char *cluster, const char *service,

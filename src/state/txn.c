@@ -35,6 +35,11 @@ struct state *txn_state(const struct txn *txn)
     return txn->state;
 }
 
+const struct scope *txn_scope(const struct txn *txn)
+{
+    return txn->scope ? &txn->scope->scope : NULL;
+}
+
 bool txn_is_empty(const struct txn *txn)
 {
     return txn->count == 0;

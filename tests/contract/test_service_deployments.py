@@ -137,6 +137,80 @@ def test_revisions(api, cluster):
     assert one["serviceConnectConfiguration"] == {"enabled": False}
 
 
+def images(api, service):
+    arn = service["currentServiceRevisions"][0]["arn"]
+    return {i["containerName"]: i for i in api.raw("DescribeServiceRevisions", {"serviceRevisionArns": [arn]})["serviceRevisions"][0]["containerImages"]}
+
+
+def test_a_deployment_keeps_to_one_version_of_an_image(own_api):
+    """versionConsistency: what the first task tells is pinned, shown, and told to all that follow, also after kills and on a rollback."""
+    api, cluster = own_api, own_api.cluster()
+    first, second, third = ("sha256:" + digit * 64 for digit in "123")
+    web = dict(WEB, image="registry:5000/web:1")
+    floats = {"name": "floats", "image": "side:latest", "memory": 8, "versionConsistency": "disabled"}
+    named = {"name": "named", "image": "exact@" + third, "memory": 8}
+    definition = api.raw("RegisterTaskDefinition", {"family": "pins", "containerDefinitions": [web, floats, named]})["taskDefinition"]["taskDefinitionArn"]
+    agent = api.agent(cluster, runs=False, tcs=True)
+    told = {}
+
+    def next_task():
+        """The images that the next task is told, by container."""
+        def one():
+            with agent.heard:
+                return next((t for m in agent.messages if m["type"] == "PayloadMessage" for t in m["message"]["tasks"]
+                             if t["arn"] not in told and t["desiredStatus"] == "RUNNING"), None)
+        task = api.until(one, "a task is told")
+        told[task["arn"]] = {c["name"]: c["image"] for c in task["containers"]}
+        return task["arn"], told[task["arn"]]
+
+    def report(task, digest, status="PENDING"):
+        agent.submit(task, status, [{"containerName": n, "status": status, "imageDigest": digest} for n in told[task]])
+
+    made = create(api, cluster, definition)
+    task, asked = next_task()
+    assert asked == {"web": web["image"], "floats": "side:latest", "named": "exact@" + third}
+    assert images(api, made)["named"] == {"containerName": "named", "image": "exact@" + third, "imageDigest": third}
+    assert "imageDigest" not in images(api, made)["web"]
+    report(task, "not a digest")
+    assert "imageDigest" not in images(api, made)["web"]
+    report(task, first)
+    api.server.kill()
+    api.server.start()
+    agent.disconnect()
+    agent.connect(tcs=True)
+    known = images(api, made)
+    assert known["web"] == {"containerName": "web", "image": web["image"], "imageDigest": first}
+    assert "imageDigest" not in known["floats"] and known["named"]["imageDigest"] == third
+
+    update(api, cluster, desiredCount=2)  # no new deployment: the same version
+    task2, asked = next_task()
+    assert asked == {"web": "%s@%s" % (web["image"], first), "floats": "side:latest", "named": "exact@" + third}
+    report(task2, second, "RUNNING")  # what is pinned stays
+    report(task, first, "RUNNING")
+    assert images(api, made)["web"]["imageDigest"] == first
+    assert next(c for c in api.task(cluster, task2)["containers"] if c["name"] == "web")["image"] == web["image"]
+    agent.publish_health(task, web="HEALTHY")
+    agent.publish_health(task2, web="HEALTHY")
+    api.until(lambda: described(api, made["currentServiceDeployment"])["status"] == "SUCCESSFUL", "the first deployment completes")
+
+    again = update(api, cluster, forceNewDeployment=True)  # a new one asks anew
+    arn = next(d for d in listed(api, cluster)["serviceDeployments"] if d["status"] in ("PENDING", "IN_PROGRESS"))["serviceDeploymentArn"]
+    task3, asked = next_task()
+    assert asked["web"] == web["image"]
+    report(task3, second)
+    revision = described(api, arn)["targetServiceRevision"]["arn"]
+    assert images(api, {"currentServiceRevisions": [{"arn": revision}]})["web"]["imageDigest"] == second
+    assert again["taskDefinition"] == definition
+
+    api.raw("StopServiceDeployment", {"serviceDeploymentArn": arn})  # back to what ran before
+    for one in (task, task2):
+        agent.submit(one, "STOPPED", [{"containerName": n, "status": "STOPPED", "exitCode": 1} for n in told[one]])
+    asked = next_task()[1]
+    while asked["web"] in (web["image"], "%s@%s" % (web["image"], second)):  # had begun before the stop
+        asked = next_task()[1]
+    assert asked["web"] == "%s@%s" % (web["image"], first)
+
+
 def test_what_cannot_be_described(api, cluster, huge, fails):
     made = create(api, cluster, huge)
     arn = made["currentServiceDeployment"]

@@ -7,7 +7,7 @@ import pytest
 
 from harness import engine as e
 from harness.docker import DOCKER
-from harness.program import eventually
+from harness.program import Agent, connected, eventually
 from harness.registry import Registry
 
 PREFIX = "images-test"
@@ -45,6 +45,13 @@ def versions(docker):
     docker.run("rmi", "-f", *names, check=False)
 
 
+def remove_images(docker, *hosts):
+    for line in docker.run("images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").splitlines():
+        for name in line.split() if line.startswith(hosts) else ():
+            if "<none>" not in name:
+                docker.run("rmi", name, check=False)
+
+
 @pytest.fixture
 def driver(tmp_path, docker, registry, private):
     made = []
@@ -58,10 +65,7 @@ def driver(tmp_path, docker, registry, private):
         if one.process.poll() is None:
             one.close()
     e.remove_containers(docker)
-    for line in docker.run("images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").splitlines():
-        for name in line.split() if line.startswith((registry.host, private.host)) else ():
-            if "<none>" not in name:
-                docker.run("rmi", name, check=False)
+    remove_images(docker, registry.host, private.host)
 
 
 def of(image, command=e.FOREVER, **more):
@@ -216,3 +220,47 @@ def test_kept_images_stay(docker, registry, versions, driver):
         agent.report(one, "STOPPED")
     eventually(lambda: not image_id(docker, goes), 30, "the other one goes")
     assert image_id(docker, kept)
+
+
+@pytest.fixture
+def asking_agent(tmp_path, server, docker, registry, cluster, ecs):
+    """Asks the registry each time, as agents do when nothing is set."""
+    one = Agent(tmp_path, server.url, server.create_key(agentCluster=cluster), docker.host, cluster,
+                env={"ECS_IMAGE_PULL_BEHAVIOR": "default"}).start()
+    try:
+        eventually(lambda: connected(ecs, cluster), 60, "the agent connects")
+        yield one
+    finally:
+        one.close()
+        docker.remove_task_containers(cluster)
+        remove_images(docker, registry.host)
+
+
+def test_a_service_keeps_to_the_version_its_first_task_had(docker, registry, versions, ecs, cluster, asking_agent):
+    """versionConsistency: the tag has moved; tasks that a deployment starts later are told the digest, those of a new one are not."""
+    name, first = registry.push(docker, versions[0], "kept:1")
+    ecs.register_task_definition(family="kept", networkMode="none", containerDefinitions=[
+        {"name": "app", "image": name, "memory": 16, "command": ["/bin/sh", "-c", e.FOREVER]}])
+    ecs.create_service(cluster=cluster, serviceName="kept", taskDefinition="kept", desiredCount=1)
+
+    def digests(count, **more):
+        def there():
+            arns = ecs.list_tasks(cluster=cluster, serviceName="kept", **more)["taskArns"]
+            tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+            found = [t["containers"][0] for t in tasks if t["lastStatus"] == "RUNNING"]
+            return found if len(found) == count else None
+        found = eventually(there, 60, "%d tasks run" % count)
+        assert {c["image"] for c in found} == {name}
+        return {c["imageDigest"] for c in found}
+
+    assert digests(1) == {first}
+    _, second = registry.push_over(docker, versions[1], name)
+    ecs.update_service(cluster=cluster, service="kept", desiredCount=2)
+    assert digests(2) == {first}
+    alone = ecs.run_task(cluster=cluster, taskDefinition="kept")["tasks"][0]["taskArn"]
+    ecs.get_waiter("tasks_running").wait(cluster=cluster, tasks=[alone], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert ecs.describe_tasks(cluster=cluster, tasks=[alone])["tasks"][0]["containers"][0]["imageDigest"] == second
+    ecs.update_service(cluster=cluster, service="kept", desiredCount=1, forceNewDeployment=True,
+                       deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100})
+    eventually(lambda: [d["status"] for d in ecs.describe_services(cluster=cluster, services=["kept"])["services"][0]["deployments"]] == ["PRIMARY"], 60)
+    assert digests(1) == {second}

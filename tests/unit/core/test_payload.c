@@ -79,7 +79,7 @@ static void make(struct made *made, enum network_mode mode, const char *override
     containers[1].id = (struct id){{2}};
     container_set_name(&containers[1], "side");
     assert_null(payload_source_read(&made->arena, &scope, made->definition, &made->source));
-    assert_null(payload_build(&made->arena, &scope, made->task, &made->source, &made->out));
+    assert_null(payload_build(&made->arena, &scope, made->task, &made->source, NULL, &made->out));
 }
 
 static void made_done(struct made *made)

@@ -109,7 +109,7 @@ static void make(struct made *made, const char *log, const char *overrides)
     containers = task_resize_containers(made->task, 1);
     container_set_name(&containers[0], "app");
     assert_null(payload_source_read(&made->arena, &scope, made->definition, &made->source));
-    assert_null(payload_build(&made->arena, &scope, made->task, &made->source, &made->out));
+    assert_null(payload_build(&made->arena, &scope, made->task, &made->source, NULL, &made->out));
 }
 
 static void made_done(struct made *made)
