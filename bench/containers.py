@@ -29,7 +29,7 @@ class Engine(PrivateDocker):
     containerd's, what these start, without the containers' own."""
 
     def __init__(self, namespace):
-        self.cgroup = Cgroup("berth-bench")
+        self.cgroup = Cgroup("berth-bench-%d" % os.getpid())
         super().__init__(enter=[*self.cgroup.enter(), "nsenter", "--net=/run/netns/" + namespace.name])
 
     def call(self, method, path, body=None, fails=()):

@@ -344,6 +344,7 @@ static void on_acs_open(void *data)
     struct agent *agent = data;
 
     agent_tcs_hurry(agent->tcs);
+    mem_give_back(); /* what starting, or connecting again, took */
 }
 
 static void on_heartbeat(void *data)
@@ -457,7 +458,6 @@ static struct error *work(struct agent *agent)
     agent_tcs_start(agent->tcs);
     if (agent->is_leaving) /* the notice came before there was an instance */
         start_drain(agent);
-    malloc_trim(0); /* what starting took is given back */
     return NULL;
 }
 

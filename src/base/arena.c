@@ -52,7 +52,9 @@ void *arena_alloc(struct arena *arena, size_t size)
     void *ptr;
 
     if (!arena->block || arena->block->size - arena->used < rounded) {
-        arena->block = block_new(rounded > BLOCK_SIZE ? rounded : BLOCK_SIZE, arena->block);
+        size_t least = arena->block_size ? arena->block_size : BLOCK_SIZE;
+
+        arena->block = block_new(rounded > least ? rounded : least, arena->block);
         arena->used = 0;
     }
     ptr = (char *)arena->block->data + arena->used;

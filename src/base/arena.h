@@ -15,6 +15,7 @@ struct arena_block;
 struct arena {
     struct arena_block *block; /* newest first; the oldest survives a reset */
     size_t used;               /* bytes of the newest block in use */
+    size_t block_size;         /* 0: 4096; less suits what is small and kept for long */
 };
 
 void arena_done(struct arena *arena);

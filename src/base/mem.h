@@ -11,6 +11,10 @@ MUST_USE void *xrealloc(void *ptr, size_t size);
 MUST_USE void *xreallocarray(void *ptr, size_t count, size_t size);
 MUST_USE void *xmemdup(const void *bytes, size_t size);
 
+/* Gives back what starting took: free memory, and the pages of the program and its libraries that
+ * are only read, most of them never again; the rest comes back as it is used. */
+void mem_give_back(void);
+
 /* Makes room for one more item in a growing array: doubles `*capacity` when `count` reached it. */
 #define ARRAY_GROW(items, count, capacity)                                                         \
     do {                                                                                           \

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "net/curl_loop.h"
 
-#define KEPT_CONNECTIONS 16
+#define KEPT_CONNECTIONS 8
 
 struct http_call {
     struct http_client *client;
@@ -286,8 +286,10 @@ struct http_call *http_call_start(struct http_client *client,
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
-    if (options->is_once) /* curl repeats only what it sent over a reused connection */
+    if (options->is_once) { /* curl repeats only what it sent over a reused connection */
         curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L); /* a burst of them leaves none */
+    }
     set_method(call, options);
     set_headers(call, options);
     curl_set_target(call->easy,

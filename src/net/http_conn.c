@@ -15,6 +15,7 @@
 #define UNSENT_BYTES_PAUSE (256 * 1024) /* pipelined requests wait while so much is unsent */
 #define KEPT_BUFFER_BYTES  (16 * 1024)  /* larger ones are not kept between requests */
 #define READS_PER_EVENT    16
+#define READ_BYTES_MAX     (64 * 1024)
 
 static void take_bytes(struct http_conn *conn, char *bytes, size_t len);
 
@@ -409,10 +410,10 @@ static void on_end(struct http_conn *conn)
 
 static void read_conn(struct http_conn *conn)
 {
-    struct http_server *server = conn->server;
+    char bytes[READ_BYTES_MAX]; /* on the stack: only as many pages are touched as are read into */
 
     for (int i = 0; i < READS_PER_EVENT && (conn->poll_events & UV_READABLE); i++) {
-        ssize_t got = transport_read(&conn->transport, server->scratch, sizeof(server->scratch));
+        ssize_t got = transport_read(&conn->transport, bytes, sizeof(bytes));
         if (got == TRANSPORT_AGAIN)
             return;
         if (got == TRANSPORT_FAILED) {
@@ -423,13 +424,13 @@ static void read_conn(struct http_conn *conn)
             on_end(conn);
             return;
         }
-        server->stats.bytes_in += (uint64_t)got;
+        conn->server->stats.bytes_in += (uint64_t)got;
         if (conn->state == CONN_WEBSOCKET && conn->in.len == 0)
-            ws_server_read(conn, server->scratch, (size_t)got);
+            ws_server_read(conn, bytes, (size_t)got);
         else if (conn->state != CONN_LINGERING)
-            take_bytes(conn, server->scratch, (size_t)got);
+            take_bytes(conn, bytes, (size_t)got);
         if (conn->transport.ssl ? SSL_pending(conn->transport.ssl) == 0
-                                : (size_t)got < sizeof(server->scratch))
+                                : (size_t)got < sizeof(bytes))
             return;
     }
 }

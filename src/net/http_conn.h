@@ -93,7 +93,6 @@ struct http_server {
 
     char date[40]; /* the Date header for `date_s` */
     int64_t date_s;
-    char scratch[64 * 1024]; /* what a read brings, for as long as it takes to look at it */
 };
 
 /* One request: its head and short bodies lie behind the struct. */

@@ -6,6 +6,10 @@
 #include "agent/engine/engine_task.h"
 #include "base/mem.h"
 
+/* A host has many of them for long, most of them small. */
+#define ARENA_BLOCK   1024
+#define BINDING_BLOCK 256
+
 static int task_cmp(const struct engine_task *a, const struct engine_task *b)
 {
     return strcmp(a->arn, b->arn);
@@ -238,6 +242,7 @@ static void make_containers(struct engine_task *task)
 
         container->task = task;
         container->spec = &specs->items[i];
+        container->binding_arena.block_size = BINDING_BLOCK;
         container->desired = ENGINE_RUNNING;
         /* Only an explicit false makes a container dispensable. */
         container->is_essential = !container->spec->has_essential || container->spec->essential;
@@ -256,6 +261,7 @@ static struct engine_task *new_task(struct engine *engine, const char *arn, int6
     struct engine_task *task = xcalloc(1, sizeof(*task));
 
     task->engine = engine;
+    task->arena.block_size = ARENA_BLOCK;
     task->arn = str_dup(arn);
     task->sequence = sequence;
     task->desired = ENGINE_RUNNING;

@@ -156,6 +156,7 @@ static struct error *prepare(struct agent_store *store)
     TRY(run(store, "PRAGMA locking_mode = EXCLUSIVE"));
     TRY(run(store, "PRAGMA journal_mode = WAL"));
     TRY(run(store, "PRAGMA synchronous = FULL"));
+    TRY(run(store, "PRAGMA cache_size = -256")); /* KiB: rows are read at the start only */
     TRY(read_schema_version(store, &version));
     if (version > SCHEMA_VERSION)
         return error_new(API_INVALID_PARAMETER,
