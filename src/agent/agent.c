@@ -220,6 +220,7 @@ static void on_version(const struct docker_failure *failure, const struct docker
     agent->host.docker_version = arena_dup(&agent->arena, version->version);
     agent->host.docker_api_version = arena_dup(&agent->arena, version->api_version);
     agent->host.docker_min_api_version = arena_dup(&agent->arena, version->min_api_version);
+    agent->host.engine = version->engine;
     agent->next = INFO;
     advance(agent);
 }

@@ -40,6 +40,7 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
     struct docker_container *items;
     struct docker_image *images;
     size_t count;
+    bool is_name_taken;
 
     switch (which) {
     case 'c':
@@ -63,7 +64,7 @@ static struct error *read_answer(struct arena *arena, uint8_t which, const char 
     case 'x':
         return docker_read_exec(text, len, &out.exec);
     case 'r':
-        (void)docker_read_refusal(arena, text, len);
+        (void)docker_read_refusal(arena, text, len, &is_name_taken);
         return NULL;
     default:
         read_stream(arena, text, len);

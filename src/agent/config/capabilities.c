@@ -82,6 +82,8 @@ static bool has_efs_authorization(const struct agent_config *config)
 static void add_fixed(struct config_map *list, const struct agent_config *config,
                       const struct host_facts *host)
 {
+    /* The router takes what containers say from Docker's fluentd driver. */
+    bool has_firelens = docker_engine_has_logging_driver(host->engine, "fluentd");
     const struct {
         const char *name;
         bool is_had;
@@ -101,16 +103,17 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"com.amazonaws.ecs.capability.task-iam-role-network-host",
          config->has_task_role_network_host && config->task_endpoint_url},
         {"ecs.capability.execution-role-awslogs", config->has_awslogs_execution_role},
-        {"ecs.capability.firelens.fluentd", true},
-        {"ecs.capability.firelens.fluentbit", true},
-        {"ecs.capability.firelens.non-root-user", true},
-        {"ecs.capability.firelens.options.config.file", true},
-        {LOG_DRIVER FIRELENS, true},
-        {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", true},
+        {"ecs.capability.firelens.fluentd", has_firelens},
+        {"ecs.capability.firelens.fluentbit", has_firelens},
+        {"ecs.capability.firelens.non-root-user", has_firelens},
+        {"ecs.capability.firelens.options.config.file", has_firelens},
+        {LOG_DRIVER FIRELENS, has_firelens},
+        {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", has_firelens},
         {"ecs.capability.efs", true},
         {"ecs.capability.efsAuth", has_efs_authorization(config)},
-        {"ecs.capability.container-health-check",
-         supports_api(host, 24) && !config->is_health_check_disabled},
+        {"ecs.capability.container-health-check", supports_api(host, 24) &&
+                                                      !config->is_health_check_disabled &&
+                                                      docker_engine_checks_health(host->engine)},
         {"ecs.capability.external", config->is_external},
         {"berth.capability.image-prefetch", config->prefetches_images},
     };
@@ -128,7 +131,9 @@ static void add_logging_drivers(struct arena *arena, struct config_map *list,
 
         if (str_eq(driver, FIRELENS))
             continue; /* told already, whatever Docker's drivers are */
-        if (api_minor(host->docker_api_version) >= logging_driver_minor(driver))
+        if (!docker_engine_has_logging_driver(host->engine, driver))
+            log_warning("logging driver is not this engine's", "driver", driver);
+        else if (api_minor(host->docker_api_version) >= logging_driver_minor(driver))
             add(list, arena_printf(arena, LOG_DRIVER "%s", driver), NULL);
         else
             log_warning("logging driver is too new for this Docker", "driver", driver);

@@ -13,14 +13,16 @@
 
 #include "agent/config/config.h"
 #include "agent/config/gpu_info.h"
+#include "agent/docker/docker_engine.h"
 
 /* What the host says of itself; strings are lent. */
 struct host_facts {
     const char *docker_version;     /* "20.10.24+dfsg1" */
     const char *docker_api_version; /* "1.41" */
     const char *docker_min_api_version;
-    struct config_list volume_plugins; /* "local" */
-    const char *machine;               /* as uname says: "x86_64" */
+    const struct docker_engine *engine; /* which one it is */
+    struct config_list volume_plugins;  /* "local" */
+    const char *machine;                /* as uname says: "x86_64" */
     int64_t cpus;
     int64_t memory_mib;
     bool limits_tasks; /* with a cgroup for each (AG-152) */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/docker/docker_engine.h"
 #include "agent/engine/container.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,6 +25,7 @@ struct error *docker_new(struct loop *loop, const char *host, struct docker **re
     struct error *err;
 
     docker->loop = loop;
+    docker->engine = docker_engine_of(NULL);
     if (str_starts_with(host, "unix://") || host[0] == '/') {
         options.unix_socket = host[0] == '/' ? host : host + strlen("unix://");
         docker->unix_socket = str_dup(options.unix_socket);
@@ -80,11 +82,14 @@ void docker_cancel(struct docker_call *call)
 void docker_call_refused(struct arena *arena, const struct http_response *response,
                          struct docker_failure *out)
 {
-    out->fault = response->status == 404   ? DOCKER_NOT_FOUND
-                 : response->status == 409 ? DOCKER_CONFLICT
-                                           : DOCKER_REFUSED;
-    out->message = arena_printf(arena, "Error response from daemon: %s",
-                                docker_read_refusal(arena, response->body, response->body_len));
+    bool is_name_taken;
+
+    out->message = arena_printf(
+        arena, "Error response from daemon: %s",
+        docker_read_refusal(arena, response->body, response->body_len, &is_name_taken));
+    out->fault = response->status == 404                    ? DOCKER_NOT_FOUND
+                 : response->status == 409 || is_name_taken ? DOCKER_CONFLICT
+                                                            : DOCKER_REFUSED;
 }
 
 /* What can be said about a call that was not answered with success. False: it was. */
@@ -288,6 +293,8 @@ static void finish_version(struct docker_call *call, const struct docker_failure
         else
             snprintf(call->docker->api, sizeof(call->docker->api), "/v%s", DOCKER_API_VERSION);
     }
+    if (!failure)
+        call->docker->engine = version.engine;
     call->done.version(failure, failure ? NULL : &version, call->data);
 }
 
@@ -465,10 +472,8 @@ struct docker_call *docker_list(struct docker *docker, bool with_ended, docker_l
                                 void *data)
 {
     return list_call(docker,
-                     with_ended
-                         ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
-                         : "{\"label\":[\"" CONTAINER_LABEL_TASK
-                           "\"],\"status\":[\"created\",\"running\",\"paused\",\"restarting\"]}",
+                     with_ended ? "{\"label\":[\"" CONTAINER_LABEL_TASK "\"]}"
+                                : docker->engine->alive_filters,
                      done, data);
 }
 
@@ -573,16 +578,13 @@ static void finish_events(struct docker_call *call, const struct docker_failure 
 struct docker_call *docker_events(struct docker *docker, int64_t since_ms,
                                   docker_event_fn *on_event, docker_done_fn *done, void *data)
 {
-    static const char filters[] =
-        "{\"type\":[\"container\"],\"label\":[\"" CONTAINER_LABEL_TASK
-        "\"],\"event\":[\"start\",\"die\",\"oom\",\"health_status\",\"destroy\"]}";
     struct docker_call *call = docker_call_new(docker, data);
     CLEANUP(buf_done) struct buf path = {0};
     struct docker_request request = {.method = "GET"};
 
     buf_printf(&path, "/events?since=%lld.%03d&filters=", (long long)(since_ms / 1000),
                (int)(since_ms % 1000));
-    docker_call_add_escaped(&path, filters, false);
+    docker_call_add_escaped(&path, docker->engine->event_filters, false);
     request.path = path.data;
     call->finish = finish_events;
     call->done.plain = done;

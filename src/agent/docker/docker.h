@@ -79,7 +79,7 @@ typedef void docker_digest_fn(const struct docker_failure *failure, const char *
 typedef void docker_text_fn(const struct docker_failure *failure, const char *json, size_t len,
                             void *data);
 
-/* Also settles which version of the API is spoken from then on. */
+/* Also settles which version of the API is spoken from then on, and with which engine. */
 struct docker_call *docker_get_version(struct docker *docker, docker_version_fn *done, void *data);
 struct docker_call *docker_get_info(struct docker *docker, docker_info_fn *done, void *data);
 
@@ -115,9 +115,8 @@ struct docker_call *docker_list_all(struct docker *docker, docker_list_fn *done,
 
 /* Images (docker_image.c). `auth` is the value of X-Registry-Auth, NULL: none. */
 
-/* Asks the registry for the digest of what `reference` names now; NULL if it has none to pull by.
- * DOCKER_NOT_FOUND with DOCKER_NO_ENDPOINT in its message: this engine cannot ask. */
-#define DOCKER_NO_ENDPOINT "page not found"
+/* Asks the registry for the digest of what `reference` names now; NULL if it has none to pull by, or
+ * if this engine cannot ask. */
 struct docker_call *docker_get_digest(struct docker *docker, const char *reference,
                                       const char *auth, int64_t timeout_ms, docker_digest_fn *done,
                                       void *data);

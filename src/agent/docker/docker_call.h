@@ -18,10 +18,11 @@
 struct docker {
     struct http_client *http;
     struct loop *loop;
-    char *base;        /* "http://localhost" */
-    char *unix_socket; /* NULL: TCP */
-    char api[16];      /* "/v1.41"; "" until the version is settled */
-    size_t calls;      /* under way, streams too */
+    char *base;                         /* "http://localhost" */
+    char *unix_socket;                  /* NULL: TCP */
+    char api[16];                       /* "/v1.41"; "" until the version is settled */
+    const struct docker_engine *engine; /* Docker's until then */
+    size_t calls;                       /* under way, streams too */
     LIST_HEAD(, docker_stream) streams;
     bool is_freed;
 };

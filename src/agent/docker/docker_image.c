@@ -115,13 +115,23 @@ struct docker_call *docker_list_images(struct docker *docker, docker_images_fn *
     return call;
 }
 
+/* An engine without the call, as old Dockers and Podman say it. */
+static bool is_not_offered(const struct docker_failure *failure)
+{
+    return failure && failure->fault == DOCKER_NOT_FOUND &&
+           (strstr(failure->message, "page not found") ||
+            strstr(failure->message, "is not supported"));
+}
+
 static void finish_digest(struct docker_call *call, const struct docker_failure *failure,
                           const struct http_response *response)
 {
     const char *digest = NULL;
     struct docker_failure unread = {0};
 
-    if (!failure)
+    if (is_not_offered(failure))
+        failure = NULL;
+    else if (!failure)
         failure = docker_call_malformed(
             call, docker_read_digest(&call->arena, response->body, response->body_len, &digest),
             &unread);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "agent/docker/docker_detail.h"
+#include "agent/docker/docker_engine.h"
 #include "base/str.h"
 
 #define LABEL_TASK_ARN  "com.amazonaws.ecs.task-arn"
@@ -99,10 +100,17 @@ static enum docker_state parse_state(const char *text)
         const char *word;
         enum docker_state state;
     } words[] = {
-        {"created", DOCKER_STATE_CREATED},   {"running", DOCKER_STATE_RUNNING},
-        {"paused", DOCKER_STATE_RUNNING},    {"restarting", DOCKER_STATE_RUNNING},
-        {"exited", DOCKER_STATE_EXITED},     {"dead", DOCKER_STATE_EXITED},
+        {"created", DOCKER_STATE_CREATED},
+        {"running", DOCKER_STATE_RUNNING},
+        {"paused", DOCKER_STATE_RUNNING},
+        {"restarting", DOCKER_STATE_RUNNING},
+        {"exited", DOCKER_STATE_EXITED},
+        {"dead", DOCKER_STATE_EXITED},
         {"removing", DOCKER_STATE_REMOVING},
+        /* Podman's own */
+        {"initialized", DOCKER_STATE_CREATED},
+        {"stopping", DOCKER_STATE_RUNNING},
+        {"stopped", DOCKER_STATE_EXITED},
     };
 
     for (size_t i = 0; text && i < ARRAY_LEN(words); i++)
@@ -274,10 +282,9 @@ static enum docker_event_kind parse_event(const char *action)
         const char *word;
         enum docker_event_kind kind;
     } words[] = {
-        {"start", DOCKER_EVENT_START},
-        {"die", DOCKER_EVENT_DIE},
-        {"oom", DOCKER_EVENT_OOM},
-        {"destroy", DOCKER_EVENT_DESTROY},
+        {"start", DOCKER_EVENT_START},    {"die", DOCKER_EVENT_DIE},
+        {"oom", DOCKER_EVENT_OOM},        {"destroy", DOCKER_EVENT_DESTROY},
+        {"remove", DOCKER_EVENT_DESTROY}, /* Podman's */
     };
 
     if (str_starts_with(action, "health_status"))
@@ -319,8 +326,12 @@ struct error *docker_read_event(struct arena *arena, const char *json, size_t le
     }
     if (out.kind == DOCKER_EVENT_HEALTH) {
         const char *colon = strchr(action, ':');
+        const char *member =
+            json_string_value(json_object_get(root, "HealthStatus")); /* Podman's */
 
-        out.health = arena_dup(arena, colon ? colon + 1 + strspn(colon + 1, " ") : "");
+        out.health = arena_dup(arena, colon    ? colon + 1 + strspn(colon + 1, " ")
+                                      : member ? member
+                                               : "");
     }
     value = json_integer_value(json_object_get(root, "timeNano")) / 1000000;
     seconds = json_integer_value(json_object_get(root, "time"));
@@ -407,6 +418,8 @@ struct error *docker_read_version(struct arena *arena, const char *json, size_t 
     out.min_api_version = text_of(arena, root, "MinAPIVersion");
     out.os = text_of(arena, root, "Os");
     out.architecture = text_of(arena, root, "Arch");
+    out.engine = docker_engine_of(json_string_value(
+        json_object_get(json_array_get(json_object_get(root, "Components"), 0), "Name")));
     if (str_is_empty(out.version) || str_is_empty(out.api_version))
         return error_new(API_SERVER, "Docker does not say its version");
     *ret = out;
@@ -440,10 +453,14 @@ struct error *docker_read_info(struct arena *arena, const char *json, size_t len
     return NULL;
 }
 
-const char *docker_read_refusal(struct arena *arena, const char *body, size_t len)
+const char *docker_read_refusal(struct arena *arena, const char *body, size_t len,
+                                bool *ret_is_name_taken)
 {
     CLEANUP(json_decrefp) json_t *root = json_loadb(body, len, 0, NULL);
     const char *message = text_of(arena, root, "message");
+    const char *cause = json_string_value(json_object_get(root, "cause"));
+
+    *ret_is_name_taken = str_eq(cause, "that name is already in use");
 
     if (!message)
         message = arena_dup_n(arena, body, len > 1024 ? 1024 : len);

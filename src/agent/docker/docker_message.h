@@ -128,11 +128,13 @@ struct docker_exec {
 /* GET /exec/ID/json */
 MUST_USE struct error *docker_read_exec(const char *json, size_t len, struct docker_exec *ret);
 
+struct docker_engine;
 struct docker_version {
     const char *version;     /* "20.10.24+dfsg1" */
     const char *api_version; /* "1.41" */
     const char *min_api_version;
     const char *os, *architecture;
+    const struct docker_engine *engine;
 };
 MUST_USE struct error *docker_read_version(struct arena *arena, const char *json, size_t len,
                                            struct docker_version *ret);
@@ -149,8 +151,11 @@ struct docker_info {
 MUST_USE struct error *docker_read_info(struct arena *arena, const char *json, size_t len,
                                         struct docker_info *ret);
 
-/* The sentence in an answer of another status than 2xx; the body itself if it is no JSON. */
-const char *docker_read_refusal(struct arena *arena, const char *body, size_t len);
+/* The sentence in an answer of another status than 2xx; the body itself if it is no JSON.
+ * `*ret_is_name_taken` is set if it says that another container has the name: Podman tells it with
+ * the status of a fault. */
+const char *docker_read_refusal(struct arena *arena, const char *body, size_t len,
+                                bool *ret_is_name_taken);
 
 /* "2026-11-20T07:24:53.687012227Z", with offset too; 0 for year 1 and for what cannot be read. */
 int64_t docker_read_time_ms(const char *text);

@@ -203,6 +203,9 @@ static struct error *check(const struct container_plan *plan, json_t *config, js
         !json_is_object(json_object_get(config, "Healthcheck")))
         return error_new(API_CLIENT, "DockerClientConfigError: docker health check is nil while "
                                      "container health check type is DOCKER");
+    if (plan->has_no_health_checks && container_has_health_check(plan->container))
+        return error_new(API_CLIENT, "DockerClientConfigError: this engine runs no health checks "
+                                     "on a host without systemd");
     if (plan->is_privileged_disabled && json_is_true(json_object_get(host, "Privileged")))
         return error_new(API_CLIENT,
                          "HostConfigError: privileged containers are disabled on this instance");

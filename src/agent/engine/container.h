@@ -62,11 +62,12 @@ struct container_plan {
     const char *firelens_dir;   /* of the task, as Docker sees it; NULL: it has no router */
     const char *router_address; /* of the router, on Docker's bridge; NULL: unknown */
     bool is_firelens_async;
-    bool is_docker_old;       /* before 20.10: an option of fluentd had another name */
-    const char *endpoint_url; /* "http://169.254.170.2"; NULL: the endpoints are not served */
-    const char *endpoint_id;  /* of the container; with an URL */
-    const char *metadata_dir; /* of the host, with its metadata file; NULL: it has none */
-    bool is_selinux_on;       /* such a mount is relabelled */
+    bool is_docker_old;        /* before 20.10: an option of fluentd had another name */
+    bool has_no_health_checks; /* the engine runs none on this host */
+    const char *endpoint_url;  /* "http://169.254.170.2"; NULL: the endpoints are not served */
+    const char *endpoint_id;   /* of the container; with an URL */
+    const char *metadata_dir;  /* of the host, with its metadata file; NULL: it has none */
+    bool is_selinux_on;        /* such a mount is relabelled */
 };
 
 MUST_USE struct error *container_create_body(const struct container_plan *plan,

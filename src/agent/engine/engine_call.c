@@ -159,6 +159,7 @@ static struct error *create_body(struct engine_container *container, struct buf 
         .router_address = engine_firelens_address(&arena, task),
         .is_firelens_async = config->is_firelens_async,
         .is_docker_old = task->engine->is_docker_old,
+        .has_no_health_checks = task->engine->has_no_health_checks,
         .cgroup_parent = task->cgroup_parent,
         .inherits_task_memory = config->hands_down_task_memory && task->engine->cgroups.is_unified,
         .pause_id = engine_pause_id(task),

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "agent/engine/container.h"
 #include "agent/engine/engine_task.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -96,11 +97,15 @@ static bool is_gone(struct engine_task *task, const char *what,
     return task->remove_tries >= ENGINE_REMOVE_TRIES_MAX;
 }
 
-static bool are_containers_removed(const struct engine_task *task)
+/* The agent's own containers of the task, or the others. */
+static bool are_removed(const struct engine_task *task, bool are_internal)
 {
-    for (size_t i = 0; i < task->container_count; i++)
-        if (!task->containers[i].is_removed)
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct engine_container *container = &task->containers[i];
+
+        if (!container->is_removed && container_is_internal(container->spec->name) == are_internal)
             return false;
+    }
     return true;
 }
 
@@ -138,7 +143,7 @@ static void on_container_removed(const struct docker_failure *failure, void *dat
     if (!engine_call_ended(task->engine, task))
         return;
     container->is_removed = is_gone(task, container->docker_name, failure);
-    engine_cleanup_go_on(task, are_containers_removed(task));
+    engine_cleanup_go_on(task, are_removed(task, container_is_internal(container->spec->name)));
 }
 
 static void on_volume_removed(const struct docker_failure *failure, void *data)
@@ -155,13 +160,16 @@ static void on_volume_removed(const struct docker_failure *failure, void *data)
 }
 
 /* A task that never had a turn has nothing in Docker, but asking is cheap and covers one whose turn
- * was not written down. */
+ * was not written down. The pause container goes last: Podman keeps one whose namespaces another
+ * container has. */
 static void remove_containers(struct engine_task *task)
 {
+    bool are_internal = are_removed(task, false);
+
     for (size_t i = 0; i < task->container_count; i++) {
         struct engine_container *container = &task->containers[i];
 
-        if (container->is_removed)
+        if (container->is_removed || container_is_internal(container->spec->name) != are_internal)
             continue;
         container->doing = ENGINE_REMOVING;
         engine_call_begun(task);
@@ -205,7 +213,7 @@ static void forget(struct engine_task *task)
 static void remove_next(struct engine_task *task)
 {
     FAIL_POINT("agent_before_remove");
-    if (!are_containers_removed(task))
+    if (!are_removed(task, false) || !are_removed(task, true))
         remove_containers(task);
     else if (task->cgroup_parent && task->cgroup != CGROUP_REMOVED &&
              task->remove_tries < ENGINE_REMOVE_TRIES_MAX)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/docker/docker_engine.h"
 #include "agent/engine/engine_task.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -319,6 +320,7 @@ static void on_version(const struct docker_failure *failure, const struct docker
     }
     log_debug("Docker answers", "version", version->version);
     engine->is_docker_old = is_older(version->api_version, DOCKER_20_10);
+    engine->has_no_health_checks = !docker_engine_checks_health(version->engine);
     engine->calls++;
     engine->info_call = docker_get_info(engine->docker, on_info, engine);
 }

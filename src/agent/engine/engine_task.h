@@ -211,8 +211,9 @@ struct engine {
     /* engine_link.c: Docker as a whole */
     bool is_linked; /* events flow and all containers have been looked at since */
     struct docker_call *version_call, *info_call, *events_call, *list_call;
-    char *docker_root;  /* its root directory; NULL: unknown */
-    bool is_docker_old; /* before 20.10 */
+    char *docker_root;         /* its root directory; NULL: unknown */
+    bool is_docker_old;        /* before 20.10 */
+    bool has_no_health_checks; /* Docker runs none on this host */
     struct timer connect_timer, relist_timer;
     unsigned connect_tries;
     unsigned listings;

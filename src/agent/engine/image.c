@@ -356,10 +356,6 @@ static void on_digest(const struct docker_failure *failure, const char *digest, 
         lose(pull);
         return;
     }
-    if (strstr(failure->message, DOCKER_NO_ENDPOINT)) {
-        go_on(pull, PULL); /* this engine cannot tell: the tag is pulled */
-        return;
-    }
     if (try_again(pull, failure, &digest_patience))
         return;
     told = engine_reason_redact(failure->message, pull->reference);

@@ -100,6 +100,12 @@ static void events_are_read(void **state)
         {"{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"a\",\"Attributes\":"
          "{\"exitCode\":\"many\"}},\"time\":5}",
          DOCKER_EVENT_DIE, 0, NULL},
+        /* Podman's */
+        {"{\"Type\":\"container\",\"Action\":\"health_status\",\"Actor\":{\"ID\":\"a\"},"
+         "\"HealthStatus\":\"healthy\",\"time\":5}",
+         DOCKER_EVENT_HEALTH, 0, "healthy"},
+        {"{\"Type\":\"container\",\"Action\":\"remove\",\"Actor\":{\"ID\":\"a\"},\"time\":5}",
+         DOCKER_EVENT_DESTROY, 0, NULL},
     };
     struct docker_event event;
 
@@ -229,9 +235,20 @@ static void listing_leaves_out_nonsense(void **state)
 
 static void refusals(void **state)
 {
+    static const char podmans[] =
+        "{\"cause\":\"that name is already in use\",\"message\":\"taken\",\"response\":500}";
+    bool is_name_taken = true;
+
     (void)state;
-    assert_string_equal(docker_read_refusal(&arena, "{\"message\":\"no\"}", 16), "no");
-    assert_string_equal(docker_read_refusal(&arena, "page not found", 14), "page not found");
+    assert_string_equal(docker_read_refusal(&arena, "{\"message\":\"no\"}", 16, &is_name_taken),
+                        "no");
+    assert_false(is_name_taken);
+    assert_string_equal(docker_read_refusal(&arena, "page not found", 14, &is_name_taken),
+                        "page not found");
+    assert_false(is_name_taken);
+    assert_string_equal(docker_read_refusal(&arena, podmans, sizeof(podmans) - 1, &is_name_taken),
+                        "taken");
+    assert_true(is_name_taken);
 }
 
 static void pull_lines(void **state)

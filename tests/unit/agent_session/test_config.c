@@ -250,6 +250,7 @@ static void test_attributes_of_volumes_and_logs(void **state)
     static const struct {
         const char *why, *file, *name;
         bool is_had;
+        const char *engine; /* NULL: Docker's */
     } rows[] = {
         {"FireLens is always there", "", "com.amazonaws.ecs.capability.logging-driver.awsfirelens",
          true},
@@ -276,12 +277,25 @@ static void test_attributes_of_volumes_and_logs(void **state)
          "ecs.capability.execution-role-awslogs", true},
         {"AG-125: awslogs", "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslogs\",\"awsfirelens\"]\n",
          "com.amazonaws.ecs.capability.logging-driver.awslogs", true},
+        /* docs/engines.md */
+        {"Podman has no fluentd driver", "",
+         "com.amazonaws.ecs.capability.logging-driver.awsfirelens", false, "Podman Engine"},
+        {"so a router gets nothing", "", "ecs.capability.firelens.fluentbit", false,
+         "Podman Engine"},
+        {"nor is there awslogs", "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslogs\",\"none\"]\n",
+         "com.amazonaws.ecs.capability.logging-driver.awslogs", false, "Podman Engine"},
+        {"but none is", "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslogs\",\"none\"]\n",
+         "com.amazonaws.ecs.capability.logging-driver.none", true, "Podman Engine"},
+        {"an engine that calls itself otherwise is taken for Docker", "",
+         "ecs.capability.container-health-check", true, "Other"},
     };
-    const struct host_facts host = {.docker_api_version = "1.41", .machine = "x86_64"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(config_freep) struct agent_config *config = load(&no_flags, NULL, rows[i].file);
+        const struct host_facts host = {.docker_api_version = "1.41",
+                                        .machine = "x86_64",
+                                        .engine = docker_engine_of(rows[i].engine)};
         struct arena arena = {0};
         struct config_map list = capabilities_list(&arena, config, &host, false);
         size_t count = 0;
