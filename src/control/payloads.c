@@ -72,6 +72,16 @@ void payloads_free(struct payloads *payloads)
     free(payloads);
 }
 
+/* What the account has set; NULL: Docker's own (CL-236). */
+static const char *log_mode_of(const struct payloads *payloads, const struct scope *scope)
+{
+    CLEANUP(str_freep) char *root = str_printf("arn:aws:iam::%s:root", scope->account);
+    const struct account_setting *setting =
+        state_account_setting(payloads->state, scope, root, "defaultLogDriverMode");
+
+    return setting && str_eq(setting->value, LOG_MODE_BLOCKING) ? NULL : LOG_MODE_NON_BLOCKING;
+}
+
 static struct error *read_source(struct payloads *payloads, struct kept_source *one)
 {
     const struct task_definition *definition =
@@ -79,7 +89,8 @@ static struct error *read_source(struct payloads *payloads, struct kept_source *
 
     if (!definition)
         return error_new(API_SERVER, "Task definition %s:%d is gone.", one->family, one->revision);
-    return payload_source_read(&one->arena, one->scope, definition, &one->source);
+    return payload_source_read(&one->arena, one->scope, definition,
+                               log_mode_of(payloads, one->scope), &one->source);
 }
 
 struct error *payloads_source(struct payloads *payloads, const struct scope *scope,
@@ -88,6 +99,10 @@ struct error *payloads_source(struct payloads *payloads, const struct scope *sco
     struct kept_source key = {.scope = scope, .family = family, .revision = revision};
     struct kept_source *one = RB_FIND(kept_source_tree, &payloads->kept, &key);
 
+    if (one && one->source.log_mode != log_mode_of(payloads, scope)) {
+        drop(payloads, one); /* the setting is another now */
+        one = NULL;
+    }
     if (one) {
         TAILQ_REMOVE(&payloads->recent, one, recent);
         TAILQ_INSERT_HEAD(&payloads->recent, one, recent);

@@ -204,7 +204,14 @@ static bool is_for_docker(const struct ecs_log_configuration *log, const char *o
     return strcmp(option, "awslogs-stream-prefix") != 0;
 }
 
-static void add_log(struct buf *buf, const struct ecs_log_configuration *log, const char *stream)
+/* The options of FireLens are its own. */
+static bool takes_mode(const struct ecs_log_configuration *log)
+{
+    return log->log_driver != ECS_LOG_DRIVER_AWSFIRELENS && !log_option(log, "mode");
+}
+
+static void add_log(struct buf *buf, const struct ecs_log_configuration *log, const char *stream,
+                    const char *mode)
 {
     json_text_add_name(buf, "LogConfig");
     buf_add_char(buf, '{');
@@ -215,6 +222,8 @@ static void add_log(struct buf *buf, const struct ecs_log_configuration *log, co
         if (is_for_docker(log, log->options.items[i].key))
             add_string(buf, log->options.items[i].key, log->options.items[i].value);
     add_string(buf, "awslogs-stream", stream);
+    if (takes_mode(log))
+        add_string(buf, "mode", mode);
     buf_add_str(buf, "}}");
 }
 
@@ -265,7 +274,8 @@ static void add_extra_hosts(struct buf *buf, const struct ecs_host_entry_list *h
 
 char *docker_host_config_text(struct arena *arena, const struct ecs_container_definition *container,
                               const char *network_mode, int32_t memory_mib,
-                              int32_t memory_reservation_mib, const char *log_stream)
+                              int32_t memory_reservation_mib, const char *log_stream,
+                              const char *log_mode)
 {
     CLEANUP(buf_done) struct buf buf = {0};
 
@@ -291,7 +301,7 @@ char *docker_host_config_text(struct arena *arena, const struct ecs_container_de
     if (memory_reservation_mib)
         add_int(&buf, "MemoryReservation", (int64_t)memory_reservation_mib * MIB);
     if (container->log_configuration)
-        add_log(&buf, container->log_configuration, log_stream);
+        add_log(&buf, container->log_configuration, log_stream, log_mode);
     if (container->linux_parameters)
         add_linux(&buf, container->linux_parameters, memory_mib);
     return take_text(arena, &buf);

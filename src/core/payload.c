@@ -278,8 +278,9 @@ static void build_docker_config(struct arena *arena, const struct payload_source
     to->docker_config = ARENA_NEW(arena, struct acs_docker_config);
     to->docker_config->version = DOCKER_API_VERSION;
     to->docker_config->config = docker_config_text(arena, from);
-    to->docker_config->host_config = docker_host_config_text(
-        arena, from, docker_network_mode(source->network_mode), memory, reservation, log_stream);
+    to->docker_config->host_config =
+        docker_host_config_text(arena, from, docker_network_mode(source->network_mode), memory,
+                                reservation, log_stream, source->log_mode);
 }
 
 /* All but what is the task's own. */
@@ -454,11 +455,12 @@ void payload_build_stop(struct arena *arena, const struct scope *scope, const st
 }
 
 struct error *payload_source_read(struct arena *arena, const struct scope *scope,
-                                  const struct task_definition *definition,
+                                  const struct task_definition *definition, const char *log_mode,
                                   struct payload_source *ret)
 {
     struct ecs_task_definition *document = ARENA_NEW(arena, struct ecs_task_definition);
-    struct payload_source source = {.network_mode = definition->network_mode, .document = document};
+    struct payload_source source = {
+        .network_mode = definition->network_mode, .log_mode = log_mode, .document = document};
     struct acs_task *common = &source.common;
 
     TRY(stored_json_read(

@@ -15,18 +15,24 @@
 #include "gen/ecs_types.h"
 #include "gen/records.h"
 
+/* defaultLogDriverMode: what Docker does by itself, and ECS's own value since 2025. */
+#define LOG_MODE_BLOCKING     "blocking"
+#define LOG_MODE_NON_BLOCKING "non-blocking"
+
 /* A task definition as payloads need it: read once, it serves all its tasks. Belongs to the arena
  * it was read into and lends nothing from the record; a definition never changes, so it may be
  * kept. */
 struct payload_source {
     enum network_mode network_mode;
+    const char *log_mode; /* constant: where a container does not say it; NULL: Docker's own */
     const struct ecs_task_definition *document;
     struct acs_task common; /* the task without what is each one's own */
 };
-/* Fails (API_SERVER) only on a stored document that is damaged. */
+/* `log_mode` is the account's setting defaultLogDriverMode, constant; NULL: "blocking". Fails
+ * (API_SERVER) only on a stored document that is damaged. */
 MUST_USE struct error *payload_source_read(struct arena *arena, const struct scope *scope,
                                            const struct task_definition *definition,
-                                           struct payload_source *ret);
+                                           const char *log_mode, struct payload_source *ret);
 
 /* A task to be run. `revision` is what its service deployment runs, with the images pinned there;
  * NULL: it is of none. Everything is from the arena or lent by the task and the source. Fails

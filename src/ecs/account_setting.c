@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/payload.h"
 #include "ecs/auth.h"
 #include "ecs/names.h"
 #include "ecs/paging.h"
@@ -15,7 +16,7 @@ static const char *const on_off[] = {"enabled", "disabled", NULL};
 static const char *const insights[] = {"enabled", "disabled", "enhanced", NULL};
 static const char *const authorization[] = {"on", "off", NULL};
 static const char *const days[] = {"0", "7", "14", NULL};
-static const char *const log_modes[] = {"blocking", "non-blocking", NULL};
+static const char *const log_modes[] = {LOG_MODE_BLOCKING, LOG_MODE_NON_BLOCKING, NULL};
 
 /* In the order of their names, in which they are listed. */
 static const struct spec {
@@ -26,7 +27,7 @@ static const struct spec {
     {ECS_SETTING_NAME_AWSVPC_TRUNKING, on_off, "disabled"},
     {ECS_SETTING_NAME_CONTAINER_INSIGHTS, insights, "disabled"},
     {ECS_SETTING_NAME_CONTAINER_INSTANCE_LONG_ARN_FORMAT, on_off, "enabled"},
-    {ECS_SETTING_NAME_DEFAULT_LOG_DRIVER_MODE, log_modes, "non-blocking"},
+    {ECS_SETTING_NAME_DEFAULT_LOG_DRIVER_MODE, log_modes, LOG_MODE_NON_BLOCKING},
     {ECS_SETTING_NAME_FARGATE_EVENT_WINDOWS, on_off, "disabled"},
     {ECS_SETTING_NAME_FARGATE_FIPS_MODE, on_off, "disabled"},
     {ECS_SETTING_NAME_FARGATE_TASK_RETIREMENT_WAIT_PERIOD, days, "7"},

@@ -93,6 +93,8 @@ class World:
         self.key = self.server.create_key()
         self.ecs = self.server.client(self.key, max_pool_connections=32)
         self.ecs.create_cluster(clusterName=CLUSTER)
+        # What was recorded is what Docker does by itself; the account's default has a test of its own (tests/e2e/test_logs.py).
+        self.ecs.put_account_setting_default(name="defaultLogDriverMode", value="blocking")
         self._follow()
         self.agent = self._start_agent()
         self.parts.append(self.agent.kill if self.kind == "official" else self.agent.close)

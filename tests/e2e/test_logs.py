@@ -21,6 +21,7 @@ REGION = {"awslogs-region": "eu-west-1"}
 class World(OneHost):
     def __init__(self, directory, docker, **env):
         super().__init__(directory, docker, CLUSTER, dict({"ECS_AVAILABLE_LOGGING_DRIVERS": json.dumps(DRIVERS)}, **env))
+        self.ecs.put_account_setting_default(name="defaultLogDriverMode", value="blocking")  # what the rows below say is all there is
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,19 @@ def test_options_reach_docker(world, driver, options, told):
     container["logConfiguration"] = {"logDriver": driver, "options": options}
     task = world.run("log-" + driver, [container])
     assert world.inspect(task)["main"]["HostConfig"]["LogConfig"] == {"Type": driver, "Config": told}
+
+
+def test_mode_of_the_account(world):
+    """CL-236: defaultLogDriverMode counts for tasks that start from then on and say no mode; ECS's own value does not block."""
+    world.ecs.put_account_setting_default(name="defaultLogDriverMode", value="non-blocking")
+    try:
+        task = world.run("mode", [says("x", driver="json-file"), says("x", name="own", driver="json-file", mode="blocking"),
+                                  says("x", name="none")])
+        told = {name: one["HostConfig"]["LogConfig"]["Config"] for name, one in world.inspect(task).items()}
+        assert told["main"] == {"mode": "non-blocking", "max-buffer-size": "10m"} and told["own"] == {"mode": "blocking"}
+        assert "mode" not in told["none"]
+    finally:
+        world.ecs.put_account_setting_default(name="defaultLogDriverMode", value="blocking")
     world.stop(task)
 
 

@@ -404,6 +404,7 @@ static void write_answer(struct task_answer *answer)
     case ASKED_ELSEWHERE:
     case ASKED_CREDENTIALS:
     case ASKED_PROTECTION:
+    case ASKED_FAULT:
         break; /* not asked here */
     }
     task_endpoint_respond_json(answer->ex, 200, &body);

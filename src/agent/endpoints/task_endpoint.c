@@ -13,6 +13,7 @@
 
 #define CLOSE_MS        1000
 #define CLIENT_KEY_SIZE 512
+#define LOOPBACK        "127.0.0.1:" TASK_ENDPOINT_OLD_PORT
 
 static const struct http_header json_type[] = {{"content-type", "application/json"}};
 
@@ -271,6 +272,37 @@ static void answer_protection(struct task_endpoint *endpoint, struct http_exchan
                                       "Failed to find a task for the request", NULL);
 }
 
+static void respond_fault_error(struct http_exchange *ex, int status, const char *format,
+                                const char *what)
+{
+    CLEANUP(str_freep) char *text = str_printf(format, what);
+    CLEANUP(buf_done) struct buf body = {0};
+
+    buf_add_str(&body, "{\"Error\":");
+    json_text_add_string(&body, text);
+    buf_add_char(&body, '}');
+    task_endpoint_respond_json(ex, status, &body);
+}
+
+/* AP-486: a host that cannot inject faults gets no task that may, so this one may not. */
+static void refuse_fault(struct task_endpoint *endpoint, struct http_exchange *ex,
+                         const struct http_request *req, const struct task_route *route)
+{
+    struct engine_task_view task;
+    size_t index;
+
+    if (!str_eq(req->method, "POST"))
+        respond_plain(ex, 405, "");
+    else if (!engine_view_endpoint(endpoint->options.engine, route->id, &task, &index) ||
+             is_another_tasks(endpoint, req, task.arn))
+        respond_fault_error(ex, 404,
+                            "unable to get task arn from request: unable to get task Arn from v3 "
+                            "endpoint ID: %s",
+                            route->id);
+    else
+        respond_fault_error(ex, 400, "enableFaultInjection is not enabled for task: %s", task.arn);
+}
+
 /* ---- requests ---- */
 
 /* A task has one bucket for all it asks, however it asks; who names nothing that is known has that
@@ -357,6 +389,9 @@ static void dispatch(struct task_endpoint *endpoint, struct http_exchange *ex,
         break;
     case ASKED_PROTECTION:
         answer_protection(endpoint, ex, req, route);
+        break;
+    case ASKED_FAULT:
+        refuse_fault(endpoint, ex, req, route);
         break;
     case ASKED_CONTAINER:
     case ASKED_TASK:
@@ -495,17 +530,34 @@ static void add_rule(struct task_endpoint *endpoint)
     error_free(err); /* that says what follows */
 }
 
+/* Where the address cannot be ours, the host's own rules may lead it here, as the official agent's
+ * documents have them (AG-005, AG-008). Takes `err`, which says why. */
+static struct error *serve_loopback(struct task_endpoint *endpoint, struct error *err)
+{
+    CLEANUP(error_freep) struct error *why = err;
+
+    TRY(listen_at(endpoint, LOOPBACK));
+    log_warning("tasks find metadata and credentials only where rules of the host lead "
+                "169.254.170.2:80 to " LOOPBACK,
+                "error", why->message);
+    return NULL;
+}
+
 /* The address first; it is ours only once its port is, too: another agent's carries our label. */
 static struct error *serve_everywhere(struct task_endpoint *endpoint)
 {
     static const char *const places[] = {
         TASK_ENDPOINT_ADDRESS ":" TASK_ENDPOINT_OLD_PORT,
-        "127.0.0.1:" TASK_ENDPOINT_OLD_PORT,
+        LOOPBACK,
     };
-    struct error *err;
+    struct error *err = NULL;
     bool is_new;
 
-    TRY(link_address_add(TASK_ENDPOINT_ADDRESS, &is_new));
+    err = link_address_add(TASK_ENDPOINT_ADDRESS, &is_new);
+    if (err && err->code == API_ACCESS_DENIED)
+        return serve_loopback(endpoint, err);
+    if (err)
+        return err;
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         err = listen_at(endpoint, places[i]);
         if (!err)

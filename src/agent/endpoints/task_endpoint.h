@@ -3,8 +3,9 @@
  *
  * It is served at 169.254.170.2, an address this agent puts on loopback (link_address.h), on port
  * 51679, to which port 80 leads (port_rule.h), and for whoever knows the older way at 127.0.0.1.
- * Where another agent serves it, or the address is somebody else's, this one says so, goes on
- * without, and looks again every minute. BERTH_TASK_ENDPOINT names another place, or none.
+ * Without the right to put the address there, 127.0.0.1 alone is served. Where another agent serves
+ * it, or the address is somebody else's, this one says so, goes on without, and looks again every
+ * minute. BERTH_TASK_ENDPOINT names another place, or none.
  *
  * Who asks is known by the id in the path, which nobody can guess; in version 2 by its address. A
  * caller whose address is that of another task's container gets the answer to an id that is

@@ -128,11 +128,30 @@ static void read_v2(struct arena *arena, const char *rest, struct task_route *ro
     }
 }
 
+/* "network-latency/start" */
+static bool is_fault(const char *text)
+{
+    static const char *const faults[] = {"network-blackhole-port/", "network-latency/",
+                                         "network-packet-loss/"};
+    static const char *const operations[] = {"start", "stop", "status"};
+
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        for (size_t k = 0; k < ARRAY_LEN(operations); k++)
+            if (str_starts_with(text, faults[i]) &&
+                strcmp(text + strlen(faults[i]), operations[k]) == 0)
+                return true;
+    return false;
+}
+
 static void read_api(struct arena *arena, const char *rest, struct task_route *route)
 {
+    static const char fault[] = "fault/v1/";
+
     route->id = next_part(arena, &rest);
     if (str_eq(rest, "task-protection/v1/state"))
         route->asked = ASKED_PROTECTION;
+    else if (str_starts_with(rest, fault) && is_fault(rest + strlen(fault)))
+        route->asked = ASKED_FAULT;
 }
 
 struct task_route task_route_read(struct arena *arena, const char *raw_path, const char *query)

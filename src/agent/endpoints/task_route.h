@@ -18,13 +18,13 @@ enum task_asked {
     ASKED_ASSOCIATIONS,
     ASKED_ASSOCIATION,
     ASKED_PROTECTION,
+    ASKED_FAULT,
 };
 
 struct task_route {
     enum task_asked asked;
-    int version; /* 1 to 4; of ASKED_PROTECTION 1 */
-    const char
-        *id; /* of the credentials (NULL or "": none), the endpoint (v3, v4, protection) or the
+    int version;    /* 1 to 4; of ASKED_PROTECTION and ASKED_FAULT 1 */
+    const char *id; /* of the credentials (NULL or "": none), the endpoint (v3, v4, /api) or the
                          Docker container (v2, NULL: none) */
     const char *type, *name; /* of an association */
     const char *clean;

@@ -77,12 +77,20 @@ static void add_indented(struct buf *out, const char *text)
     }
 }
 
+/* AG-195: the cluster's name, also where its ARN was configured. */
+static const char *name_of(const char *cluster)
+{
+    const char *slash = cluster ? strrchr(cluster, '/') : NULL;
+
+    return slash ? slash + 1 : cluster;
+}
+
 void metadata_file_write(const struct metadata_file *file, struct buf *ret_text)
 {
     CLEANUP(json_decrefp) json_t *json = json_object();
     CLEANUP(str_freep) char *text = NULL;
 
-    set(json, "Cluster", file->cluster);
+    set(json, "Cluster", name_of(file->cluster));
     set(json, "ContainerInstanceARN", file->instance_arn);
     set(json, "TaskARN", file->task->arn);
     set(json, "TaskDefinitionFamily", file->task->family);

@@ -304,7 +304,7 @@ static void test_the_file(void **state) /* AG-194, AG-195, AG-915 */
 
     (void)state;
     prepare(&world);
-    file = (struct metadata_file){.cluster = "default",
+    file = (struct metadata_file){.cluster = "arn:aws:ecs:us-east-1:1:cluster/default",
                                   .instance_arn = "arn:instance",
                                   .task = &world.task,
                                   .container_name = "app"};

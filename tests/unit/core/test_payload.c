@@ -78,7 +78,7 @@ static void make(struct made *made, enum network_mode mode, const char *override
     container_set_name(&containers[0], "app");
     containers[1].id = (struct id){{2}};
     container_set_name(&containers[1], "side");
-    assert_null(payload_source_read(&made->arena, &scope, made->definition, &made->source));
+    assert_null(payload_source_read(&made->arena, &scope, made->definition, NULL, &made->source));
     assert_null(payload_build(&made->arena, &scope, made->task, &made->source, NULL, &made->out));
 }
 
@@ -247,7 +247,7 @@ static void a_damaged_document_is_our_fault(void **state)
     (void)state;
     make(&made, NETWORK_MODE_BRIDGE, NULL);
     task_definition_set_document(made.definition, "{\"containerDefinitions\":");
-    err = payload_source_read(&made.arena, &scope, made.definition, &made.source);
+    err = payload_source_read(&made.arena, &scope, made.definition, NULL, &made.source);
     assert_int_equal(err->code, API_SERVER);
     error_free(err);
     made_done(&made);

@@ -87,7 +87,7 @@ struct made {
     struct acs_task out;
 };
 
-static void make(struct made *made, const char *log, const char *overrides)
+static void make(struct made *made, const char *log, const char *overrides, const char *mode)
 {
     CLEANUP(str_freep)
     char *document =
@@ -108,7 +108,7 @@ static void make(struct made *made, const char *log, const char *overrides)
         task_set_overrides(made->task, overrides);
     containers = task_resize_containers(made->task, 1);
     container_set_name(&containers[0], "app");
-    assert_null(payload_source_read(&made->arena, &scope, made->definition, &made->source));
+    assert_null(payload_source_read(&made->arena, &scope, made->definition, mode, &made->source));
     assert_null(payload_build(&made->arena, &scope, made->task, &made->source, NULL, &made->out));
 }
 
@@ -131,11 +131,40 @@ static void options_are_docker_s(void **state)
         struct made made;
         CLEANUP(str_freep) char *expected = NULL;
 
-        make(&made, rows[i].log, NULL);
+        make(&made, rows[i].log, NULL, NULL);
         expected =
             rows[i].expected ? str_printf("{\"LogConfig\":%s}", rows[i].expected) : str_dup("{}");
         if (strcmp(host_config(&made), expected) != 0)
             fail_msg("%s: %s", rows[i].why, host_config(&made));
+        made_done(&made);
+    }
+}
+
+/* CL-236, defaultLogDriverMode: for who does not say it; the options of FireLens are its own. */
+static void mode_of_the_account(void **state)
+{
+    static const struct {
+        const char *log, *mode, *expected;
+    } cases[] = {
+        {"{\"logDriver\":\"json-file\"}", "non-blocking",
+         "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"mode\":\"non-blocking\"}}}"},
+        {"{\"logDriver\":\"json-file\",\"options\":{\"mode\":\"blocking\"}}", "non-blocking",
+         "{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"mode\":\"blocking\"}}}"},
+        {"{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-stream-prefix\":\"p\"}}",
+         "non-blocking",
+         "{\"LogConfig\":{\"Type\":\"awslogs\",\"Config\":{\"awslogs-stream\":\"p/app/" TASK
+         "\",\"mode\":\"non-blocking\"}}}"},
+        {"{\"logDriver\":\"awsfirelens\"}", "non-blocking",
+         "{\"LogConfig\":{\"Type\":\"awsfirelens\",\"Config\":{}}}"},
+        {NULL, "non-blocking", "{}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct made made;
+
+        make(&made, cases[i].log, NULL, cases[i].mode);
+        assert_string_equal(host_config(&made), cases[i].expected);
         made_done(&made);
     }
 }
@@ -147,7 +176,7 @@ static void an_override_keeps_the_stream(void **state)
 
     (void)state;
     make(&made, "{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-stream-prefix\":\"p\"}}",
-         "{\"containerOverrides\":[{\"name\":\"app\",\"memoryReservation\":2}]}");
+         "{\"containerOverrides\":[{\"name\":\"app\",\"memoryReservation\":2}]}", NULL);
     assert_string_equal(host_config(&made),
                         "{\"MemoryReservation\":2097152,\"LogConfig\":{\"Type\":\"awslogs\","
                         "\"Config\":{\"awslogs-stream\":\"p/app/" TASK "\"}}}");
@@ -164,7 +193,7 @@ static void secret_options_name_the_driver(void **state)
     make(&made,
          "{\"logDriver\":\"splunk\",\"secretOptions\":[{\"name\":\"splunk-token\",\"valueFrom\":"
          "\"arn:aws:secretsmanager:eu-west-1:1:secret:n-abcdef\"}]}",
-         NULL);
+         NULL, NULL);
     assert_int_equal(made.out.containers.items[0].secrets.count, 1);
     secret = &made.out.containers.items[0].secrets.items[0];
     assert_string_equal(secret->name, "splunk-token");
@@ -179,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_docker_s),
+        cmocka_unit_test(mode_of_the_account),
         cmocka_unit_test(an_override_keeps_the_stream),
         cmocka_unit_test(secret_options_name_the_driver),
     };
