@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/agent_host.h"
@@ -21,7 +22,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define STORE_FILE "agent.db"
+#define STORE_FILE         "agent.db"
+#define DESCRIPTORS_WANTED 16384
 
 /*   PROBE -> INFO -> RECOVER -> REGISTER -> WORK
  *     ^        |  Docker is not there: again after a while
@@ -564,6 +566,17 @@ static void close_all(struct agent *agent)
     log_file_close(agent->log_file);
 }
 
+/* What containers open must not take what Docker and the control plane are asked with. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 struct error *agent_run(const struct agent_options *options)
 {
     struct agent agent = {.backoff = docker_repeated};
@@ -571,6 +584,7 @@ struct error *agent_run(const struct agent_options *options)
 
     mallopt(M_ARENA_MAX, 1); /* the thread pool allocates little: one arena keeps the agent small */
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     agent.rng = rng_system();
     if (!err) {
         config_apply_proxy(agent.config);

@@ -561,7 +561,7 @@ void http_conn_close(struct http_conn *conn)
     http_server_conn_gone(server);
 }
 
-static void format_peer(const struct sockaddr_storage *address, char ret[INET6_ADDRSTRLEN])
+void http_conn_format_peer(const struct sockaddr_storage *address, char ret[INET6_ADDRSTRLEN])
 {
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
@@ -602,7 +602,7 @@ void http_conn_new(struct http_server *server, int fd, const struct sockaddr_sto
     conn->server = server;
     conn->transport.fd = fd;
     conn->is_refused = is_refused;
-    format_peer(address, conn->peer);
+    http_conn_format_peer(address, conn->peer);
     conn->peer_port = port_of(address);
     TAILQ_INSERT_TAIL(&server->conns, conn, link);
     server->stats.connections++;

@@ -31,11 +31,27 @@ const char *http_server_date(struct http_server *server)
 
 /* Accepting */
 
-static bool admit(struct http_server *server, bool *ret_is_refused)
+static bool has_too_many(const struct http_server *server, const struct sockaddr_storage *address)
+{
+    unsigned count = 0;
+    char peer[INET6_ADDRSTRLEN];
+    const struct http_conn *conn;
+
+    if (!server->options.per_peer_max)
+        return false;
+    http_conn_format_peer(address, peer);
+    TAILQ_FOREACH(conn, &server->conns, link)
+    count += !conn->is_refused && strcmp(conn->peer, peer) == 0;
+    return count >= server->options.per_peer_max;
+}
+
+static bool admit(struct http_server *server, const struct sockaddr_storage *address,
+                  bool *ret_is_refused)
 {
     unsigned max = server->options.connections_max;
 
-    *ret_is_refused = max > 0 && server->stats.connections - server->refused_count >= max;
+    *ret_is_refused = (max > 0 && server->stats.connections - server->refused_count >= max) ||
+                      has_too_many(server, address);
     if (!*ret_is_refused)
         return true;
     server->stats.rejected_connections++;
@@ -47,7 +63,7 @@ static void accept_one(struct http_server *server, int fd, const struct sockaddr
 {
     bool is_refused;
 
-    if (admit(server, &is_refused))
+    if (admit(server, address, &is_refused))
         http_conn_new(server, fd, address, is_refused);
     else
         close(fd);

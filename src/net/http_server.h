@@ -67,6 +67,7 @@ struct http_server_options {
     const char *tls_cert_file; /* NULL: plain */
     const char *tls_key_file;
     unsigned connections_max;    /* beyond it: 503 with Retry-After, then close */
+    unsigned per_peer_max;       /* the same for those of one address; 0: no limit */
     int64_t idle_ms, request_ms; /* 0: HTTP_IDLE_MS, HTTP_REQUEST_MS */
     http_request_fn *on_request;
     void *data;

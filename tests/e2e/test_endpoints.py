@@ -114,6 +114,14 @@ class Task:
     def credentials(self, name="main"):
         return self.get("http://169.254.170.2" + self.env(name)["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"], name)
 
+    def attack(self, script, *args, name="main", timeout=60):
+        """Python that runs with the network of the container, and what it prints as JSON."""
+        pid = str(self.inspected[name]["State"]["Pid"])
+        done = subprocess.run(["nsenter", "--net=/proc/%s/ns/net" % pid, "/usr/bin/python3", "-c", "import json, socket, sys\n" + script,
+                               *args], capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def stop(self):
         self.ecs.stop_task(cluster="ends", task=self.arn)
         eventually(lambda: self.describe()["lastStatus"] == "STOPPED", 60)
@@ -183,7 +191,7 @@ def test_container_metadata(task):
     address = task.inspected["main"]["NetworkSettings"]["IPAddress"]
     assert main["Networks"] == [{"NetworkMode": "bridge", "IPv4Addresses": [address]}]
     assert {"Source": "/tmp", "Destination": "/scratch"} in main["Volumes"]
-    assert main["LogDriver"] == "json-file" and main["LogOptions"] == {"max-size": "1m"}
+    assert main["LogDriver"] == "json-file" and main["LogOptions"] == {"max-size": "1m", "mode": "non-blocking"}  # CL-236
     assert main["ContainerARN"] == described["main"]["containerArn"]
     assert main["Health"]["output"] == "fine\n" and re.fullmatch(TIME, main["Health"]["statusSince"])
     assert main["CreatedAt"] == re.sub(r"0+Z$", "Z", task.inspected["main"]["Created"])
@@ -371,6 +379,117 @@ def test_what_is_another_tasks_is_refused(task, other, agent):
     assert "was refused" in agent.output()
 
 
+RAW = """
+def ask(text, place=("169.254.170.2", 80)):
+    with socket.create_connection(place, timeout=20) as one:
+        one.sendall(text)
+        got = b""
+        while True:
+            more = one.recv(65536)
+            if not more:
+                return got.decode(errors="replace")
+            got += more
+"""
+
+
+def test_no_way_around(task, other):
+    """AG-202, AG-305: neither headers nor spellings of a path make one container another, and what is too long is refused."""
+    v4 = task.env()["ECS_CONTAINER_METADATA_URI_V4"].removeprefix("http://169.254.170.2")
+    id, end = v4.rsplit("/", 1)[1], " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    address = task.inspected["main"]["NetworkSettings"]["IPAddress"]
+    credentials = task.env()["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+    mine = other.env()["ECS_CONTAINER_METADATA_URI_V4"].rsplit("/", 1)[1]
+    requests = ["GET %s%s%s\r\n\r\n" % (path, end, header) for path in (v4 + "/task", "/v2/metadata", credentials) for header in (
+        "X-Forwarded-For: %s" % address, "X-Real-IP: %s" % address, "Forwarded: for=%s" % address, "Host: %s" % address)]
+    requests += ["GET %s%s\r\n" % (path, end) for path in (
+        "http://169.254.170.2" + v4, "/v4/%s/../%s/task" % (mine, id), "/v4/%s/%%2e%%2e/%s/task" % (mine, id), v4.upper(), v4 + "%00",
+        "/v4/" + id[:-1], "/v4/" + id[:8], "/v4/*", "/v4/%", "/v4/%s%%2ftask" % id, "/v2/credentials/../credentials/" + id, "/v4/" + "a" * 9000,
+        "/v4/" + "../" * 3000 + id, "/" + "a/" * 7000, "/v1/credentials?id=" + "%41" * 3000, "/v4/" + "x" * 20000, "/v2/metadata/" + task.id(),
+        "/v3/%s/associations/%s/x" % (mine, "a" * 9000))]
+    requests += ["GET / HTTP/1.1\r\nHost: x\r\n" + "X: y\r\n" * 3000 + "\r\n", "\0" * 4000 + "\r\n\r\n", "GET\r\n\r\n"]
+    answers = other.attack(RAW + "import time\nout = []\nfor text in json.loads(sys.argv[1]):\n    out.append(ask(text.encode('latin-1')))\n"
+                           "    time.sleep(0.03)\nprint(json.dumps(out))", json.dumps(requests))
+    keys = task.credentials()
+    for request, answer in zip(requests, answers):
+        status = int(answer.split()[1])
+        assert task.arn not in answer and (task.id() in request or task.id() not in answer) and keys["SecretAccessKey"] not in answer, request[:200]
+        if status == 200:
+            assert request.startswith("GET /v2/metadata ") and other.arn in answer, request[:200]
+        else:
+            assert status in (301, 400, 404, 414, 431, 500), (request[:200], answer[:200])
+    # On the host's network there is no address to go by: the id is the secret. Introspection is for the host alone.
+    places = [("169.254.170.2", 51678), (task.inspected["main"]["NetworkSettings"]["Gateway"], 51678)]
+    assert other.attack("out = []\nfor host, port in json.loads(sys.argv[1]):\n    with socket.socket() as one:\n        one.settimeout(5)\n"
+                        "        out.append(one.connect_ex((host, port)))\nprint(json.dumps(out))", json.dumps(places)).count(0) == 0
+
+
+def test_many_and_slow_connections(task, other, on_host):
+    """AG-204, AG-909: one container's connections, begun and never finished, are its own trouble: the others are answered."""
+    script = """
+held = []
+for i in range(1500):
+    one = socket.socket()
+    one.settimeout(20)
+    one.connect(("169.254.170.2", 80))
+    one.send(b"GET /v4/")  # and never more
+    held.append(one)
+print(json.dumps("held"), flush=True)
+sys.stdin.readline()
+for one in held:  # the agent ends each by itself: those too many at once, the others after five seconds
+    try:
+        while one.recv(4096):
+            pass
+    except ConnectionResetError:
+        pass
+print(json.dumps("ended"), flush=True)
+"""
+    pid = str(task.inspected["main"]["State"]["Pid"])
+    with subprocess.Popen(["nsenter", "--net=/proc/%s/ns/net" % pid, "prlimit", "--nofile=4096", "/usr/bin/python3", "-c",
+                           "import json, socket, sys\n" + script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as slow:
+        assert slow.stdout.readline() == '"held"\n'
+        for one in (other, on_host):
+            assert one.v4()["DockerId"] == one.id() and one.credentials()["RoleArn"] == ROLE
+        slow.stdin.write("\n")
+        slow.stdin.flush()
+        assert slow.stdout.readline() == '"ended"\n'
+    assert task.v4()["DockerId"] == task.id()
+
+
+def test_ids_are_not_guessed(task, directory):
+    """AG-305, AG-204: guesses are few a second, and none of them comes into the audit log."""
+    script = RAW + """
+import uuid
+tried = [str(uuid.uuid4()) for i in range(150)]
+out = {}
+with socket.create_connection(("169.254.170.2", 80), timeout=20) as one:
+    one.sendall(b"".join(b"GET /v2/credentials/%s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % id.encode() for id in tried[:-1]))
+    one.sendall(b"GET /v2/credentials/%s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n" % tried[-1].encode())
+    got = b""
+    while True:
+        more = one.recv(65536)
+        if not more:
+            break
+        got += more
+print(json.dumps([got.count(b"HTTP/1.1 400"), got.count(b"HTTP/1.1 429"), tried]))
+"""
+    unknown, refused, tried = task.attack(script)
+    assert unknown + refused == 150 and refused > 0, (unknown, refused)
+    with open(os.path.join(str(directory), "audit.log")) as log:
+        lines = log.read()
+    assert not [id for id in tried if id in lines] and " 429 " in lines
+
+
+def test_faults_are_refused(task, other):
+    """AP-486: no task that may have them is placed on such a host."""
+    at = task.env()["ECS_AGENT_URI"] + "/fault/v1/network-"
+    body = '{"DelayMilliseconds": 100, "JitterMilliseconds": 0, "Sources": ["1.2.3.4"]}'
+    assert task.ask(at + "latency/start", method="POST", body=body) == (
+        400, json.dumps({"Error": "enableFaultInjection is not enabled for task: " + task.arn}, separators=(",", ":")))
+    assert task.ask(at + "packet-loss/status", method="POST")[0] == 400
+    assert task.ask(at + "latency/start")[0] == 405 and task.ask(at + "disk/start", method="POST")[0] == 404
+    assert other.ask(at + "latency/start", method="POST", body=body)[0] == 404
+
+
 def test_an_agent_may_not_what_is_not_an_agents(server, agent, task):
     """AG-280: its key registers and reports; it runs nothing, and protects nobody's task."""
     key = (agent.env["AWS_ACCESS_KEY_ID"], agent.env["AWS_SECRET_ACCESS_KEY"])
@@ -449,18 +568,89 @@ def test_an_sdk_needs_no_configuration(host, ecs, agent, server):
     one.stop()
 
 
-def test_credentials_end_with_the_task(host, ecs, agent, server):
+ROLE_TEST = """
+import json, os, time, boto3
+ecs = boto3.client("ecs", endpoint_url=os.environ["SERVER"])
+here = os.environ["ECS_CONTAINER_METADATA_URI_V4"]
+import urllib.request
+task = json.load(urllib.request.urlopen(here + "/task"))
+try:
+    said = ecs.list_tasks(cluster=task["Cluster"])["taskArns"]
+except Exception as error:
+    said = str(error)
+print(json.dumps([said, ecs.describe_tasks(cluster=task["Cluster"], tasks=[task["TaskARN"]])["tasks"][0]["taskArn"]]), flush=True)
+time.sleep(10000)
+"""
+
+
+def test_iam_role_test(host, ecs, agent, server):
+    """Worked example 21: null for what is not said, a role by its short name, and the words of a role that may not (AG-304, AG-314,
+    AG-315, AG-322). Its log group is another part's; the stream's name is tests/unit/core/test_payload_logs.c's."""
+    places = [place for place in ("/usr", "/lib", "/lib64", "/etc/ssl") if os.path.exists(place)]
+    names = {place: place.strip("/").replace("/", "-") for place in places}
+    definition = {
+        "taskRoleArn": "ECS-task-full-access", "family": "iam-role-test", "requiresCompatibilities": ["EC2"], "placementConstraints": [],
+        "networkMode": None, "memory": None, "cpu": None,
+        "volumes": [{"name": names[p], "host": {"sourcePath": p}} for p in places],
+        "containerDefinitions": [{
+            "memory": 128, "essential": True, "name": "amazonlinux", "image": IMAGE, "entryPoint": ["/usr/bin/python3", "-c"],
+            "command": [ROLE_TEST], "environment": [{"name": "SERVER", "value": server.url}],
+            "linuxParameters": {"initProcessEnabled": True},
+            "mountPoints": [{"sourceVolume": names[p], "containerPath": p, "readOnly": True} for p in places]}]}
+    key = server.create_key()
+    made = call(server.url, key, "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", definition)["taskDefinition"]
+    assert made["taskRoleArn"] == "ECS-task-full-access" and not {"networkMode", "memory", "cpu"} & set(made)
+    one = Task(host, ecs, ecs.run_task(cluster="ends", taskDefinition="iam-role-test")["tasks"][0]["taskArn"])
+    said, arn = json.loads(eventually(lambda: host.docker.run("logs", one.id("amazonlinux")), 60, "the container says something"))
+    assert arn == one.arn
+    assert ("User: arn:aws:sts::000000000000:assumed-role/ECS-task-full-access/%s is not authorized to perform: ecs:ListTasks on resource: "
+            % one.arn.rsplit("/", 1)[1]) in said
+    assert one.credentials("amazonlinux")["RoleArn"] == "arn:aws:iam::000000000000:role/ECS-task-full-access"
+    one.stop()
+
+
+BOOT = """
+until curl -s http://localhost:51678/v1/metadata >/dev/null; do sleep 0.2; done
+told=$(curl -s http://localhost:51678/v1/metadata)
+instance_arn=$(echo "$told" | sed 's/.*"ContainerInstanceArn":"\\([^"]*\\)".*/\\1/')
+cluster=$(echo "$told" | sed 's/.*"Cluster":"\\([^"]*\\)".*/\\1/' | awk -F/ '{print $NF}')
+region=$(echo "$instance_arn" | awk -F: '{print $4}')
+aws ecs start-task --endpoint-url "$SERVER" --cluster $cluster --task-definition boot --container-instances $(echo "$instance_arn" |
+    awk -F/ '{print $NF}') --started-by "$(echo "$instance_arn" | awk -F/ '{print $NF}')" --region $region --query 'tasks[0].taskArn' --output text
+"""
+
+
+def test_a_task_for_each_host_at_boot(host, ecs, agent, server, tmp_path):
+    """Worked examples 14 and 24: the documented boot script, run on the host (AG-014, AG-261, CL-335)."""
+    ecs.register_task_definition(family="boot", containerDefinitions=[container()])
+    key = server.create_key()
+    env = {"PATH": "/usr/bin:/bin", "SERVER": server.url, "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "HOME": str(tmp_path),
+           "AWS_PAGER": ""}
+    done = subprocess.run([*host.enter, "/bin/bash", "-euc", BOOT], env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    one = Task(host, ecs, done.stdout.strip())
+    assert [one.describe()["containerInstanceArn"]] == connected(ecs, "ends")
+    assert re.fullmatch(r"Amazon ECS Agent - v\d+\.\d+\.\d+ \([0-9a-f]{8}\)",
+                        host.namespace.get("http://127.0.0.1:51678/v1/metadata")["Version"])
+    one.stop()
+
+
+def test_credentials_end_with_the_task(host, ecs, agent, server, on_host):
     """AG-305: once it has stopped, nobody signs with them, and the agent has them no more."""
     one = start(host, ecs, "ending", taskRoleArn=ROLE, networkMode="host")
     keys = one.credentials()
     assert client(server, keys).describe_tasks(cluster="ends", tasks=[one.arn])["tasks"]
+    path = one.env()["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
     one.stop()
     assert code_of(client(server, keys).list_clusters)["Code"] == "UnrecognizedClientException"
+    status, text = on_host.ask("http://169.254.170.2" + path)  # who is on the host's network, and knows the id
+    assert status == 400 and json.loads(text)["code"] == "InvalidIdInRequest"
 
 
 def test_metadata_file(host, ecs, agent, task):
     """AG-190 to AG-195, AG-915: there from the start, READY with what Docker knows, gone with the task."""
     one = start(host, ecs, "filed", [container(user="1000", portMappings=[{"containerPort": 80}])])
+    assert one.env()["AWS_REGION"] == REGION
     path = one.env()["ECS_CONTAINER_METADATA_FILE"]
     assert re.fullmatch("/opt/ecs/metadata/%s/ecs-container-metadata.json" % UUID, path)
 

@@ -466,6 +466,7 @@ static struct error *listen_at(struct task_endpoint *endpoint, const char *liste
     const struct http_server_options options = {
         .listen = listen,
         .connections_max = TASK_ENDPOINT_CONNECTIONS_MAX,
+        .per_peer_max = TASK_ENDPOINT_PER_PEER_MAX,
         .idle_ms = TASK_ENDPOINT_IDLE_MS,
         .request_ms = TASK_ENDPOINT_IDLE_MS,
         .on_request = on_request,

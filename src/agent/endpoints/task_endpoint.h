@@ -25,6 +25,7 @@
 #define TASK_ENDPOINT_ADDRESS         "169.254.170.2"
 #define TASK_ENDPOINT_OLD_PORT        "51679"
 #define TASK_ENDPOINT_CONNECTIONS_MAX 1024
+#define TASK_ENDPOINT_PER_PEER_MAX    64    /* of one container; of all on the host's network */
 #define TASK_ENDPOINT_RETRY_MS        60000 /* when it is taken */
 #define TASK_ENDPOINT_IDLE_MS         5000  /* AG-909 */
 #define TASK_ENDPOINT_PROTECTION_MS   4000  /* AP-143 */

@@ -190,6 +190,12 @@ static int setup_small(void **state)
     return 0;
 }
 
+static int setup_one_each(void **state)
+{
+    *state = world_new((struct http_server_options){.per_peer_max = 1});
+    return 0;
+}
+
 static void on_closed(void *data)
 {
     struct world *world = data;
@@ -497,6 +503,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(slow_requests_are_answered_with_408, setup_impatient,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_connection_too_many_is_answered_with_503, setup_small,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_connection_too_many_is_answered_with_503, setup_one_each,
                                         teardown),
         TEST(websockets_by_hand),
         TEST(mutated_bytes_do_no_harm),
