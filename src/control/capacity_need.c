@@ -4,24 +4,35 @@
 #include "control/waiting.h"
 #include "scheduler/growth.h"
 
-/* A host with nothing but DAEMON tasks is empty (CL-127). */
+static bool is_of_daemon(struct state *state, const struct scope *scope, const struct task *task)
+{
+    const struct service *service =
+        task->service ? state_service(state, scope, task->cluster, task->service) : NULL;
+
+    return service && service->strategy == STRATEGY_DAEMON;
+}
+
+/* A host with nothing but DAEMON tasks is empty (CL-127). One looks no further than its tasks that
+ * have not ended: the ended ones that it is remembered for may be many. */
 static bool is_busy(struct state *state, const struct scope *scope,
                     const struct container_instance *instance)
 {
+    struct instance_counts counts;
     char hex[ID_HEX_SIZE];
 
+    state_instance_counts(instance, &counts);
     id_format(&instance->id, hex);
     for (int stopped = 0; stopped <= 1; stopped++) {
         const struct task *task = NULL;
 
-        while ((task = state_task_after(state, scope, instance->cluster, TASKS_BY_INSTANCE, hex,
-                                        stopped, task ? &task->id : NULL))) {
-            const struct service *service =
-                task->service ? state_service(state, scope, task->cluster, task->service) : NULL;
-
-            if (task->last_status != TASK_STOPPED &&
-                !(service && service->strategy == STRATEGY_DAEMON))
+        while (counts.tasks_live > 0 &&
+               (task = state_task_before(state, scope, instance->cluster, TASKS_BY_INSTANCE, hex,
+                                         stopped, task ? &task->id : NULL))) {
+            if (task->last_status == TASK_STOPPED)
+                continue;
+            if (!is_of_daemon(state, scope, task))
                 return true;
+            counts.tasks_live--;
         }
     }
     return false;

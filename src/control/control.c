@@ -20,6 +20,15 @@ static void on_staged(const struct change *change, void *data)
     waiting_staged(control->waiting, change);
 }
 
+/* A task that runs no more is no sample of its service's (MS-015, MS-029). */
+static void telemetry_durable(struct telemetry *telemetry, const struct change *change)
+{
+    const struct task *task = change->record;
+
+    if (change->kind == CHANGE_TASK && task && task->last_status > TASK_RUNNING)
+        telemetry_forget(telemetry, &task->id);
+}
+
 static void on_durable(const struct change *change, void *data)
 {
     struct control *control = data;
@@ -29,6 +38,7 @@ static void on_durable(const struct change *change, void *data)
     waiting_durable(control->waiting, change);
     services_durable(control->services, change);
     instance_versions_durable(control, change);
+    telemetry_durable(control->telemetry, change);
     capacity_durable(control->state, change);
     definitions_settle(control->state);
 }

@@ -114,9 +114,12 @@ static void on_metrics(struct session *session, struct arena *arena,
         const struct task_metrics *metrics = &frame->tasks[i];
         const struct task *task = find_task(arena, session, metrics->task_arn);
 
-        if (task && metrics->containers && task->last_status != TASK_STOPPED)
-            telemetry_add(control->telemetry, &task->id, metrics, instance->cpu, task->cpu,
-                          task->memory, now_ms);
+        /* One sample of each RUNNING task (MS-015, MS-029). */
+        if (task && metrics->containers && task->last_status == TASK_RUNNING)
+            telemetry_add(
+                control->telemetry,
+                &(struct telemetry_owner){session->scope, session->cluster, task->service},
+                &task->id, metrics, instance->cpu, task->cpu, task->memory, now_ms);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "control/capacity_need.h"
+#include "control/usage.h"
 #include "server/parts.h"
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -60,6 +61,66 @@ static void managed_scaling(struct server *server, struct buf *out)
                     capacity_need_reservation(&need));
             }
         }
+    }
+}
+
+/* ---- the metrics of AWS/ECS (MS-010): what clusters and services use ---- */
+
+static const struct usage_series {
+    const char *name, *help;
+    enum usage_metric metric; /* USAGE_METRIC_COUNT: the tasks that are its samples */
+    bool is_of_services;
+} usage_series[] = {
+    {"berth_cluster_cpu_reservation_percent", "CPU units reserved by tasks of those registered.",
+     USAGE_CPU_RESERVATION, false},
+    {"berth_cluster_memory_reservation_percent", "Memory reserved by tasks of that registered.",
+     USAGE_MEMORY_RESERVATION, false},
+    {"berth_cluster_gpu_reservation_percent", "GPUs reserved by tasks of those registered.",
+     USAGE_GPU_RESERVATION, false},
+    {"berth_cluster_cpu_utilization_percent", "CPU units used by tasks of those registered.",
+     USAGE_CPU_UTILIZATION, false},
+    {"berth_cluster_memory_utilization_percent", "Memory used by tasks of that registered.",
+     USAGE_MEMORY_UTILIZATION, false},
+    {"berth_service_cpu_utilization_percent", "CPU units used by tasks of those they reserve.",
+     USAGE_CPU_UTILIZATION, true},
+    {"berth_service_memory_utilization_percent", "Memory used by tasks of that they reserve.",
+     USAGE_MEMORY_UTILIZATION, true},
+    {"berth_service_tasks_measured", "Running tasks whose use was told, lately.",
+     USAGE_METRIC_COUNT, true},
+};
+
+/* One text for each series, for in the answer the lines of a series are together. */
+static void add_usage(const struct usage *usage, void *data)
+{
+    struct buf *series = data;
+
+    for (size_t i = 0; i < ARRAY_LEN(usage_series); i++) {
+        const struct usage_series *one = &usage_series[i];
+        bool is_count = one->metric == USAGE_METRIC_COUNT;
+
+        if (one->is_of_services != (usage->owner.service != NULL) ||
+            (!is_count && !usage->has[one->metric]))
+            continue;
+        buf_printf(&series[i], "%s{account=\"%s\",region=\"%s\",cluster=\"%s\"", one->name,
+                   usage->owner.scope->account, usage->owner.scope->region, usage->owner.cluster);
+        if (usage->owner.service)
+            buf_printf(&series[i], ",service=\"%s\"", usage->owner.service);
+        buf_printf(&series[i], "} %.15g\n",
+                   is_count ? (double)usage->tasks : usage->percent[one->metric]);
+    }
+}
+
+static void usages(struct server *server, struct buf *out)
+{
+    struct buf series[ARRAY_LEN(usage_series)] = {0};
+
+    control_each_usage(server->control, add_usage, series);
+    for (size_t i = 0; i < ARRAY_LEN(usage_series); i++) {
+        buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", usage_series[i].name,
+                   usage_series[i].help, usage_series[i].name);
+        if (series[i].len)
+            buf_add(out, series[i].data, series[i].len);
+        buf_done(&series[i]);
     }
 }
 
@@ -125,6 +186,7 @@ void respond_metrics(struct server *server, struct http_exchange *ex)
     counter(&out, "berth_placement_refusals_total", "Placements refused for services.",
             control.placement_refusals);
     managed_scaling(server, &out);
+    usages(server, &out);
     gauge(&out, "berth_event_readers", "Readers of /events.", events.readers);
     counter(&out, "berth_events_sent_total", "Events sent to readers.", events.sent);
     counter(&out, "berth_event_readers_passed_total", "Readers of /events that were too slow.",

@@ -164,7 +164,8 @@ struct container_instance *txn_edit_instance(struct txn *txn,
 void txn_delete_instance(struct txn *txn, const struct container_instance *instance);
 struct instance_counts {
     int32_t tasks_pending, tasks_running;
-    int32_t cpu_held, memory_held; /* by tasks that are not STOPPED */
+    int32_t tasks_live;            /* not STOPPED */
+    int32_t cpu_held, memory_held; /* by those */
 };
 void state_instance_counts(const struct container_instance *instance, struct instance_counts *ret);
 /* Grows with each change of the record that counts (its `version`) and with each task that comes or

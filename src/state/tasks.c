@@ -195,6 +195,7 @@ static void count(const struct task *task, const struct id *instance_id, struct 
     struct instance_counts *counts = &((struct instance_home *)instance->home)->counts;
     counts->tasks_pending += sign * share.pending;
     counts->tasks_running += sign * share.running;
+    counts->tasks_live += sign * (share.staying + share.stopping);
     counts->cpu_held += sign * share.cpu;
     counts->memory_held += sign * share.memory;
 }

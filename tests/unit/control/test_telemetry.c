@@ -1,5 +1,6 @@
 /* Frames of metrics, as read and as decoded whole; what is kept of them (MS-001, MS-002, MS-007, AP-505
  * to AP-509). */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,12 +165,21 @@ static void test_recorded_frames(void **state)
 
 static const struct id first = {.bytes = {1}}, second = {.bytes = {2}}, third = {.bytes = {3}};
 
+static const struct scope scope = {"us-east-1", "000000000000"};
+
+static void add_of(struct telemetry *telemetry, const char *cluster, const char *service,
+                   const struct id *task, double cpu, double memory, int64_t at_ms)
+{
+    struct telemetry_owner owner = {&scope, cluster, service};
+    struct task_metrics metrics = {.containers = 1, .cpu_percent = cpu, .memory_mib = memory};
+
+    telemetry_add(telemetry, &owner, task, &metrics, 4096, 512, 128, at_ms);
+}
+
 static void add(struct telemetry *telemetry, const struct id *task, double cpu, double memory,
                 int64_t at_ms)
 {
-    struct task_metrics metrics = {.containers = 1, .cpu_percent = cpu, .memory_mib = memory};
-
-    telemetry_add(telemetry, task, &metrics, 4096, 512, 128, at_ms);
+    add_of(telemetry, "c", NULL, task, cpu, memory, at_ms);
 }
 
 /* MS-001, MS-007: three rounds are one datum; processor in units of the host, above what is
@@ -177,7 +187,7 @@ static void add(struct telemetry *telemetry, const struct id *task, double cpu, 
 static void test_minutes(void **state)
 {
     struct telemetry *telemetry = telemetry_new(10);
-    struct telemetry_datum datum, sum = {0};
+    struct telemetry_datum datum;
 
     (void)state;
     assert_false(telemetry_of_task(telemetry, &first, NOW_MS, &datum));
@@ -191,11 +201,6 @@ static void test_minutes(void **state)
     assert_true(datum.minute_ms == NOW_MS && datum.heard_ms == NOW_MS + 60000);
     assert_true(datum.rounds == 3 && datum.cpu_units == 1024 && datum.memory_mib == 20);
     assert_true(datum.cpu_reserved == 512 && datum.memory_reserved_mib == 128);
-    telemetry_sum(&sum, &datum);
-    datum.heard_ms -= 7;
-    telemetry_sum(&sum, &datum);
-    assert_true(sum.cpu_units == 2048 && sum.memory_mib == 40 && sum.cpu_reserved == 1024);
-    assert_true(sum.heard_ms == NOW_MS + 60000 - 7);
     telemetry_free(telemetry);
 }
 
@@ -219,13 +224,123 @@ static void test_freshness_and_limit(void **state)
     telemetry_free(telemetry);
 }
 
+/* ---- totals ---- */
+
+static struct telemetry_total total_of(struct telemetry *telemetry, const char *cluster,
+                                       const char *service, int64_t now_ms)
+{
+    struct telemetry_owner owner = {&scope, cluster, service};
+    struct telemetry_total total = {0};
+
+    if (!telemetry_total(telemetry, &owner, now_ms, &total))
+        assert_int_equal(total.tasks, 0);
+    return total;
+}
+
+/* MS-010, MS-013, MS-029: a service is part of its cluster, each of its tasks one sample. */
+static void test_totals(void **state)
+{
+    struct telemetry *telemetry = telemetry_new(10);
+    struct telemetry_total total;
+
+    (void)state;
+    add_of(telemetry, "c", "web", &first, 25, 10, NOW_MS);
+    add_of(telemetry, "c", "web", &second, 50, 20, NOW_MS);
+    add_of(telemetry, "c", NULL, &third, 100, 0.5, NOW_MS);
+    total = total_of(telemetry, "c", "web", NOW_MS);
+    assert_true(total.tasks == 2 && total.cpu_units == 3072 && total.memory_mib == 30);
+    assert_true(total.cpu_reserved == 1024 && total.memory_reserved_mib == 256);
+    total = total_of(telemetry, "c", NULL, NOW_MS);
+    assert_true(total.tasks == 3 && total.cpu_units == 7168 && total.memory_mib == 30.5);
+    assert_int_equal(total_of(telemetry, "c", "other", NOW_MS).tasks, 0);
+    assert_int_equal(total_of(telemetry, "d", NULL, NOW_MS).tasks, 0);
+
+    add_of(telemetry, "c", "web", &first, 75, 30, NOW_MS + 20000); /* the minute's mean */
+    total = total_of(telemetry, "c", "web", NOW_MS + 20000);
+    assert_true(total.tasks == 2 && total.cpu_units == 4096 && total.memory_mib == 40);
+
+    telemetry_forget(telemetry, &second);
+    telemetry_forget(telemetry, &second);
+    assert_int_equal(total_of(telemetry, "c", "web", NOW_MS + 20000).tasks, 1);
+    telemetry_forget(telemetry, &first);
+    assert_int_equal(total_of(telemetry, "c", "web", NOW_MS + 20000).tasks, 0);
+    total = total_of(telemetry, "c", NULL, NOW_MS + 20000);
+    assert_true(total.tasks == 1 && total.cpu_units == 4096 && total.memory_mib == 0.5);
+    assert_int_equal(total_of(telemetry, "c", NULL, NOW_MS + TELEMETRY_KEEP_MS + 1).tasks, 0);
+    assert_int_equal(telemetry_count(telemetry), 0);
+    telemetry_free(telemetry);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    return *seed = *seed * 1664525 + 1013904223;
+}
+
+static void add_up(const struct telemetry_total *total, void *data)
+{
+    struct telemetry_total *sum = data;
+
+    assert_true(total->tasks > 0);
+    if (!total->owner.service)
+        return;
+    sum->tasks += total->tasks;
+    sum->cpu_units += total->cpu_units;
+    sum->memory_mib += total->memory_mib;
+}
+
+/* Whatever comes and goes: totals are the sum of what each task shows, and nothing is left over. */
+static void test_totals_do_not_drift(void **state)
+{
+    static const char *const clusters[] = {"a", "b"}, *const services[] = {"x", "y", "z"};
+    uint32_t seed = 20201;
+    struct telemetry *telemetry = telemetry_new(60);
+    int64_t now_ms = NOW_MS;
+
+    (void)state;
+    for (int step = 0; step < 20000; step++) {
+        uint32_t pick = next_random(&seed) >> 16;
+        struct id task = {.bytes = {(uint8_t)(pick % 100), 1}};
+
+        now_ms += next_random(&seed) >> 22;
+        if (pick % 7 == 0)
+            telemetry_forget(telemetry, &task);
+        else
+            add_of(telemetry, clusters[task.bytes[0] % 2], services[task.bytes[0] % 3], &task,
+                   (next_random(&seed) >> 12) / 3e4, (next_random(&seed) >> 8) / 1e3, now_ms);
+        if (step % 500 == 0) {
+            struct telemetry_total sum = {0}, tasks = {0};
+            struct telemetry_datum datum;
+
+            telemetry_each_total(telemetry, now_ms, add_up, &sum);
+            for (int i = 0; i < 100; i++) {
+                task.bytes[0] = (uint8_t)i;
+                if (!telemetry_of_task(telemetry, &task, now_ms, &datum))
+                    continue;
+                tasks.tasks++;
+                tasks.cpu_units += datum.cpu_units;
+                tasks.memory_mib += datum.memory_mib;
+            }
+            if (sum.tasks != tasks.tasks || fabs(sum.cpu_units - tasks.cpu_units) > 0.1 ||
+                fabs(sum.memory_mib - tasks.memory_mib) > 0.1)
+                fail_msg("step %d: %lu tasks with %f units, %lu with %f", step,
+                         (unsigned long)sum.tasks, sum.cpu_units, (unsigned long)tasks.tasks,
+                         tasks.cpu_units);
+        }
+    }
+    for (int i = 0; i < 100; i++)
+        telemetry_forget(telemetry, &(struct id){.bytes = {(uint8_t)i, 1}});
+    telemetry_each_total(telemetry, now_ms, add_up, &(struct telemetry_total){0});
+    assert_int_equal(telemetry_count(telemetry), 0);
+    assert_int_equal(total_of(telemetry, "a", NULL, now_ms).tasks, 0);
+    telemetry_free(telemetry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_recorded_frames),
-        cmocka_unit_test(test_minutes),
-        cmocka_unit_test(test_freshness_and_limit),
+        cmocka_unit_test(test_frames),  cmocka_unit_test(test_recorded_frames),
+        cmocka_unit_test(test_minutes), cmocka_unit_test(test_freshness_and_limit),
+        cmocka_unit_test(test_totals),  cmocka_unit_test(test_totals_do_not_drift),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

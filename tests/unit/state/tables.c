@@ -216,15 +216,15 @@ static void figures_follow_every_change(void **data)
     task = make_task(world, txn, "web", &host);
     make_task(world, txn, "web", NULL);
     txn_commit(txn);
-    expect_counts(
-        world, &host,
-        (struct cluster_counts){.instances_active = 2,
-                                .instances_registered = 2,
-                                .tasks_pending = 2,
-                                .services_active = 1,
-                                .services_active_on = {[LAUNCH_TYPE_EC2] = 1},
-                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 2}},
-        (struct instance_counts){.tasks_pending = 1, .cpu_held = 256, .memory_held = 512});
+    expect_counts(world, &host,
+                  (struct cluster_counts){.instances_active = 2,
+                                          .instances_registered = 2,
+                                          .tasks_pending = 2,
+                                          .services_active = 1,
+                                          .services_active_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 2}},
+                  (struct instance_counts){
+                      .tasks_pending = 1, .tasks_live = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
     txn_edit_task(txn, task)->last_status = TASK_RUNNING;
@@ -233,32 +233,32 @@ static void figures_follow_every_change(void **data)
     txn_edit_service(txn, state_service(world->state, world->scope, "web", "front"))->status =
         SERVICE_DRAINING;
     txn_commit(txn);
-    expect_counts(
-        world, &host,
-        (struct cluster_counts){.instances_active = 1,
-                                .instances_draining = 1,
-                                .instances_registered = 2,
-                                .tasks_pending = 1,
-                                .tasks_running = 1,
-                                .services_draining = 1,
-                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
-                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
-                                .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
-        (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
+    expect_counts(world, &host,
+                  (struct cluster_counts){.instances_active = 1,
+                                          .instances_draining = 1,
+                                          .instances_registered = 2,
+                                          .tasks_pending = 1,
+                                          .tasks_running = 1,
+                                          .services_draining = 1,
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
+                  (struct instance_counts){
+                      .tasks_running = 1, .tasks_live = 1, .cpu_held = 256, .memory_held = 512});
     world_settle(world);
     world_restart(world);
-    expect_counts(
-        world, &host,
-        (struct cluster_counts){.instances_active = 1,
-                                .instances_draining = 1,
-                                .instances_registered = 2,
-                                .tasks_pending = 1,
-                                .tasks_running = 1,
-                                .services_draining = 1,
-                                .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
-                                .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
-                                .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
-        (struct instance_counts){.tasks_running = 1, .cpu_held = 256, .memory_held = 512});
+    expect_counts(world, &host,
+                  (struct cluster_counts){.instances_active = 1,
+                                          .instances_draining = 1,
+                                          .instances_registered = 2,
+                                          .tasks_pending = 1,
+                                          .tasks_running = 1,
+                                          .services_draining = 1,
+                                          .services_draining_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_pending_on = {[LAUNCH_TYPE_EC2] = 1},
+                                          .tasks_running_on = {[LAUNCH_TYPE_EC2] = 1}},
+                  (struct instance_counts){
+                      .tasks_running = 1, .tasks_live = 1, .cpu_held = 256, .memory_held = 512});
 
     txn = begin(world);
     const struct task *found =
