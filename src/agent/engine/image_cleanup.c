@@ -8,17 +8,23 @@
  * removed: what was here before stays, for nobody knows whether it could be had again. An image may
  * have several names; it goes with all of them, and counts once. Docker itself refuses to remove
  * what some other container uses.
+ *
+ * Ages go by the wall clock, which Docker's times and the agent's file are in, and which may be set:
+ * nothing is taken to be older than what has passed since then, and what is of a time to come is as
+ * old as that. So nothing goes too soon, and nothing stays for good.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/docker/docker.h"
 #include "agent/engine/image_parts.h"
+#include "agent/engine/image_ref.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define UNTRACKED_AT_ONCE_MAX 4096 /* containers or images that one cycle looks at */
+#define UNTRACKED_AT_ONCE_MAX 4096  /* containers or images that one cycle looks at */
+#define CLOCK_STEP_MS         60000 /* between two cycles: more than a clock is slewed by */
 
 static const char *const always_kept[] = {"amazon/amazon-ecs-agent:latest",
                                           "amazon/amazon-ecs-pause:0.1.0"};
@@ -35,6 +41,9 @@ struct image_cleanup {
     struct timer timer;
     struct docker_call *call;
     bool is_closed;
+    int64_t clock_offset_ms; /* of the wall clock to the monotonic one, at the last cycle */
+    int64_t steady_mono_ms;  /* since when the wall clock has not been set */
+    bool was_clock_set;      /* in this life of the agent */
 
     enum { IDLE, TRACKED, CONTAINERS, LOOK, IMAGES, OTHERS } next;
     int64_t to_remove;       /* images, in this cycle */
@@ -54,10 +63,10 @@ static bool is_kept(const struct images *images, const char *name)
     const struct config_list *kept = &images->config->images_kept;
 
     for (size_t i = 0; i < ARRAY_LEN(always_kept); i++)
-        if (strcmp(name, always_kept[i]) == 0)
+        if (image_ref_is_same(name, always_kept[i]))
             return true;
     for (size_t i = 0; i < kept->count; i++)
-        if (strcmp(name, kept->items[i]) == 0)
+        if (image_ref_is_same(name, kept->items[i]))
             return true;
     return false;
 }
@@ -101,6 +110,35 @@ static void go_on(struct image_cleanup *cleanup, unsigned next)
     advance(cleanup);
 }
 
+/* ---- ages ---- */
+
+static int64_t clock_offset_ms(const struct images *images)
+{
+    return clock_wall_ms(images->clock) - clock_mono_ms(images->clock);
+}
+
+static void watch_clock(struct image_cleanup *cleanup)
+{
+    const struct images *images = cleanup->images;
+    int64_t by_ms = clock_offset_ms(images) - cleanup->clock_offset_ms;
+
+    cleanup->clock_offset_ms += by_ms;
+    if (by_ms > -CLOCK_STEP_MS && by_ms < CLOCK_STEP_MS)
+        return;
+    log_info("the clock was set: what is cleaned up is as old as that at most");
+    cleanup->was_clock_set = true;
+    cleanup->steady_mono_ms = clock_mono_ms(images->clock);
+}
+
+static int64_t age_ms(const struct image_cleanup *cleanup, int64_t at_ms)
+{
+    const struct clock *clock = cleanup->images->clock;
+    int64_t steady_ms = clock_mono_ms(clock) - cleanup->steady_mono_ms;
+    int64_t since_ms = clock_wall_ms(clock) - at_ms;
+
+    return since_ms < 0 || (cleanup->was_clock_set && since_ms > steady_ms) ? steady_ms : since_ms;
+}
+
 /* ---- images of tasks ---- */
 
 static const char *id_of(const struct known_image *image)
@@ -127,13 +165,13 @@ static void skip(struct image_cleanup *cleanup, const char *id)
 static bool may_go(const struct image_cleanup *cleanup, const char *id)
 {
     const struct images *images = cleanup->images;
-    int64_t since_ms = clock_wall_ms(images->clock) - images->config->image_cleanup_age_ms;
     struct known_image *name;
 
     for (name = known_images_first(&images->known); name; name = known_images_next(name)) {
         if (strcmp(id_of(name), id) != 0)
             continue;
-        if (!name->pulled_at_ms || name->pulled_at_ms > since_ms ||
+        if (!name->pulled_at_ms ||
+            age_ms(cleanup, name->pulled_at_ms) < images->config->image_cleanup_age_ms ||
             is_kept(images, name->reference) || images_is_being_pulled(images, name->reference) ||
             cleanup->is_used(name->reference, name->id, cleanup->used_data))
             return false;
@@ -270,14 +308,12 @@ static void on_container_removed(const struct docker_failure *failure, void *dat
 static bool has_ended_long_ago(const struct image_cleanup *cleanup,
                                const struct docker_container *container)
 {
-    const struct images *images = cleanup->images;
-    int64_t since_ms = clock_wall_ms(images->clock) - images->config->task_cleanup_wait_ms;
     /* One that was never started has not ended: it is as old as it is. */
     int64_t at_ms =
         container->finished_at_ms > 0 ? container->finished_at_ms : container->created_at_ms;
 
     return (container->state == DOCKER_STATE_EXITED || container->state == DOCKER_STATE_CREATED) &&
-           at_ms < since_ms;
+           age_ms(cleanup, at_ms) > cleanup->images->config->task_cleanup_wait_ms;
 }
 
 static void on_container(const struct docker_failure *failure,
@@ -318,7 +354,7 @@ static bool is_tracked(const struct images *images, const struct docker_image *i
         if (name->pulled_at_ms && strcmp(id_of(name), image->id) == 0)
             return true;
         for (size_t i = 0; i < image->tag_count; i++)
-            if (name->pulled_at_ms && strcmp(name->reference, image->tags[i]) == 0)
+            if (name->pulled_at_ms && image_ref_is_same(name->reference, image->tags[i]))
                 return true;
     }
     return false;
@@ -327,9 +363,9 @@ static bool is_tracked(const struct images *images, const struct docker_image *i
 static bool may_other_go(const struct image_cleanup *cleanup, const struct docker_image *image)
 {
     const struct images *images = cleanup->images;
-    int64_t since_ms = clock_wall_ms(images->clock) - images->config->other_image_cleanup_age_ms;
 
-    if (is_tracked(images, image) || image->created_at_ms > since_ms)
+    if (is_tracked(images, image) ||
+        age_ms(cleanup, image->created_at_ms) < images->config->other_image_cleanup_age_ms)
         return false;
     for (size_t i = 0; i < image->tag_count; i++)
         if (is_kept(images, image->tags[i]) || images_is_being_pulled(images, image->tags[i]) ||
@@ -433,6 +469,7 @@ static void on_cycle(void *data)
     struct image_cleanup *cleanup = data;
     const struct agent_config *config = cleanup->images->config;
 
+    watch_clock(cleanup);
     cleanup->to_remove = config->images_per_cleanup;
     cleanup->to_remove_other = config->containers_per_cleanup;
     for (size_t i = 0; i < cleanup->skipped_count; i++)
@@ -469,6 +506,8 @@ void images_start_cleanup(struct images *images, image_used_fn *is_used, void *d
     cleanup->images = images;
     cleanup->is_used = is_used;
     cleanup->used_data = data;
+    cleanup->clock_offset_ms = clock_offset_ms(images);
+    cleanup->steady_mono_ms = clock_mono_ms(images->clock);
     images->cleanup = cleanup;
     wait_for_next(cleanup);
 }

@@ -65,6 +65,11 @@ static const char *familiar(const char *text)
     return str_starts_with(text, "library/") ? text + strlen("library/") : text;
 }
 
+bool image_ref_is_same(const char *a, const char *b)
+{
+    return strcmp(familiar(a), familiar(b)) == 0;
+}
+
 const char *image_ref_digest_of(const char *const *entries, size_t count, const char *text)
 {
     const char *name = familiar(text);

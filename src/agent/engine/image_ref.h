@@ -24,6 +24,8 @@ bool image_ref_parse(struct arena *arena, const char *text, struct image_ref *re
 bool image_ref_has_digest(const char *text);
 /* "registry:5000/a/b@sha256:..." of "registry:5000/a/b:1"; the caller's. NULL for no digest. */
 char *image_ref_with_digest(const char *text, const char *digest);
+/* True for two names of one image that differ in how they say Docker Hub: Podman's are long. */
+bool image_ref_is_same(const char *a, const char *b);
 /* Of "name@sha256:..." entries that of the repository which `text` names; Docker Hub's long and
  * short names are one. Lent; NULL: none. */
 const char *image_ref_digest_of(const char *const *entries, size_t count, const char *text);

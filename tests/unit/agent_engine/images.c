@@ -571,6 +571,48 @@ static void the_longest_unused_goes_first(UNUSED void **state)
     expect_calls(""); /* and none is tried twice */
 }
 
+/* AG-138: neither does an image go that was just pulled, nor does one stay for ever. */
+static void a_clock_that_is_set(UNUSED void **state)
+{
+    static const int64_t steps_ms[] = {365 * 24 * HOUR, -365 * 24 * HOUR};
+    const char *other[] = {"other:1"};
+
+    w.config.cleans_untracked_images = true;
+    start_cleanup();
+    for (size_t i = 0; i < ARRAY_LEN(steps_ms); i++) {
+        get("a:1");
+        w.containers[0] =
+            (struct docker_container){.id = "ended",
+                                      .state = DOCKER_STATE_EXITED,
+                                      .finished_at_ms = clock_wall_ms(fake_loop_clock(w.loop))};
+        w.container_count = 1;
+        w.listed[0] = (struct docker_image){
+            "sha256:o", other, NULL, 1, 0, 1, clock_wall_ms(fake_loop_clock(w.loop))};
+        w.listed_count = 1;
+        fake_loop_set_clock(w.loop, steps_ms[i]);
+        buf_clear(&w.calls);
+        for (int minutes = 0; minutes < 60; minutes += 30) {
+            cycle();
+            expect_calls("list -; inspect ended; images -"); /* an hour from when it was seen */
+        }
+        cycle();
+        expect_calls("untag a:1; list -; inspect ended; images -; untag other:1");
+        w.container_count = w.listed_count = 0;
+    }
+}
+
+/* The agent starts before its host has learnt the time. */
+static void a_clock_of_times_gone_by(UNUSED void **state)
+{
+    get("a:1");
+    fake_loop_set_clock(w.loop, -365 * 24 * HOUR);
+    start_cleanup();
+    cycle();
+    expect_calls("");
+    cycle();
+    expect_calls("untag a:1");
+}
+
 static void what_is_kept(UNUSED void **state)
 {
     const char *kept[] = {"kept:1"};
@@ -701,7 +743,8 @@ static void what_is_no_tasks(UNUSED void **state)
 {
     const int64_t now_ms = clock_wall_ms(fake_loop_clock(w.loop));
     const char *kept[] = {"kept:1"}, *big[] = {"big:1", "big:2"}, *small[] = {"small:1"},
-               *task[] = {"task:1"}, *local[] = {"kept:1"}, *fresh[] = {"fresh:1"};
+               *task[] = {"task:1"}, *local[] = {"docker.io/library/kept:1"},
+               *fresh[] = {"fresh:1"};
 
     w.config.cleans_untracked_images = true;
     w.config.images_kept = (struct config_list){kept, 1};
@@ -767,6 +810,8 @@ int main(void)
         TEST(layer_addresses),
         TEST(region_of_the_image),
         TEST(the_longest_unused_goes_first),
+        TEST(a_clock_that_is_set),
+        TEST(a_clock_of_times_gone_by),
         TEST(what_is_kept),
         TEST(names_of_one_image_go_together),
         TEST(what_a_name_stood_for_before_goes_too),
