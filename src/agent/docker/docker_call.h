@@ -1,5 +1,6 @@
-/* docker_call.h - inside of docker: one call to the Engine API. docker.c has containers, volumes
- * and events, docker_image.c images, docker_exec.c further processes; docker_stream.c streams.
+/* docker_call.h - inside of docker: one call to the Engine API, how it is sent and how it ends
+ * (docker_call.c). docker.c has containers, volumes and events, docker_image.c images,
+ * docker_exec.c further processes; docker_stream.c streams.
  *
  * A call is made by docker_call_new(), gets its `finish` and what that hands on, and is sent off by
  * docker_call_start(). `finish` gives the caller what it waits for; the call is freed after it.
