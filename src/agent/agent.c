@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/agent_host.h"
+#include "agent/aws/aws_fetch.h"
 #include "agent/config/config_apply.h"
 #include "agent/docker/docker.h"
 #include "agent/endpoints/introspection.h"
@@ -46,6 +47,7 @@ struct agent {
     struct docker *docker;
     struct engine *engine;
     struct api_client *client;
+    struct aws_fetcher *fetcher;
     struct submit *submit;
     struct acs_credentials *credentials;
 
@@ -91,9 +93,11 @@ static void on_engine_closed(void *data)
     discover_free(agent->discover);
     api_client_free(agent->client);
     docker_free(agent->docker);
+    aws_fetcher_free(agent->fetcher);
     agent->submit = NULL;
     agent->discover = NULL;
     agent->client = NULL;
+    agent->fetcher = NULL;
     agent->docker = NULL;
     loop_defer(agent->loop, on_all_ended, agent);
 }
@@ -294,6 +298,27 @@ static void on_recovered(struct error *err, void *data)
     advance(agent);
 }
 
+/* Those of a role that the control plane told, or the agent's own. */
+static bool get_keys(const char *credentials_id, struct sigv4_keys *ret, void *data)
+{
+    const struct agent *agent = data;
+    struct role_credentials role;
+    struct error *err;
+
+    if (credentials_id) {
+        if (!acs_credentials_find(agent->credentials, credentials_id, &role))
+            return false;
+        *ret = (struct sigv4_keys){role.access_key_id, role.secret_access_key,
+                                   str_is_empty(role.session_token) ? NULL : role.session_token};
+        return ret->access_key_id && ret->secret_access_key;
+    }
+    err = config_keys_get(agent->keys, clock_mono_ms(&clock_system), ret);
+    if (err)
+        log_warning("no keys", "error", err->message);
+    error_free(err); /* said above */
+    return !err;
+}
+
 static struct error *recover(struct agent *agent)
 {
     TRY(engine_new(agent->loop, agent->config, agent->store, agent->docker, on_report, agent,
@@ -301,6 +326,7 @@ static struct error *recover(struct agent *agent)
     engine_set_capacity(agent->engine, agent->host.cpus * 1024,
                         agent->host.memory_mib - agent->config->reserved_memory_mib);
     engine_set_cgroups(agent->engine, &agent->cgroups);
+    engine_set_aws(agent->engine, agent->fetcher, get_keys, agent);
     engine_on_health(agent->engine, on_health, agent);
     engine_start(agent->engine, on_recovered, agent);
     return NULL;
@@ -528,6 +554,7 @@ static struct error *open_store(struct agent *agent)
 static struct error *open_all(struct agent *agent, bool leaves_sigint)
 {
     struct api_client_options client = {.clock = &clock_system, .config = agent->config};
+    struct aws_fetcher_options fetcher = {.clock = &clock_system, .config = agent->config};
     struct submit_options submit = {
         .clock = &clock_system, .rng = &agent->rng, .config = agent->config};
     const char *home = getenv("HOME");
@@ -543,6 +570,8 @@ static struct error *open_all(struct agent *agent, bool leaves_sigint)
     client.loop = agent->loop;
     client.keys = agent->keys;
     TRY(api_client_new(&client, &agent->client));
+    fetcher.loop = agent->loop;
+    TRY(aws_fetcher_new(&fetcher, &agent->fetcher));
     submit.loop = agent->loop;
     submit.client = agent->client;
     agent->submit = submit_new(&submit);
@@ -554,6 +583,7 @@ static void close_all(struct agent *agent)
 {
     submit_free(agent->submit);
     api_client_free(agent->client);
+    aws_fetcher_free(agent->fetcher);
     docker_free(agent->docker);
     acs_credentials_free(agent->credentials);
     config_keys_free(agent->keys);

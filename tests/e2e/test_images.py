@@ -182,7 +182,7 @@ def test_a_secret_of_the_task_is_not_replaced_by_nothing(docker, registry, versi
     agent = driver()
     one = of(name, registryAuthentication={"type": "asm", "asmAuthData": {"credentialsParameter": "s", "region": "us-east-1"}})
     agent.want(one)
-    assert "not available on this instance" in agent.report(one, "STOPPED")["reason"]
+    assert agent.report(one, "STOPPED")["reason"] == "Asm resource: unable to find execution role credentials"
     assert not image_id(docker, name)
 
 

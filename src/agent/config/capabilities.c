@@ -10,7 +10,7 @@
 #define LOG_DRIVER "com.amazonaws.ecs.capability.logging-driver."
 #define PLUGIN     "ecs.capability.docker-plugin."
 #define FIRELENS   "awsfirelens"
-#define FIXED_MAX  32
+#define FIXED_MAX  48
 
 /* Docker API versions are compared by what follows "1.". */
 static int api_minor(const char *version)
@@ -109,11 +109,21 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"ecs.capability.firelens.options.config.file", has_firelens},
         {LOG_DRIVER FIRELENS, has_firelens},
         {"ecs.capability.logging-driver." FIRELENS ".log-driver-buffer-limit", has_firelens},
+        {"ecs.capability.firelens.options.config.s3", has_firelens},
+        {"ecs.capability.secrets.ssm.environment-variables", true},
+        {"ecs.capability.secrets.ssm.bootstrap.log-driver", true},
+        {"ecs.capability.secrets.asm.environment-variables", true},
+        {"ecs.capability.secrets.asm.bootstrap.log-driver", true},
+        {"ecs.capability.env-files.s3", true},
+        {"ecs.capability.private-registry-authentication.secretsmanager", true},
+        {"com.amazonaws.ecs.capability.ecr-auth", true},
+        {"ecs.capability.execution-role-ecr-pull", true},
+        {"ecs.capability.ecr-endpoint", true},
         {"ecs.capability.efs", true},
         {"ecs.capability.efsAuth", has_efs_authorization(config)},
-        {"ecs.capability.container-health-check", supports_api(host, 24) &&
-                                                      !config->is_health_check_disabled &&
-                                                      docker_engine_checks_health(host->engine)},
+        {"ecs.capability.container-health-check",
+         supports_api(host, 24) && !config->is_health_check_disabled &&
+             docker_engine_checks_health(host->engine)},
         {"ecs.capability.external", config->is_external},
         {"berth.capability.image-prefetch", config->prefetches_images},
     };

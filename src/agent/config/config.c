@@ -135,27 +135,52 @@ static const char *first_of(const struct config_source *source, const char *cons
     return NULL;
 }
 
-/* The scheme is https where none is given (AP-001); AWS_ENDPOINT_URL is what `berth env` exports.
- */
+/* The scheme is https where none is given (AP-001). Without the slashes at the end. */
+static struct error *read_url(struct agent_config *config, const char *given, const char **ret_url)
+{
+    char *url = strstr(given, "://") ? arena_dup(&config->arena, given)
+                                     : arena_printf(&config->arena, "https://%s", given);
+
+    if (!str_starts_with(url, "http://") && !str_starts_with(url, "https://"))
+        return error_new(API_INVALID_PARAMETER, "the server %s is neither http nor https", url);
+    for (size_t len = strlen(url); len && url[len - 1] == '/'; len--)
+        url[len - 1] = '\0';
+    *ret_url = url;
+    return NULL;
+}
+
+/* AWS_ENDPOINT_URL is what `berth env` exports. */
 static struct error *load_server(struct agent_config *config, const struct config_flags *flags,
                                  const struct config_source *source)
 {
     static const char *const names[] = {"ECS_BACKEND_HOST", "AWS_ENDPOINT_URL_ECS",
                                         "AWS_ENDPOINT_URL", NULL};
     const char *given = flags->server_url ? flags->server_url : first_of(source, names);
-    size_t len;
-    char *url;
 
     if (!given)
         return error_new(API_INVALID_PARAMETER,
                          "no server to register with: give --server URL or set ECS_BACKEND_HOST");
-    url = strstr(given, "://") ? arena_dup(&config->arena, given)
-                               : arena_printf(&config->arena, "https://%s", given);
-    if (!str_starts_with(url, "http://") && !str_starts_with(url, "https://"))
-        return error_new(API_INVALID_PARAMETER, "the server %s is neither http nor https", url);
-    for (len = strlen(url); len && url[len - 1] == '/'; len--)
-        url[len - 1] = '\0';
-    config->server_url = url;
+    return read_url(config, given, &config->server_url);
+}
+
+/* The server answers for every service that is not said to be elsewhere. */
+static struct error *load_aws_endpoints(struct agent_config *config,
+                                        const struct config_source *source)
+{
+    static const char *const names[CONFIG_AWS_COUNT][3] = {
+        [CONFIG_AWS_SSM] = {"AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"},
+        [CONFIG_AWS_SECRETS_MANAGER] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"},
+        [CONFIG_AWS_S3] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
+        [CONFIG_AWS_ECR] = {"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"},
+    };
+
+    for (size_t i = 0; i < CONFIG_AWS_COUNT; i++) {
+        const char *given = first_of(source, names[i]);
+
+        config->aws_endpoints[i] = config->server_url;
+        if (given)
+            TRY(read_url(config, given, &config->aws_endpoints[i]));
+    }
     return NULL;
 }
 
@@ -168,6 +193,7 @@ static struct error *load_identity(struct agent_config *config, const struct con
     const char *region = first_of(source, region_names);
 
     TRY(load_server(config, flags, source));
+    TRY(load_aws_endpoints(config, source));
     config->is_cluster_explicit = cluster != NULL;
     config->cluster = arena_dup(&config->arena, cluster ? cluster : "default");
     if (!region && config->is_external)

@@ -34,6 +34,15 @@
 #define CONFIG_TASK_ENDPOINT_NONE    "none"
 #define CONFIG_AUDIT_LOG_FILE        "/var/log/ecs/audit.log"
 
+/* The services of AWS that the agent asks in the name of a task. */
+enum config_aws_service {
+    CONFIG_AWS_SSM,
+    CONFIG_AWS_SECRETS_MANAGER,
+    CONFIG_AWS_S3,
+    CONFIG_AWS_ECR,
+    CONFIG_AWS_COUNT
+};
+
 enum image_pull_behavior { PULL_DEFAULT, PULL_ALWAYS, PULL_ONCE, PULL_PREFER_CACHED };
 
 struct config_list {
@@ -56,7 +65,8 @@ struct agent_config {
     /* Identity and connectivity */
     const char *cluster; /* name or ARN as configured; "default" */
     bool is_cluster_explicit;
-    const char *server_url; /* the API endpoint, without a trailing slash */
+    const char *server_url;                      /* the API endpoint, without a trailing slash */
+    const char *aws_endpoints[CONFIG_AWS_COUNT]; /* the same for each service */
     const char *region;
     const char *docker_host; /* unix:///... */
     const char *proxy, *no_proxy;

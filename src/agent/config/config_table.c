@@ -27,6 +27,28 @@ const struct config_setting config_settings[] = {
      .about =
          "Where the control plane answers; `https` unless a scheme is given. Flag `--server`; also "
          "read from `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL`, which `berth env` prints."},
+    {.name = "AWS_ENDPOINT_URL",
+     .kind = CONFIG_OWN,
+     .shown = "the control plane's",
+     .about =
+         "Where secrets, parameters, objects and logins of registries are asked for, if none of "
+         "the next four says it (`docs/secrets.md`)."},
+    {.name = "AWS_ENDPOINT_URL_SSM",
+     .kind = CONFIG_OWN,
+     .shown = "`AWS_ENDPOINT_URL`",
+     .about = "Where Parameter Store answers."},
+    {.name = "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+     .kind = CONFIG_OWN,
+     .shown = "`AWS_ENDPOINT_URL`",
+     .about = "Where Secrets Manager answers."},
+    {.name = "AWS_ENDPOINT_URL_S3",
+     .kind = CONFIG_OWN,
+     .shown = "`AWS_ENDPOINT_URL`",
+     .about = "Where S3 answers; buckets are named in the path."},
+    {.name = "AWS_ENDPOINT_URL_ECR",
+     .kind = CONFIG_OWN,
+     .shown = "`AWS_ENDPOINT_URL`",
+     .about = "Where ECR answers, for images whose task does not say it."},
     {.name = "AWS_DEFAULT_REGION",
      .kind = CONFIG_OWN,
      .json = "AWSRegion",

@@ -44,6 +44,7 @@ struct container_log_secret {
 struct container_plan {
     const struct acs_task *task;
     const struct acs_container *container;
+    const struct acs_string_map *environment; /* with what was fetched; NULL: the definition's */
     const char *cluster;
     const char *region;              /* NULL: containers are not told */
     bool is_privileged_disabled;     /* AG-126 */

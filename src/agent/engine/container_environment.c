@@ -6,6 +6,11 @@
 
 #define VISIBLE_DEVICES "NVIDIA_VISIBLE_DEVICES"
 
+static const struct acs_string_map *variables(const struct container_plan *plan)
+{
+    return plan->environment ? plan->environment : &plan->container->environment;
+}
+
 static bool has_variable(const struct acs_string_map *map, const char *name)
 {
     for (size_t i = 0; i < map->count; i++)
@@ -28,7 +33,7 @@ static void add_region(const struct container_plan *plan, json_t *env)
     if (!plan->region)
         return;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (has_variable(&plan->container->environment, names[i]))
+        if (has_variable(variables(plan), names[i]))
             return; /* one that was chosen is not mixed with ours */
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         add_variable(env, names[i], plan->region);
@@ -68,7 +73,7 @@ static bool is_ours(char *const values[URI_COUNT], const char *name)
 /* AP-310 */
 json_t *container_environment(const struct container_plan *plan)
 {
-    const struct acs_string_map *map = &plan->container->environment;
+    const struct acs_string_map *map = variables(plan);
     CLEANUP(str_freep) char *gpus = NULL;
     char *endpoints[URI_COUNT] = {NULL};
     json_t *env = json_array();

@@ -187,6 +187,7 @@ struct error *engine_new(struct loop *loop, const struct agent_config *config,
     TAILQ_INIT(&engine->woken);
     TAILQ_INIT(&engine->looked);
     TAILQ_INIT(&engine->dirty);
+    registry_tokens_init(&engine->tokens);
     set_default_capacity(engine);
     *ret_engine = engine;
     return NULL;
@@ -265,6 +266,7 @@ static void free_engine(struct engine *engine)
     while ((task = TAILQ_FIRST(&engine->order)))
         engine_task_free(task);
     engine_strangers_clear(engine);
+    registry_tokens_done(&engine->tokens);
     error_free(engine->start_error);
     free(engine->docker_root);
     free(engine);

@@ -87,6 +87,16 @@ void engine_set_capacity(struct engine *engine, int64_t cpu_units, int64_t memor
  * tasks have none. */
 struct task_cgroups; /* task_cgroup.h */
 void engine_set_cgroups(struct engine *engine, const struct task_cgroups *cgroups);
+/* Before engine_start(): who fetches what tasks refer to (task_values.h), and who has the keys to
+ * sign with. Without it such tasks do not start. */
+struct aws_fetcher; /* aws_fetch.h */
+struct sigv4_keys;  /* net/sigv4.h */
+/* The keys of a role by the id of its credentials, the agent's own for NULL; lent. False: none. */
+typedef bool engine_keys_fn(const char *credentials_id, struct sigv4_keys *ret, void *data);
+void engine_set_aws(struct engine *engine, struct aws_fetcher *fetcher, engine_keys_fn *keys,
+                    void *data);
+/* A role's keys are there that a task may wait for: an agent that started anew has none. */
+void engine_credentials_came(struct engine *engine, const char *task_arn);
 /* Before engine_start(): another clock and repeatable randomness, for tests. */
 void engine_set_clock(struct engine *engine, const struct clock *clock, uint64_t seed);
 

@@ -3,6 +3,7 @@
 #include "agent/engine/container.h"
 #include "agent/engine/engine_reason.h"
 #include "agent/engine/engine_task.h"
+#include "agent/engine/env_file.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -117,10 +118,19 @@ static void on_image(const struct image_result *result, void *data)
 
 void engine_container_pull(struct engine_container *container)
 {
+    struct images *images = container->task->engine->images;
+    const char *image = engine_container_image(container);
+    const struct value_call *login = task_values_login(container->task->values, container->spec);
+    const char *auth = NULL, *reason = NULL;
+    struct arena arena = {0};
+
+    if (login)
+        auth = task_values_auth(login, &arena, image, &reason);
     engine_container_begin(container, ENGINE_PULLING);
-    container->image_request =
-        images_get(container->task->engine->images, engine_container_image(container), NULL,
-                   on_image, container);
+    container->image_request = reason
+                                   ? images_get_cached(images, image, reason, on_image, container)
+                                   : images_get(images, image, auth, on_image, container);
+    arena_done(&arena);
 }
 
 /* Create */
@@ -132,6 +142,24 @@ static enum container_gpus gpus_of(const struct agent_config *config)
     return config->is_external ? CONTAINER_GPUS_REQUESTS : CONTAINER_GPUS_RUNTIME;
 }
 
+/* What was fetched for the task (engine_values.c). */
+static struct error *add_values(struct arena *arena, const struct engine_container *container,
+                                struct acs_string_map *environment, struct container_plan *plan)
+{
+    const struct engine_task *task = container->task;
+
+    if (!task->values)
+        return NULL;
+    if (!task_values_environment(task->values, arena, container->spec, environment))
+        return error_new(API_CLIENT,
+                         "ResourceInitializationError: resource cannot be initialized for task %s: "
+                         "a line of an environment file is longer than %d bytes",
+                         task->arn, ENV_FILE_LINE_MAX);
+    plan->environment = environment;
+    plan->log_secret_count = task_values_log_secrets(task->values, arena, &plan->log_secrets);
+    return NULL;
+}
+
 static struct error *create_body(struct engine_container *container, struct buf *ret_body)
 {
     struct engine_task *task = container->task;
@@ -139,7 +167,8 @@ static struct error *create_body(struct engine_container *container, struct buf 
     struct arena arena = {0};
     const char **docker_names = ARENA_ARRAY(&arena, const char *, task->container_count);
     const char **volume_names = ARENA_ARRAY(&arena, const char *, task->volume_count);
-    const struct container_plan plan = {
+    struct acs_string_map environment;
+    struct container_plan plan = {
         .endpoint_url = config->task_endpoint_url,
         .endpoint_id = container->endpoint_id,
         .metadata_dir = engine_metadata_begin(&arena, container),
@@ -173,6 +202,8 @@ static struct error *create_body(struct engine_container *container, struct buf 
     for (size_t i = 0; i < task->volume_count; i++)
         volume_names[i] = task->volumes[i].docker_name;
     err = engine_container_choose_ports(container);
+    if (!err)
+        err = add_values(&arena, container, &environment, &plan);
     if (!err)
         err = container_create_body(&plan, ret_body);
     arena_done(&arena);
@@ -434,6 +465,7 @@ void engine_cancel_calls(struct engine_task *task)
             (void)engine_call_ended(task->engine, task);
         }
     }
+    engine_values_cancel(task);
     for (size_t i = 0; i < task->volume_count; i++)
         if (task->volumes[i].call)
             docker_cancel(task->volumes[i].call);

@@ -136,17 +136,15 @@ static struct error *generate(struct engine_task *task, const char *dir)
     return write_file(path, &text);
 }
 
-/* There is nobody yet to ask for objects. */
-static struct error *fetch(const struct engine_task *task, const struct acs_container *router)
+/* What was fetched of S3, if the router has anything there. */
+static struct error *write_external(const struct engine_task *task, const char *dir)
 {
-    static const char *const prefix = "Unable to download firelens s3 config file";
-    const struct acs_role_credentials *role = task->spec->execution_role_credentials;
+    const struct value_call *object = task->values ? task_values_router(task->values) : NULL;
+    CLEANUP(str_freep) char *path = str_printf("%s/" FIRELENS_EXTERNAL, dir);
+    const struct buf text = {.data = object ? (char *)object->values[0] : NULL,
+                             .len = object ? object->len : 0};
 
-    if (!firelens_needs_s3(router))
-        return NULL;
-    if (!role || str_is_empty(role->credentials_id))
-        return error_new(API_CLIENT, "%s: unable to get execution role credentials", prefix);
-    return error_new(API_CLIENT, "%s: no object storage is available to this instance", prefix);
+    return object ? write_file(path, &text) : NULL;
 }
 
 /* Why the task cannot start, in ECS's words. */
@@ -158,8 +156,9 @@ static struct error *prepare(struct engine_task *task, const struct acs_containe
     err = make_dirs(dir, router);
     if (err)
         return error_wrap(err, "Unable to initialize resource directory %s", dir);
-    TRY(fetch(task, router));
-    err = generate(task, dir);
+    err = write_external(task, dir);
+    if (!err)
+        err = generate(task, dir);
     return err ? error_wrap(err, "Unable to generate firelens config file: unable to generate "
                                  "firelens config")
                : NULL;

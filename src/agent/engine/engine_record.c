@@ -138,6 +138,7 @@ static void load_task(struct engine_task *task, const struct agent_store_task *r
     if (task->known == ENGINE_STOPPED)
         engine->stopped_count++;
     task->is_admitted = row->is_admitted;
+    task->keys_by_mono_ms = engine_mono_ms(engine) + ENGINE_KEYS_WAIT_MS;
     if (!task->reason)
         task->reason = str_dup(row->reason);
     task->pull_started_at_ms = row->pull_started_at_ms;

@@ -118,7 +118,7 @@ void engine_container_end(struct engine_container *container, int exit_code, cha
         container->exit_code = exit_code;
     }
     if (!container->reason)
-        container->reason = TAKE(reason);
+        container->reason = engine_values_redact(task, TAKE(reason));
     free(reason);
     log_info("container stopped", "task", task->arn, "container", container->spec->name, "reason",
              container->reason);

@@ -132,7 +132,8 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
             images_is_assumed(engine->images, engine_container_image(container), &image_id,
                               &digest);
         if (!container->is_image_assumed) {
-            engine_container_pull(container);
+            if (engine_values_may_pull(container))
+                engine_container_pull(container);
             return;
         }
         engine_container_set_image(container, image_id, digest);
@@ -140,7 +141,7 @@ static void step_up(struct engine_container *container, int64_t *soonest_ms)
     }
     if (container->known == ENGINE_PULLED) {
         if ((pulls_ahead && !may_begin(container, soonest_ms)) || !are_volumes_ready(task) ||
-            !engine_cgroup_make(task))
+            !engine_values_are_there(task) || !engine_cgroup_make(task))
             return;
         if (!container->is_in_gate && !engine_gate_enter(task, ENGINE_GATE_START))
             return;
@@ -257,6 +258,7 @@ void engine_task_step(struct engine_task *task)
     }
     if (!engine->is_linked)
         return;
+    engine_values_step(task, &soonest_ms);
     for (size_t i = 0; i < task->volume_count && task->desired == ENGINE_RUNNING; i++)
         step_volume(&task->volumes[i], &soonest_ms);
     end_impossible(task);

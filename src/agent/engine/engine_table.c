@@ -128,11 +128,9 @@ static struct error *refuse_unsupported(const struct acs_task *task)
     for (size_t i = 0; i < task->containers.count; i++) {
         const struct acs_container *container = &task->containers.items[i];
 
-        if (container->secrets.count || container->environment_files.count ||
-            container->credential_specs.count || container->registry_authentication)
+        if (container->credential_specs.count)
             return error_new(API_CLIENT,
-                             "container %s: secrets, environment files, private registries and "
-                             "credential specs are not available on this instance",
+                             "container %s: credential specs are not available on this instance",
                              container->name);
     }
     return NULL;
@@ -291,6 +289,7 @@ struct error *engine_task_new(struct engine *engine, const char *arn, const char
     }
     make_volumes(task);
     make_containers(task);
+    engine_values_read(task);
     task->need = admission_need_of(&task->arena, task->spec);
     task->waiting_since_mono_ms = engine_mono_ms(engine);
     *ret_task = task;
@@ -352,6 +351,7 @@ void engine_task_free(struct engine_task *task)
     if (task->is_dirty)
         TAILQ_REMOVE(&engine->dirty, task, in_dirty);
     engine_gates_forget(task);
+    engine_values_free(task);
     engine->task_count--;
     if (task->known == ENGINE_STOPPED)
         engine->stopped_count--;

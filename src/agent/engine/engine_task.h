@@ -23,8 +23,10 @@
 #include "agent/engine/engine_depend.h"
 #include "agent/engine/engine_leftover.h"
 #include "agent/engine/image.h"
+#include "agent/engine/registry_tokens.h"
 #include "agent/engine/store.h"
 #include "agent/engine/task_cgroup.h"
+#include "agent/engine/task_values.h"
 #include "agent/engine/volume.h"
 #include "base/id.h"
 #include "base/tree.h"
@@ -48,6 +50,7 @@
 #define ENGINE_RELIST_MS          300000 /* AP-412 */
 #define ENGINE_RELIST_JITTER_MS   30000
 #define ENGINE_REMOVE_TRIES_MAX   10
+#define ENGINE_KEYS_WAIT_MS       300000 /* for the control plane to tell an agent that started anew */
 
 /* What is under way for a container. */
 enum engine_doing {
@@ -149,7 +152,11 @@ struct engine_task {
     struct engine_volume *volumes;
     size_t volume_count;
     enum { CGROUP_WANTED, CGROUP_BUSY, CGROUP_READY, CGROUP_REMOVED } cgroup;
-    const char *cgroup_parent; /* of its containers; NULL: Docker's own */
+    enum { VALUES_NONE, VALUES_WANTED, VALUES_BUSY, VALUES_READY } values_state;
+    struct task_values *values;         /* what it refers to; NULL: nothing, or not now */
+    struct engine_value *value_fetches; /* of values->calls, once begun */
+    int64_t keys_by_mono_ms;            /* its role's keys may come until then; 0: they did */
+    const char *cgroup_parent;          /* of its containers; NULL: Docker's own */
     struct task_cgroup_limits limits;
     struct depend_graph graph;
     struct admission_need need;
@@ -204,6 +211,10 @@ struct engine {
     int64_t last_sequence;
     struct admission admission;
     struct task_cgroups cgroups;
+    struct aws_fetcher *fetcher;
+    engine_keys_fn *keys; /* NULL: there are none */
+    void *keys_data;
+    struct registry_tokens tokens;
     bool is_pause_missing, is_importing_pause; /* the image */
     struct engine_stranger *strangers;
     size_t stranger_count;
@@ -305,6 +316,19 @@ bool engine_container_must_look_for_ports(const struct engine_container *contain
 /* engine_volume.c */
 
 void engine_volume_make(struct engine_volume *volume);
+
+/* engine_values.c: secrets and whatever else the task refers to */
+
+void engine_values_read(struct engine_task *task);
+void engine_values_free(struct engine_task *task);
+/* Begins, ends or forgets; `soonest_ms`: when to look again. */
+void engine_values_step(struct engine_task *task, int64_t *soonest_ms);
+void engine_values_cancel(struct engine_task *task);
+/* Whether containers may be created, and whether the login for this one's image is there. */
+bool engine_values_are_there(const struct engine_task *task);
+bool engine_values_may_pull(const struct engine_container *container);
+/* Takes a text of Docker's, which may repeat a secret; NULL is fine. */
+char *engine_values_redact(const struct engine_task *task, char *text);
 
 /* engine_firelens.c: what a container that routes logs has on the host */
 

@@ -311,7 +311,7 @@ static void on_cached_looked(const struct docker_failure *failure, const struct 
         lose(pull);
         return;
     }
-    if (!failure) {
+    if (!failure && allows_cached(pull)) {
         log_warning("pull failed, using the cached image", "image", pull->reference, "id",
                     image->id, "error", pull->reason);
         replace(&pull->reason, NULL);
@@ -547,23 +547,48 @@ static struct image_pull *pull_new(struct images *images, const char *reference,
     return pull;
 }
 
-struct image_request *images_get(struct images *images, const char *reference, const char *auth,
-                                 image_done_fn *done, void *data)
+static struct image_request *join(struct image_pull *pull, image_done_fn *done, void *data)
 {
-    struct image_pull key = {.reference = (char *)reference, .auth = (char *)auth};
-    struct image_pull *pull = RB_FIND(pull_tree, &images->pulls, &key);
     struct image_request *request = xcalloc(1, sizeof(*request));
-    bool is_new = !pull;
 
-    if (is_new)
-        pull = pull_new(images, reference, auth);
     request->pull = pull;
     request->done = done;
     request->data = data;
     request->next = pull->requests;
     pull->requests = request;
-    if (is_new)
-        advance(pull);
+    return request;
+}
+
+struct image_request *images_get(struct images *images, const char *reference, const char *auth,
+                                 image_done_fn *done, void *data)
+{
+    struct image_pull key = {.reference = (char *)reference, .auth = (char *)auth};
+    struct image_pull *pull = RB_FIND(pull_tree, &images->pulls, &key);
+    struct image_request *request;
+
+    if (pull)
+        return join(pull, done, data);
+    pull = pull_new(images, reference, auth);
+    request = join(pull, done, data);
+    advance(pull);
+    return request;
+}
+
+/* In the tree it has the reason for its login, which no other pull has. */
+struct image_request *images_get_cached(struct images *images, const char *reference,
+                                        const char *reason, image_done_fn *done, void *data)
+{
+    struct image_pull key = {.reference = (char *)reference, .auth = (char *)reason};
+    struct image_pull *pull = RB_FIND(pull_tree, &images->pulls, &key);
+    struct image_request *request;
+
+    if (pull)
+        return join(pull, done, data);
+    pull = pull_new(images, reference, reason);
+    pull->reason = str_dup(reason);
+    pull->next = CACHED;
+    request = join(pull, done, data);
+    advance(pull);
     return request;
 }
 

@@ -82,6 +82,9 @@ MUST_USE struct error *images_note_use(struct images *images, const char *refere
  * credentials for that registry, if it has any. */
 struct image_request *images_get(struct images *images, const char *reference, const char *auth,
                                  image_done_fn *done, void *data);
+/* The same for one that may not be pulled, for `reason`: it is there already, or cannot be had. */
+struct image_request *images_get_cached(struct images *images, const char *reference,
+                                        const char *reason, image_done_fn *done, void *data);
 void image_cancel(struct image_request *request); /* the pull goes on for others only */
 
 /* Gets an image that no container needs yet, when there is nothing better to do. */

@@ -86,26 +86,31 @@ static void add_member(struct buf *buf, const char *name, const char *value)
     json_text_add_string(buf, value ? value : "");
 }
 
+const char *image_auth_encode(struct arena *arena, const char *user, const char *password,
+                              const char *email, const char *server)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+
+    buf_add_char(&text, '{');
+    add_member(&text, "username", user);
+    add_member(&text, "password", password);
+    add_member(&text, "email", email);
+    add_member(&text, "serveraddress", server);
+    buf_add_char(&text, '}');
+    return encode(arena, text.data, text.len);
+}
+
 static const char *header_of(struct arena *arena, const char *key, const json_t *entry,
                              bool is_dockercfg)
 {
     const char *name = json_string_value(json_object_get(entry, "username"));
     const char *password = json_string_value(json_object_get(entry, "password"));
     const char *auth = json_string_value(json_object_get(entry, "auth"));
-    const char *header;
-    struct buf text = {0};
 
     if (is_dockercfg ? !auth || !decode_pair(arena, auth, &name, &password) : !name || !password)
         return NULL;
-    buf_add_char(&text, '{');
-    add_member(&text, "username", name);
-    add_member(&text, "password", password);
-    add_member(&text, "email", json_string_value(json_object_get(entry, "email")));
-    add_member(&text, "serveraddress", key);
-    buf_add_char(&text, '}');
-    header = encode(arena, text.data, text.len);
-    buf_done(&text);
-    return header;
+    return image_auth_encode(arena, name, password,
+                             json_string_value(json_object_get(entry, "email")), key);
 }
 
 /* Newer Docker clients put the object into another one, which ECS's agent does not understand. */

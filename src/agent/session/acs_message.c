@@ -55,6 +55,7 @@ void agent_acs_keep_credentials(struct agent_acs *acs, const char *message_id, c
         log_error("credentials not kept", "task", task_arn, "role", role_type);
         return;
     }
+    engine_credentials_came(acs->options.engine, task_arn);
     acs_encode_iam_role_credentials_ack_request(&body, &ack);
     agent_acs_send(acs, "IAMRoleCredentialsAckRequest", &body);
     buf_done(&body);

@@ -3,10 +3,10 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "agent/aws/aws_client.h"
 #include "agent/version.h" /* made at build time: AGENT_HASH */
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/http_client.h"
 #include "wire/shape.h"
 
 #define TARGET_PREFIX   "AmazonEC2ContainerServiceV20141113."
@@ -22,7 +22,7 @@ const char *const api_client_agent = "Amazon ECS Agent - v" BERTH_VERSION " (" A
 
 struct api_client {
     struct api_client_options options;
-    struct http_client *http;
+    struct aws_client *aws;
     char *url; /* with the slash the path needs */
 };
 
@@ -38,16 +38,15 @@ struct call {
 struct error *api_client_new(const struct api_client_options *options,
                              struct api_client **ret_client)
 {
-    struct http_client_options http = {.ca_file = options->config->ca_file,
-                                       .is_insecure = options->config->is_insecure,
-                                       .connections_max = CONNECTIONS_MAX};
+    const struct aws_client_options aws = {options->loop, options->clock, options->config,
+                                           CONNECTIONS_MAX};
     struct api_client *client;
-    struct http_client *made;
+    struct aws_client *made;
 
-    TRY(http_client_new(options->loop, &http, &made));
+    TRY(aws_client_new(&aws, &made));
     client = xcalloc(1, sizeof(*client));
     client->options = *options;
-    client->http = made;
+    client->aws = made;
     client->url = str_printf("%s/", options->config->server_url);
     *ret_client = client;
     return NULL;
@@ -57,7 +56,7 @@ void api_client_free(struct api_client *client)
 {
     if (!client)
         return;
-    http_client_free(client->http);
+    aws_client_free(client->aws);
     free(client->url);
     free(client);
 }
@@ -144,37 +143,32 @@ static struct error *start(struct call *call, const struct api_client_caller *ca
                            struct arena *arena, const struct buf *body)
 {
     struct api_client *client = call->client;
-    struct http_header headers[8] = {
+    const struct http_header headers[] = {
         {"content-type", CONTENT_TYPE},
         {"x-amz-target", arena_printf(arena, TARGET_PREFIX "%s", call->operation)},
     };
-    struct http_header *signature;
-    struct http_call_options http = {.method = "POST",
-                                     .url = client->url,
-                                     .headers = headers,
-                                     .body = body->data ? body->data : "",
-                                     .body_len = body->len,
-                                     .timeout_ms =
-                                         caller ? caller->timeout_ms : API_CLIENT_TIMEOUT_MS,
-                                     .done = on_answer,
-                                     .data = call};
-    struct sigv4_keys keys;
-    size_t count = 2, signature_count;
+    struct aws_request request = {
+        .service = API_CLIENT_SERVICE,
+        .region = client->options.config->region,
+        .method = "POST",
+        .url = client->url,
+        .headers = headers,
+        .header_count = ARRAY_LEN(headers),
+        .body = body->data,
+        .body_len = body->len,
+        .user_agent = caller ? arena_printf(arena, USER_AGENT " container/%s", caller->container)
+                             : USER_AGENT,
+        .timeout_ms = caller ? caller->timeout_ms : API_CLIENT_TIMEOUT_MS,
+        .done = on_answer,
+        .data = call,
+    };
 
     if (caller)
-        keys = caller->keys;
+        request.keys = caller->keys;
     else
-        TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock), &keys));
-    sigv4_sign(arena, &keys, client->options.config->region, API_CLIENT_SERVICE, "POST",
-               client->url, headers, count, http.body, http.body_len,
-               clock_wall_ms(client->options.clock), &signature, &signature_count);
-    for (size_t i = 0; i < signature_count && count < ARRAY_LEN(headers) - 1; i++)
-        headers[count++] = signature[i];
-    headers[count++] = (struct http_header){
-        "user-agent",
-        caller ? arena_printf(arena, USER_AGENT " container/%s", caller->container) : USER_AGENT};
-    http.header_count = count;
-    http_call_start(client->http, &http);
+        TRY(config_keys_get(client->options.keys, clock_mono_ms(client->options.clock),
+                            &request.keys));
+    (void)aws_client_start(client->aws, &request); /* its deadline ends it */
     return NULL;
 }
 

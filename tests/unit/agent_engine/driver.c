@@ -5,6 +5,7 @@
  *
  *   engine_driver FILE DOCKER_HOST [--no-ack] [NAME=VALUE of the agent's environment]...
  *
+ * The credentials of a task are kept, as the agent keeps them, and what it refers to is fetched with them.
  * TEST_IMAGE_CLEANUP_MS is how often images are cleaned up, below the least that the settings allow.
  */
 #include <pthread.h>
@@ -14,10 +15,12 @@
 
 #include <jansson.h>
 
+#include "agent/aws/aws_fetch.h"
 #include "agent/config/config.h"
 #include "agent/docker/docker.h"
 #include "agent/engine/engine.h"
 #include "agent/engine/store.h"
+#include "agent/session/acs_credentials.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 
@@ -27,6 +30,8 @@ struct driver {
     struct agent_store *store;
     struct docker *docker;
     struct engine *engine;
+    struct aws_fetcher *fetcher;
+    struct acs_credentials *credentials;
     bool takes_reports;
 };
 
@@ -150,6 +155,10 @@ static void on_line(void *data)
     }
     json = json_loads(line->text, 0, NULL);
     err = acs_decode_task(&arena, json, &task);
+    if (!err && task.execution_role_credentials &&
+        acs_credentials_put(driver->credentials, task.arn, ROLE_EXECUTION,
+                            task.execution_role_credentials))
+        engine_credentials_came(driver->engine, task.arn);
     if (!err)
         err = engine_want(driver->engine, &task);
     buf_add_char(&said, '{');
@@ -185,6 +194,18 @@ static void *read_stdin(void *data)
     return NULL;
 }
 
+static bool get_keys(const char *credentials_id, struct sigv4_keys *ret, void *data)
+{
+    const struct driver *driver = data;
+    struct role_credentials role = {.access_key_id = driver->config->access_key_id,
+                                    .secret_access_key = driver->config->secret_access_key};
+
+    if (credentials_id && !acs_credentials_find(driver->credentials, credentials_id, &role))
+        return false;
+    *ret = (struct sigv4_keys){role.access_key_id, role.secret_access_key, role.session_token};
+    return ret->access_key_id && ret->secret_access_key;
+}
+
 static void must(struct error *err)
 {
     if (!err)
@@ -195,7 +216,8 @@ static void must(struct error *err)
 
 int main(int argc, char **argv)
 {
-    struct driver driver = {.takes_reports = true};
+    struct driver driver = {.takes_reports = true, .credentials = acs_credentials_new()};
+    struct aws_fetcher_options fetcher = {.clock = &clock_system};
     struct config_flags flags = {.server_url = "http://127.0.0.1:1"}; /* never asked */
     const char **env = xcalloc((size_t)argc + 1, sizeof(*env));
     pthread_t reader;
@@ -220,13 +242,19 @@ int main(int argc, char **argv)
     must(docker_new(driver.loop, argv[2], &driver.docker));
     must(engine_new(driver.loop, driver.config, driver.store, driver.docker, on_report, &driver,
                     &driver.engine));
+    fetcher.loop = driver.loop;
+    fetcher.config = driver.config;
+    must(aws_fetcher_new(&fetcher, &driver.fetcher));
+    engine_set_aws(driver.engine, driver.fetcher, get_keys, &driver);
     engine_start(driver.engine, on_ready, &driver);
     pthread_create(&reader, NULL, read_stdin, &driver);
     loop_run(driver.loop);
     pthread_join(reader, NULL);
     docker_free(driver.docker);
+    aws_fetcher_free(driver.fetcher);
     agent_store_close(driver.store);
     loop_free(driver.loop);
+    acs_credentials_free(driver.credentials);
     config_free(driver.config);
     free(env);
     return 0;

@@ -1,0 +1,544 @@
+#include "agent/engine/task_values.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "agent/engine/firelens.h"
+#include "agent/engine/value_ref.h"
+#include "base/mem.h"
+
+/* Which calls a task takes, their outcomes, and the reason if it cannot start. What comes of the
+ * values is in task_values_give.c. */
+
+/* ---- which calls ---- */
+
+static bool is_same(const struct value_call *a, const struct value_call *b)
+{
+    return a->kind == b->kind && str_eq(a->region, b->region) && str_eq(a->id, b->id) &&
+           str_eq(a->stage, b->stage) && str_eq(a->version, b->version) &&
+           str_eq(a->bucket, b->bucket) && str_eq(a->key, b->key) &&
+           str_eq(a->registry_id, b->registry_id) && str_eq(a->endpoint, b->endpoint) &&
+           a->is_by_agent == b->is_by_agent;
+}
+
+static void add_call(struct task_values *values, const struct value_call *wanted)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (is_same(&values->calls[i], wanted))
+            return;
+    values->calls[values->count++] = *wanted;
+}
+
+static bool has_name(const struct value_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->name_count; i++)
+        if (strcmp(call->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void add_parameter(struct task_values *values, const char *region, const char *name)
+{
+    struct value_call *open = NULL;
+
+    for (size_t i = 0; i < values->count; i++) {
+        struct value_call *call = &values->calls[i];
+
+        if (call->kind != VALUE_PARAMETERS || !str_eq(call->region, region))
+            continue;
+        if (has_name(call, name))
+            return;
+        if (call->name_count < AWS_PARAMETERS_MAX)
+            open = call;
+    }
+    if (!open) {
+        open = &values->calls[values->count++];
+        *open = (struct value_call){.kind = VALUE_PARAMETERS, .region = region};
+    }
+    open->names[open->name_count++] = name;
+}
+
+static const char *region_or(const struct task_values *values, const char *region)
+{
+    return str_is_empty(region) ? values->region : region;
+}
+
+static bool is_in_secrets_manager(const struct acs_secret *secret)
+{
+    return str_eq(secret->provider, "asm");
+}
+
+static void add_secret(struct task_values *values, const struct acs_secret *secret)
+{
+    const char *text = secret->value_from ? secret->value_from : "";
+    struct value_secret_ref ref;
+
+    if (!is_in_secrets_manager(secret))
+        add_parameter(values, region_or(values, secret->region), text);
+    else if (!value_ref_secret(&values->arena, text, &ref)) /* else it is refused at the end */
+        add_call(values, &(struct value_call){.kind = VALUE_SECRET,
+                                              .region = region_or(values, secret->region),
+                                              .id = ref.id,
+                                              .stage = ref.stage,
+                                              .version = ref.version});
+}
+
+static void add_object(struct task_values *values, enum value_kind kind, const char *text)
+{
+    struct value_call call = {.kind = kind, .region = values->region};
+
+    if (value_ref_object(&values->arena, text ? text : "", &call.bucket, &call.key))
+        add_call(values, &call);
+}
+
+static bool call_of_login(const struct task_values *values, const struct acs_container *container,
+                          struct value_call *ret)
+{
+    const struct acs_registry_authentication *auth = container->registry_authentication;
+
+    if (!auth)
+        return false;
+    if (str_eq(auth->type, "asm") && auth->asm_auth_data) {
+        const char *id = auth->asm_auth_data->credentials_parameter;
+
+        *ret = (struct value_call){.kind = VALUE_LOGIN,
+                                   .region = region_or(values, auth->asm_auth_data->region),
+                                   .id = id ? id : ""};
+        return true;
+    }
+    if (str_eq(auth->type, "ecr") && auth->ecr_auth_data) {
+        const struct acs_ecr_auth_data *ecr = auth->ecr_auth_data;
+
+        *ret = (struct value_call){
+            .kind = VALUE_TOKEN,
+            .region = region_or(values, ecr->region),
+            .registry_id = ecr->registry_id ? ecr->registry_id : "",
+            .endpoint = str_is_empty(ecr->endpoint_override) ? NULL : ecr->endpoint_override,
+            .is_by_agent = !ecr->use_execution_role};
+        return true;
+    }
+    return false;
+}
+
+static const char *router_object(const struct acs_container *container)
+{
+    const struct acs_firelens_configuration *firelens = container->firelens_configuration;
+
+    if (!firelens || !firelens_needs_s3(container))
+        return NULL;
+    for (size_t i = 0; i < firelens->options.count; i++)
+        if (strcmp(firelens->options.items[i].key, "config-file-value") == 0)
+            return firelens->options.items[i].value;
+    return "";
+}
+
+static void add_container(struct task_values *values, const struct acs_container *container)
+{
+    const char *router = router_object(container);
+    struct value_call login;
+
+    if (call_of_login(values, container, &login))
+        add_call(values, &login);
+    for (size_t i = 0; i < container->secrets.count; i++)
+        add_secret(values, &container->secrets.items[i]);
+    for (size_t i = 0; i < container->environment_files.count; i++)
+        add_object(values, VALUE_FILE, container->environment_files.items[i].value);
+    if (router)
+        add_object(values, VALUE_ROUTER, router);
+}
+
+static size_t count_references(const struct acs_task *task)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < task->containers.count; i++) {
+        const struct acs_container *container = &task->containers.items[i];
+
+        count += container->secrets.count + container->environment_files.count +
+                 (container->registry_authentication != NULL) + (router_object(container) != NULL);
+    }
+    return count;
+}
+
+struct task_values *task_values_new(const struct acs_task *task, const char *region)
+{
+    size_t most = count_references(task);
+    struct task_values *values;
+
+    if (most == 0)
+        return NULL;
+    values = xcalloc(1, sizeof(*values));
+    values->task = task;
+    values->region = region;
+    values->calls = ARENA_ARRAY(&values->arena, struct value_call, most);
+    for (size_t i = 0; i < task->containers.count; i++)
+        add_container(values, &task->containers.items[i]);
+    values->waiting = values->count;
+    return values;
+}
+
+void task_values_free(struct task_values *values)
+{
+    if (!values)
+        return;
+    arena_done(&values->arena);
+    free(values);
+}
+
+/* ---- outcomes ---- */
+
+void task_values_ask(const struct value_call *call, struct buf *body)
+{
+    switch (call->kind) {
+    case VALUE_PARAMETERS:
+        aws_ask_parameters(body, call->names, call->name_count);
+        break;
+    case VALUE_LOGIN:
+    case VALUE_SECRET:
+        aws_ask_secret(body, call->id, call->stage, call->version);
+        break;
+    case VALUE_TOKEN:
+        aws_ask_registry_login(body, call->registry_id);
+        break;
+    case VALUE_FILE:
+    case VALUE_ROUTER:
+    case VALUE_KIND_COUNT:
+        break;
+    }
+}
+
+static void finish(struct task_values *values, struct value_call *call)
+{
+    call->is_done = true;
+    values->waiting--;
+}
+
+/* {"username": "mary", "password": "..."} (TD-216); names are taken in any case, as Go does. */
+static const char *member_of(struct arena *arena, json_t *object, const char *wanted)
+{
+    const char *name, *found = NULL;
+    json_t *value;
+
+    json_object_foreach (object, name, value)
+        if (str_eq_nocase(name, wanted) && json_is_string(value))
+            found = arena_dup(arena, json_string_value(value));
+    return found;
+}
+
+static const char *read_login(struct arena *arena, const char *text, struct aws_registry_login *ret)
+{
+    json_t *object;
+
+    if (!*text)
+        return "asm fetching authorization data: empty secrets value";
+    object = json_loads(text, 0, NULL);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return "asm fetching authorization data: unable to unmarshal secret value, invalid schema";
+    }
+    ret->user = member_of(arena, object, "username");
+    ret->password = member_of(arena, object, "password");
+    ret->server = "";
+    json_decref(object);
+    if (str_is_empty(ret->user))
+        return "asm fetching username: AuthorizationData is malformed, empty field";
+    if (str_is_empty(ret->password))
+        return "asm fetching password: AuthorizationData is malformed, empty field";
+    return NULL;
+}
+
+static const char *read_answer(struct arena *arena, struct value_call *call, const char *body,
+                               size_t len)
+{
+    const char *wrong;
+
+    switch (call->kind) {
+    case VALUE_PARAMETERS:
+        return aws_read_parameters(arena, body, len, call->names, call->name_count, call->values);
+    case VALUE_LOGIN:
+        wrong = aws_read_secret(arena, body, len, &call->values[0]);
+        return wrong ? wrong : read_login(arena, call->values[0], &call->login);
+    case VALUE_SECRET:
+        return aws_read_secret(arena, body, len, &call->values[0]);
+    case VALUE_TOKEN:
+        return aws_read_registry_login(arena, body, len, &call->login);
+    case VALUE_FILE:
+    case VALUE_ROUTER:
+    case VALUE_KIND_COUNT:
+        break;
+    }
+    call->values[0] = arena_dup_n(arena, body, len);
+    call->len = len;
+    return NULL;
+}
+
+void task_values_take(struct task_values *values, struct value_call *call,
+                      const struct aws_fault *fault, const char *body, size_t len)
+{
+    struct arena *arena = &values->arena;
+
+    if (!fault) {
+        call->failure = read_answer(arena, call, body, len);
+    } else {
+        call->failure = arena_dup(arena, fault->text);
+        call->is_unreached = !*fault->code || str_eq(fault->code, "NoSuchBucket");
+        if (call->kind == VALUE_LOGIN)
+            call->failure = arena_printf(arena, "asm fetching secret from the service for %s: %s",
+                                         call->id, fault->text);
+    }
+    finish(values, call);
+}
+
+void task_values_take_login(struct task_values *values, struct value_call *call,
+                            const struct aws_registry_login *login)
+{
+    call->login = (struct aws_registry_login){
+        .user = arena_dup(&values->arena, login->user),
+        .password = arena_dup(&values->arena, login->password),
+        .server = arena_dup(&values->arena, login->server),
+        .expires_ms = login->expires_ms,
+    };
+    finish(values, call);
+}
+
+void task_values_refuse(struct task_values *values)
+{
+    values->has_no_role = true;
+    for (size_t i = 0; i < values->count; i++) {
+        struct value_call *call = &values->calls[i];
+
+        if (call->is_done || call->is_by_agent)
+            continue;
+        call->failure = "engine ecr credentials: not found"; /* of a token; for others, see below */
+        finish(values, call);
+    }
+}
+
+/* ---- the reason ---- */
+
+static bool uses(const struct task_values *values, enum value_kind kind)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (values->calls[i].kind == kind)
+            return true;
+    return false;
+}
+
+static const char *role_reason(const struct task_values *values)
+{
+    static const char *const texts[VALUE_KIND_COUNT] = {
+        [VALUE_LOGIN] = "asm resource: unable to find execution role credentials",
+        [VALUE_PARAMETERS] = "ssm secret resource: unable to find execution role credentials",
+        [VALUE_SECRET] = "ASM secret resource: unable to find execution role credentials",
+        [VALUE_FILE] = "environment file resource: unable to find execution role credentials",
+        [VALUE_ROUTER] = "unable to download firelens s3 config file: unable to get execution role "
+                         "credentials",
+    };
+
+    for (size_t i = 0; i < VALUE_KIND_COUNT; i++)
+        if (texts[i] && uses(values, (enum value_kind)i))
+            return texts[i];
+    return NULL;
+}
+
+static const char *first_failure(const struct task_values *values, enum value_kind kind,
+                                 const struct value_call **ret_call)
+{
+    for (size_t i = 0; i < values->count; i++) {
+        if (values->calls[i].kind != kind || !values->calls[i].failure)
+            continue;
+        *ret_call = &values->calls[i];
+        return values->calls[i].failure;
+    }
+    return NULL;
+}
+
+static const char *parameters_reason(const struct task_values *values, struct arena *arena)
+{
+    const struct value_call *call;
+    const char *failure = first_failure(values, VALUE_PARAMETERS, &call);
+
+    return failure ? arena_printf(arena, "fetching secret data from SSM Parameter Store in %s: %s",
+                                  call->region, failure)
+                   : NULL;
+}
+
+static const struct value_call *find(const struct task_values *values,
+                                     const struct value_call *wanted)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (is_same(&values->calls[i], wanted))
+            return &values->calls[i];
+    return NULL;
+}
+
+const char *task_values_secret(const struct task_values *values, struct arena *arena,
+                               const struct acs_secret *secret, const char **ret_reason)
+{
+    const char *text = secret->value_from ? secret->value_from : "", *why = NULL, *value = NULL;
+    struct value_call wanted = {.kind = VALUE_SECRET, .region = region_or(values, secret->region)};
+    const struct value_call *call;
+    struct value_secret_ref ref;
+
+    why = value_ref_secret(arena, text, &ref);
+    if (why) {
+        *ret_reason = arena_printf(arena,
+                                   "trying to retrieve secret with value %s resulted in "
+                                   "error: %s",
+                                   text, why);
+        return NULL;
+    }
+    wanted.id = ref.id;
+    wanted.stage = ref.stage;
+    wanted.version = ref.version;
+    call = find(values, &wanted);
+    if (call->failure)
+        why = arena_printf(arena, "secret %s: %s", ref.id, call->failure);
+    else
+        value = value_ref_cut(arena, &ref, call->values[0], &why);
+    if (!value)
+        *ret_reason =
+            arena_printf(arena, "fetching secret data from AWS Secrets Manager in region %s: %s",
+                         wanted.region, why);
+    return value;
+}
+
+const struct value_call *task_values_login(const struct task_values *values,
+                                           const struct acs_container *container)
+{
+    struct value_call wanted;
+
+    return values && call_of_login(values, container, &wanted) ? find(values, &wanted) : NULL;
+}
+
+/* "a;b": all that is wrong, each once. */
+static void join(struct arena *arena, const char **reasons, const char *reason)
+{
+    if (!*reasons)
+        *reasons = reason;
+    else if (!strstr(*reasons, reason))
+        *reasons = arena_printf(arena, "%s;%s", *reasons, reason);
+}
+
+static const char *secrets_reason(const struct task_values *values, struct arena *arena)
+{
+    const struct acs_containers *all = &values->task->containers;
+    const char *reasons = NULL;
+
+    for (size_t i = 0; i < all->count; i++) {
+        for (size_t k = 0; k < all->items[i].secrets.count; k++) {
+            const struct acs_secret *secret = &all->items[i].secrets.items[k];
+            const char *reason = NULL;
+
+            if (is_in_secrets_manager(secret) &&
+                !task_values_secret(values, arena, secret, &reason))
+                join(arena, &reasons, reason);
+        }
+    }
+    return reasons;
+}
+
+static const char *file_reason(const struct task_values *values, struct arena *arena,
+                               const char *text)
+{
+    struct value_call wanted = {.kind = VALUE_FILE, .region = values->region};
+    const struct value_call *call;
+
+    if (!value_ref_object(arena, text, &wanted.bucket, &wanted.key))
+        return arena_printf(arena,
+                            "unable to parse bucket and key from s3 ARN specified in "
+                            "environmentFile %s, error: invalid s3 arn: %s",
+                            text, text);
+    call = find(values, &wanted);
+    if (!call->failure)
+        return NULL;
+    return call->is_unreached
+               ? arena_printf(arena, "unable to initialize s3 client for bucket %s, error: %s",
+                              call->bucket, call->failure)
+               : arena_printf(arena,
+                              "unable to download env file with key %s from bucket %s, "
+                              "error: %s",
+                              call->key, call->bucket, call->failure);
+}
+
+static const char *files_reason(const struct task_values *values, struct arena *arena)
+{
+    const struct acs_containers *all = &values->task->containers;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const char *reasons = NULL;
+
+        for (size_t k = 0; k < all->items[i].environment_files.count; k++) {
+            const char *text = all->items[i].environment_files.items[k].value;
+            const char *reason = file_reason(values, arena, text ? text : "");
+
+            if (reason)
+                join(arena, &reasons, reason);
+        }
+        if (reasons)
+            return reasons;
+    }
+    return NULL;
+}
+
+static const char *router_reason(const struct task_values *values, struct arena *arena)
+{
+    static const char *const prefix = "unable to download firelens s3 config file";
+    const struct value_call *call;
+    const char *failure = first_failure(values, VALUE_ROUTER, &call);
+
+    for (size_t i = 0; i < values->task->containers.count; i++) {
+        const char *text = router_object(&values->task->containers.items[i]);
+        const char *bucket, *key;
+
+        if (text && !value_ref_object(arena, text, &bucket, &key))
+            return arena_printf(arena,
+                                "%s: unable to parse bucket and key from s3 arn: invalid s3 "
+                                "arn: %s",
+                                prefix, text);
+    }
+    if (!failure)
+        return NULL;
+    return call->is_unreached
+               ? arena_printf(arena, "%s: unable to initialize s3 client for bucket %s: %s", prefix,
+                              call->bucket, failure)
+               : arena_printf(arena, "%s: unable to download s3 config %s from bucket %s: %s",
+                              prefix, call->key, call->bucket, failure);
+}
+
+/* As ECS shows it: with a capital, and one space between two words. */
+static const char *as_shown(struct arena *arena, const char *text)
+{
+    char *shown = arena_dup(arena, text), *to = shown;
+
+    for (const char *at = shown; *at; at++) {
+        bool is_space = isspace((unsigned char)*at);
+
+        if (!is_space || (to > shown && to[-1] != ' '))
+            *to++ = (char)(is_space ? ' ' : *at);
+    }
+    if (to > shown && to[-1] == ' ')
+        to--;
+    *to = '\0';
+    *shown = (char)toupper((unsigned char)*shown);
+    return shown;
+}
+
+const char *task_values_reason(struct task_values *values, struct arena *arena)
+{
+    const struct value_call *call;
+    const char *reason = values->has_no_role ? role_reason(values) : NULL;
+
+    if (!reason)
+        reason = first_failure(values, VALUE_LOGIN, &call);
+    if (!reason)
+        reason = parameters_reason(values, arena);
+    if (!reason)
+        reason = secrets_reason(values, arena);
+    if (!reason)
+        reason = files_reason(values, arena);
+    if (!reason)
+        reason = router_reason(values, arena);
+    return reason ? as_shown(arena, reason) : NULL;
+}

@@ -1,0 +1,156 @@
+#include <string.h>
+
+#include "agent/engine/env_file.h"
+#include "agent/engine/image_auth.h"
+#include "agent/engine/task_values.h"
+#include "agent/engine/value_ref.h"
+
+/* What the containers are given of the values. */
+
+#define RANK_SECRET      0
+#define RANK_DEFINITION  1
+#define RANK_FILE        2 /* and on: of the first file */
+#define REDACTED         "***"
+#define REDACT_BYTES_MIN 4 /* a shorter value cannot be told from the words around it */
+
+static const char *parameter_of(const struct task_values *values, const struct acs_secret *secret)
+{
+    const char *region = str_is_empty(secret->region) ? values->region : secret->region;
+
+    for (size_t i = 0; i < values->count; i++) {
+        const struct value_call *call = &values->calls[i];
+
+        for (size_t k = 0; k < call->name_count; k++)
+            if (str_eq(call->region, region) && str_eq(call->names[k], secret->value_from))
+                return call->values[k];
+    }
+    return NULL;
+}
+
+/* NULL if it could not be had. */
+static const char *value_of(const struct task_values *values, struct arena *arena,
+                            const struct acs_secret *secret)
+{
+    const char *reason;
+
+    return str_eq(secret->provider, "asm") ? task_values_secret(values, arena, secret, &reason)
+                                           : parameter_of(values, secret);
+}
+
+static bool is_of_log(const struct acs_secret *secret)
+{
+    return str_eq(secret->target, "LOG_DRIVER") && !str_eq(secret->type, "ENVIRONMENT_VARIABLE");
+}
+
+static bool add_file(const struct task_values *values, struct arena *arena, int rank,
+                     const char *text, struct env_merge *merge)
+{
+    const char *bucket, *key;
+
+    if (!value_ref_object(arena, text ? text : "", &bucket, &key))
+        return true; /* a reason not to come here */
+    for (size_t i = 0; i < values->count; i++) {
+        const struct value_call *call = &values->calls[i];
+
+        if (call->kind == VALUE_FILE && str_eq(call->bucket, bucket) && str_eq(call->key, key))
+            return env_merge_add_file(merge, arena, rank, call->values[0], call->len);
+    }
+    return true;
+}
+
+bool task_values_environment(const struct task_values *values, struct arena *arena,
+                             const struct acs_container *container, struct acs_string_map *ret)
+{
+    CLEANUP(env_merge_done) struct env_merge merge = {0};
+
+    for (size_t i = 0; i < container->environment.count; i++)
+        env_merge_add(&merge, RANK_DEFINITION, container->environment.items[i].key,
+                      container->environment.items[i].value);
+    for (size_t i = 0; i < container->secrets.count; i++) {
+        const struct acs_secret *secret = &container->secrets.items[i];
+        const char *value = is_of_log(secret) ? NULL : value_of(values, arena, secret);
+
+        if (value && !str_is_empty(secret->name))
+            env_merge_add(&merge, RANK_SECRET, secret->name, value);
+    }
+    for (size_t i = 0; i < container->environment_files.count; i++)
+        if (!add_file(values, arena, RANK_FILE + (int)i,
+                      container->environment_files.items[i].value, &merge))
+            return false;
+    env_merge_finish(&merge, arena, ret);
+    return true;
+}
+
+size_t task_values_log_secrets(const struct task_values *values, struct arena *arena,
+                               const struct container_log_secret **ret)
+{
+    const struct acs_containers *all = &values->task->containers;
+    struct container_log_secret *items;
+    size_t count = 0, most = 0;
+
+    for (size_t i = 0; i < all->count; i++)
+        most += all->items[i].secrets.count;
+    items = ARENA_ARRAY(arena, struct container_log_secret, most);
+    for (size_t i = 0; i < all->count; i++) {
+        for (size_t k = 0; k < all->items[i].secrets.count; k++) {
+            const struct acs_secret *secret = &all->items[i].secrets.items[k];
+            const char *value = is_of_log(secret) ? value_of(values, arena, secret) : NULL;
+
+            if (value && !str_is_empty(secret->name))
+                items[count++] =
+                    (struct container_log_secret){all->items[i].name, secret->name, value};
+        }
+    }
+    *ret = items;
+    return count;
+}
+
+const char *task_values_auth(const struct value_call *login, struct arena *arena, const char *image,
+                             const char **ret_reason)
+{
+    bool is_of_ecr = login->kind == VALUE_TOKEN;
+    const char *failure = login->failure;
+    const char *place = arena_printf(arena, "https://%s", image);
+
+    if (!failure && is_of_ecr && !str_starts_with(place, login->login.server))
+        failure = arena_printf(arena, "ecr auth: AuthorizationData is malformed for %s", image);
+    if (failure) {
+        *ret_reason = arena_printf(
+            arena, "%s: %s",
+            is_of_ecr ? "CannotPullECRContainerError" : "CannotPullContainerAuthError", failure);
+        return NULL;
+    }
+    return image_auth_encode(arena, login->login.user, login->login.password, "",
+                             login->login.server);
+}
+
+const struct value_call *task_values_router(const struct task_values *values)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (values->calls[i].kind == VALUE_ROUTER)
+            return &values->calls[i];
+    return NULL;
+}
+
+/* ---- what Docker says ---- */
+
+static const char *without(struct arena *arena, const char *text, const char *value)
+{
+    size_t len = value ? strlen(value) : 0;
+    const char *at;
+
+    while (len >= REDACT_BYTES_MIN && (at = strstr(text, value)))
+        text = arena_printf(arena, "%.*s" REDACTED "%s", (int)(at - text), text, at + len);
+    return text;
+}
+
+const char *task_values_redact(const struct task_values *values, struct arena *arena,
+                               const char *text)
+{
+    const struct acs_containers *all = &values->task->containers;
+
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t k = 0; k < all->items[i].secrets.count; k++)
+            text = without(arena, text, value_of(values, arena, &all->items[i].secrets.items[k]));
+    return text;
+}
