@@ -423,10 +423,13 @@ MUST_USE struct error *engine_load(struct engine *engine);
 MUST_USE struct error *engine_flush(struct engine *engine);
 MUST_USE struct error *engine_forget(struct engine_task *task);
 
+/* engine_view.c */
+
+void engine_task_fill_view(struct engine_task *task, struct engine_task_view *ret);
+
 /* engine.c */
 
 void engine_turn_soon(struct engine *engine);
-void engine_task_fill_view(struct engine_task *task, struct engine_task_view *ret);
 void engine_close_step(struct engine *engine);
 
 #endif
