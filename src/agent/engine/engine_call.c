@@ -407,9 +407,10 @@ void engine_container_look(struct engine_container *container)
 
 /* Stop */
 
+/* One of 0 is none, as it is on ECS (TD-135). */
 static int grace_s(const struct engine_container *container)
 {
-    if (container->spec->has_stop_timeout && container->spec->stop_timeout >= 0)
+    if (container->spec->stop_timeout > 0)
         return container->spec->stop_timeout;
     return (int)(container->task->engine->config->container_stop_timeout_ms / 1000);
 }

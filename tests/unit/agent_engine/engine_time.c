@@ -149,9 +149,35 @@ static void clean_up_waits_for_docker(void **state)
     assert_int_equal(fake_docker_count(world->docker), 0);
 }
 
+/* TD-135, AP-409: the container's own time, else the host's. */
+static void stop_timeouts(void **state)
+{
+    static const struct {
+        const char *more;
+        int grace_s;
+    } cases[] = {
+        {"\"stopTimeout\":1", 1},  {"\"stopTimeout\":2147483647", 2147483647},
+        {"\"stopTimeout\":0", 30}, {"\"stopTimeout\":-1", 30},
+        {"\"cpu\":1", 30},
+    };
+    struct world *world = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(str_freep) char *name = str_printf("c%zu", i);
+        CLEANUP(str_freep)
+        char *container = str_printf("{\"name\":\"%s\",\"image\":\"i\",%s}", name, cases[i].more);
+
+        world_run(world, name, container);
+        world_stop(world, name);
+        if (fake_docker_find(world->docker, name)->grace_s != cases[i].grace_s)
+            fail_msg("%s: %d s", cases[i].more, fake_docker_find(world->docker, name)->grace_s);
+    }
+}
+
 int engine_time_tests(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(stop_timeouts),
         TEST(clean_up),
         TEST(a_long_absence),
         TEST(an_hour_without_a_server),

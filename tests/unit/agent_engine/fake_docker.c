@@ -338,6 +338,7 @@ static const struct docker_failure *stop(struct docker *docker, struct docker_ca
     if (!container)
         return &not_found;
     container->stops++;
+    container->grace_s = (int)((call->timeout_ms - DOCKER_STOP_GRACE_MS) / 1000);
     if (container->state == DOCKER_STATE_RUNNING)
         end_container(docker, container, 137, true);
     return NULL;
@@ -647,7 +648,7 @@ struct docker_call *docker_stop(struct docker *docker, const char *id, int grace
 {
     struct docker_call *call = make(docker, STOP, id, AS_DONE(done), data);
 
-    call->timeout_ms = grace_s * 1000 + DOCKER_STOP_GRACE_MS;
+    call->timeout_ms = grace_s * 1000LL + DOCKER_STOP_GRACE_MS;
     return call;
 }
 

@@ -53,6 +53,7 @@ struct fake_container {
     bool is_oom;
     const char *health;
     unsigned starts, stops;
+    int grace_s; /* of the last stop */
     int64_t started_at_ms, finished_at_ms;
 };
 /* NULL: none. */
