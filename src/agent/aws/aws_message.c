@@ -88,8 +88,10 @@ struct aws_fault aws_fault_of_answer(struct arena *arena, const struct http_resp
     if (!request)
         request = header_of(response, "x-amz-request-id");
     code = bare_code(arena, code);
-    if (!code)
-        code = "UnknownError";
+    if (!code) { /* of something in between, or of a server that has no such API */
+        code = response->status == 404 ? "NotFound" : "UnknownError";
+        message = response->status == 404 ? "Not Found" : NULL;
+    }
     fault = (struct aws_fault){
         .code = code,
         .text = arena_printf(arena, "%s: %.*s status code: %d, request id: %s", code, MESSAGE_SHOWN,

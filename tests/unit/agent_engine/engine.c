@@ -245,6 +245,6 @@ int main(void)
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
     failed += engine_admission_tests() + engine_resources_tests() + engine_time_tests() +
-              engine_faults_tests();
+              engine_values_tests() + engine_faults_tests();
     return failed;
 }

@@ -65,6 +65,14 @@ static void note_image(struct agent_store *store)
     assert_null(agent_store_commit(store));
 }
 
+static bool get_keys(const char *credentials_id, struct sigv4_keys *ret, void *data)
+{
+    const struct world *world = data;
+
+    *ret = (struct sigv4_keys){credentials_id ? world->role_key : "AGENT", "secret", NULL};
+    return ret->access_key_id != NULL;
+}
+
 void world_open(struct world *world)
 {
     assert_null(agent_store_open(world->file, &world->store));
@@ -73,6 +81,7 @@ void world_open(struct world *world)
                            world, &world->engine));
     engine_set_clock(world->engine, fake_loop_clock(world->loop), 1);
     engine_set_capacity(world->engine, 2048, 1000);
+    engine_set_aws(world->engine, world->fetcher, get_keys, world);
     world->is_ready = false;
     engine_start(world->engine, on_ready, world);
     fake_loop_settle(world->loop);
@@ -100,6 +109,8 @@ struct world *world_new(void)
     snprintf(world->root, sizeof(world->root), "%s/docker", world->dir);
     world->docker = fake_docker_new(world->loop, world->root);
     fake_docker_add_image(world->docker, "i");
+    world->fetcher = fake_fetcher_new(world->loop);
+    world->role_key = "ROLE";
     world->takes_reports = true;
     world->config.cluster = "default";
     world->config.data_dir = world->config.data_dir_on_host = world->dir;
@@ -121,6 +132,7 @@ void world_free(struct world *world)
 
     world_close(world);
     fake_docker_free(world->docker);
+    fake_fetcher_free(world->fetcher);
     fake_loop_free(world->loop);
     buf_done(&world->told);
     assert_int_equal(system(command), 0);

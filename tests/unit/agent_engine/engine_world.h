@@ -16,6 +16,7 @@
 #include "agent/engine/store.h"
 #include "base/str.h"
 #include "fake_docker.h"
+#include "fake_fetch.h"
 #include "fake_loop.h"
 
 #define ARN    "arn:t/"
@@ -24,6 +25,8 @@
 struct world {
     struct loop *loop;
     struct docker *docker;
+    struct aws_fetcher *fetcher;
+    const char *role_key; /* what execution roles sign with; NULL: their keys are not there */
     struct agent_config config;
     struct agent_store *store;
     struct engine *engine;
@@ -85,6 +88,7 @@ void world_on_health(const char *task_arn, void *data);
 int engine_admission_tests(void);
 int engine_resources_tests(void);
 int engine_time_tests(void);
+int engine_values_tests(void);
 int engine_faults_tests(void);
 
 #endif

@@ -482,6 +482,7 @@ static void faults(void **state)
          "<Error><Code>NoSuchKey</Code><Message>not there</Message></Error>",
          "NoSuchKey: not there status code: 404, request id: s-1", false},
         {503, "a", "b", "<html>", "UnknownError:  status code: 503, request id: ", true},
+        {404, "a", "b", "nothing here", "NotFound: Not Found status code: 404, request id: ", false},
         {429, "a", "b", "", "UnknownError:  status code: 429, request id: ", true},
     };
 
