@@ -103,6 +103,7 @@ static void on_sessions_closed(void *data)
 
     state_unobserve(control->state, control);
     timer_stop(&control->settle_timer);
+    timer_stop(&control->let_go_timer);
     services_free(control->services);
     waiting_free(control->waiting);
     task_lives_free(control->tasks);

@@ -35,6 +35,7 @@ struct control {
     struct waiting *waiting;
     struct services *services;
     struct timer settle_timer;
+    struct timer let_go_timer; /* of telemetry */
     struct control_stats stats;
     bool is_closing;
     loop_fn *closed;

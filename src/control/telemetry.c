@@ -282,12 +282,16 @@ bool telemetry_of_task(const struct telemetry *telemetry, const struct id *task,
 
 /* ---- totals ---- */
 
-static void let_silent_ones_go(struct telemetry *telemetry, int64_t now_ms)
+bool telemetry_let_go(struct telemetry *telemetry, int64_t now_ms, size_t count_max)
 {
     struct entry *oldest;
 
-    while ((oldest = TAILQ_FIRST(&telemetry->order)) && is_stale(oldest, now_ms))
+    while ((oldest = TAILQ_FIRST(&telemetry->order)) && is_stale(oldest, now_ms)) {
+        if (count_max-- == 0)
+            return true;
         entry_remove(telemetry, oldest);
+    }
+    return false;
 }
 
 static void total_of(const struct group *group, struct telemetry_total *ret)
@@ -302,27 +306,23 @@ static void total_of(const struct group *group, struct telemetry_total *ret)
     };
 }
 
-bool telemetry_total(struct telemetry *telemetry, const struct telemetry_owner *owner,
-                     int64_t now_ms, struct telemetry_total *ret)
+bool telemetry_total(const struct telemetry *telemetry, const struct telemetry_owner *owner,
+                     struct telemetry_total *ret)
 {
     struct group key = {.owner = *owner};
-    const struct group *group;
+    const struct group *group = RB_FIND(group_tree, (struct group_tree *)&telemetry->groups, &key);
 
-    let_silent_ones_go(telemetry, now_ms);
-    group = RB_FIND(group_tree, &telemetry->groups, &key);
     if (group)
         total_of(group, ret);
     return group != NULL;
 }
 
-void telemetry_each_total(struct telemetry *telemetry, int64_t now_ms, telemetry_total_fn *fn,
-                          void *data)
+void telemetry_each_total(const struct telemetry *telemetry, telemetry_total_fn *fn, void *data)
 {
     struct telemetry_total total;
     struct group *group;
 
-    let_silent_ones_go(telemetry, now_ms);
-    RB_FOREACH (group, group_tree, &telemetry->groups) {
+    RB_FOREACH (group, group_tree, (struct group_tree *)&telemetry->groups) {
         total_of(group, &total);
         fn(&total, data);
     }

@@ -5,9 +5,9 @@
  * The rounds of a minute are folded into its mean. What counts is the newest minute that is over,
  * or the first one while it lasts. Nothing is written to the store: after a restart or a failover
  * the agents have told all again within a round. At most `tasks_max` are kept, the one unheard of
- * for longest goes first; what was not heard of for TELEMETRY_KEEP_MS does not count and goes as
- * others come or totals are read. Nothing is done for a task that is not told about, and totals
- * are kept as tasks come, tell and go: reading one costs the same however many tasks it has.
+ * for longest goes first; what was not heard of for TELEMETRY_KEEP_MS is not shown, and goes as
+ * others come or by telemetry_let_go(). Nothing is done for a task that is not told about, and
+ * totals are kept as tasks come, tell and go: reading one costs the same however many tasks it has.
  *
  * Errors  None.
  */
@@ -55,7 +55,11 @@ void telemetry_forget(struct telemetry *telemetry, const struct id *task);
 bool telemetry_of_task(const struct telemetry *telemetry, const struct id *task, int64_t now_ms,
                        struct telemetry_datum *ret);
 
-/* Of the tasks that were heard of lately: a service's, or all of a cluster. */
+/* Lets go of those that were not heard of for TELEMETRY_KEEP_MS, `count_max` of them at most: before
+ * totals are read, or they count. True: there are more. */
+bool telemetry_let_go(struct telemetry *telemetry, int64_t now_ms, size_t count_max);
+
+/* Of the tasks that are kept: a service's, or all of a cluster. */
 struct telemetry_total {
     struct telemetry_owner owner; /* lent for the call */
     uint64_t tasks;               /* how many: samples of a minute (MS-029); never 0 */
@@ -63,11 +67,10 @@ struct telemetry_total {
     double cpu_reserved, memory_reserved_mib;
 };
 /* False: nothing was heard of any. */
-bool telemetry_total(struct telemetry *telemetry, const struct telemetry_owner *owner,
-                     int64_t now_ms, struct telemetry_total *ret);
+bool telemetry_total(const struct telemetry *telemetry, const struct telemetry_owner *owner,
+                     struct telemetry_total *ret);
 /* Each there is, a cluster before its services. `fn` adds and forgets nothing. */
 typedef void telemetry_total_fn(const struct telemetry_total *total, void *data);
-void telemetry_each_total(struct telemetry *telemetry, int64_t now_ms, telemetry_total_fn *fn,
-                          void *data);
+void telemetry_each_total(const struct telemetry *telemetry, telemetry_total_fn *fn, void *data);
 
 #endif

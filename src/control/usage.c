@@ -3,6 +3,8 @@
 #include "control/parts.h"
 #include "scheduler/fleet.h"
 
+#define LET_GO_SLICE 1000 /* a few milliseconds */
+
 static void set(struct usage *usage, enum usage_metric metric, double part, double whole)
 {
     usage->has[metric] = whole > 0;
@@ -51,7 +53,7 @@ static void measure_cluster(struct control *control, const struct scope *scope,
     set(ret, USAGE_CPU_RESERVATION, reserved.cpu, registered.cpu);
     set(ret, USAGE_MEMORY_RESERVATION, reserved.memory, registered.memory);
     set(ret, USAGE_GPU_RESERVATION, reserved.gpus, registered.gpus);
-    if (!telemetry_total(control->telemetry, &ret->owner, control_wall_ms(control), &total))
+    if (!telemetry_total(control->telemetry, &ret->owner, &total))
         return;
     ret->tasks = total.tasks;
     set(ret, USAGE_CPU_UTILIZATION, total.cpu_units, registered.cpu);
@@ -78,11 +80,21 @@ static void measure_service(const struct telemetry_total *total, void *data)
     walk->fn(&usage, walk->data);
 }
 
+/* Many may have fallen silent at once: slice by slice, and what is left counts this once. */
+static void let_silent_ones_go(void *data)
+{
+    struct control *control = data;
+
+    if (telemetry_let_go(control->telemetry, control_wall_ms(control), LET_GO_SLICE))
+        timer_start(&control->let_go_timer, control->loop, 1, let_silent_ones_go, control);
+}
+
 void control_each_usage(struct control *control, usage_fn *fn, void *data)
 {
     struct walk walk = {fn, data};
     const struct scope *scope = NULL;
 
+    let_silent_ones_go(control);
     while ((scope = state_scope_after(control->state, scope))) {
         const struct cluster *cluster = NULL;
 
@@ -98,5 +110,5 @@ void control_each_usage(struct control *control, usage_fn *fn, void *data)
             fn(&usage, data);
         }
     }
-    telemetry_each_total(control->telemetry, control_wall_ms(control), measure_service, &walk);
+    telemetry_each_total(control->telemetry, measure_service, &walk);
 }

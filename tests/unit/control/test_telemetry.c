@@ -232,7 +232,8 @@ static struct telemetry_total total_of(struct telemetry *telemetry, const char *
     struct telemetry_owner owner = {&scope, cluster, service};
     struct telemetry_total total = {0};
 
-    if (!telemetry_total(telemetry, &owner, now_ms, &total))
+    telemetry_let_go(telemetry, now_ms, SIZE_MAX);
+    if (!telemetry_total(telemetry, &owner, &total))
         assert_int_equal(total.tasks, 0);
     return total;
 }
@@ -267,6 +268,23 @@ static void test_totals(void **state)
     total = total_of(telemetry, "c", NULL, NOW_MS + 20000);
     assert_true(total.tasks == 1 && total.cpu_units == 4096 && total.memory_mib == 0.5);
     assert_int_equal(total_of(telemetry, "c", NULL, NOW_MS + TELEMETRY_KEEP_MS + 1).tasks, 0);
+    assert_int_equal(telemetry_count(telemetry), 0);
+    telemetry_free(telemetry);
+}
+
+static void test_silence_ends_in_slices(void **state)
+{
+    struct telemetry *telemetry = telemetry_new(10);
+    int64_t late_ms = NOW_MS + TELEMETRY_KEEP_MS + 1;
+
+    (void)state;
+    add(telemetry, &first, 1, 1, NOW_MS);
+    add(telemetry, &second, 1, 1, NOW_MS);
+    assert_false(telemetry_let_go(telemetry, late_ms - 1, 1));
+    assert_int_equal(telemetry_count(telemetry), 2);
+    assert_true(telemetry_let_go(telemetry, late_ms, 1));
+    assert_int_equal(telemetry_count(telemetry), 1);
+    assert_false(telemetry_let_go(telemetry, late_ms, 1));
     assert_int_equal(telemetry_count(telemetry), 0);
     telemetry_free(telemetry);
 }
@@ -311,7 +329,8 @@ static void test_totals_do_not_drift(void **state)
             struct telemetry_total sum = {0}, tasks = {0};
             struct telemetry_datum datum;
 
-            telemetry_each_total(telemetry, now_ms, add_up, &sum);
+            telemetry_let_go(telemetry, now_ms, SIZE_MAX);
+            telemetry_each_total(telemetry, add_up, &sum);
             for (int i = 0; i < 100; i++) {
                 task.bytes[0] = (uint8_t)i;
                 if (!telemetry_of_task(telemetry, &task, now_ms, &datum))
@@ -329,7 +348,7 @@ static void test_totals_do_not_drift(void **state)
     }
     for (int i = 0; i < 100; i++)
         telemetry_forget(telemetry, &(struct id){.bytes = {(uint8_t)i, 1}});
-    telemetry_each_total(telemetry, now_ms, add_up, &(struct telemetry_total){0});
+    telemetry_each_total(telemetry, add_up, &(struct telemetry_total){0});
     assert_int_equal(telemetry_count(telemetry), 0);
     assert_int_equal(total_of(telemetry, "a", NULL, now_ms).tasks, 0);
     telemetry_free(telemetry);
@@ -338,9 +357,13 @@ static void test_totals_do_not_drift(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),  cmocka_unit_test(test_recorded_frames),
-        cmocka_unit_test(test_minutes), cmocka_unit_test(test_freshness_and_limit),
-        cmocka_unit_test(test_totals),  cmocka_unit_test(test_totals_do_not_drift),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_recorded_frames),
+        cmocka_unit_test(test_minutes),
+        cmocka_unit_test(test_freshness_and_limit),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_silence_ends_in_slices),
+        cmocka_unit_test(test_totals_do_not_drift),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
