@@ -84,7 +84,8 @@ class Host:
     def _official(self, key, settings):
         beside = self._opened(Namespace(1))
         ip("-n", beside.name, "route", "add", self.namespace.here, "via", beside.here)
-        return OfficialAgent(self.directory, beside, self.server.url, key, self.docker.host, OFFICIAL_CLUSTER, env=settings)
+        return OfficialAgent(self.directory, beside, self.server.url, key, self.docker.host, OFFICIAL_CLUSTER,
+                             env=dict(settings, ECS_DYNAMIC_HOST_PORT_RANGE="%d-%d" % beside.take_ports(900)))
 
     def _ours(self, key, settings):
         agent = Agent(self.directory, self.server.url, key, self.docker.host, CLUSTER, introspection="127.0.0.1:51678",
@@ -132,8 +133,12 @@ class Host:
 
     def wait(self, cluster, arns, status):
         """Asks for one task at a time, so that asking takes little from those who work."""
+        def there(arn):
+            task = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
+            assert task["lastStatus"] in (status, "PROVISIONING", "PENDING", "ACTIVATING") or status == "STOPPED", task
+            return task["lastStatus"] == status
         for arn in arns:
-            until(lambda arn=arn: self.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]["lastStatus"] == status)
+            until(lambda arn=arn: there(arn))
 
     def run_tasks(self, cluster, family, count):
         """Ten at a time; their ARNs, once all are RUNNING."""

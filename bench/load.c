@@ -24,14 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "net/sigv4.h"
+#include "bench/api_bytes.h"
 
 #define LATENCIES_MAX (8 * 1000 * 1000)
-#define TARGET        "AmazonEC2ContainerServiceV20141113"
 
 struct connection {
     int fd;
@@ -42,7 +38,7 @@ struct connection {
 };
 
 static struct {
-    const char *url, *host, *key, *secret, *operation, *definition, *cluster, *body;
+    const char *operation, *definition, *cluster, *body;
     struct sockaddr_in address;
     int connections, agents;
     double seconds;
@@ -72,35 +68,9 @@ static void die(const char *what)
     exit(1);
 }
 
-static void add_signed(struct buf *out, const char *method, const char *path_and_query,
-                       const char *operation, const char *body)
+static void add_signed(struct buf *out, const char *operation, const char *body)
 {
-    CLEANUP(arena_done) struct arena arena = {0};
-    const struct sigv4_keys keys = {options.key, options.secret, NULL};
-    char *url = arena_printf(&arena, "%s%s", options.url, path_and_query);
-    struct http_header headers[4] = {{"host", options.host}};
-    struct http_header *signatures = NULL;
-    size_t header_count = 1, signature_count = 0;
-
-    if (operation) {
-        headers[header_count++] =
-            (struct http_header){"content-type", "application/x-amz-json-1.1"};
-        headers[header_count++] =
-            (struct http_header){"x-amz-target", arena_printf(&arena, TARGET ".%s", operation)};
-    }
-    sigv4_sign(&arena, &keys, "us-east-1", "ecs", method, url, headers, header_count, body,
-               strlen(body), clock_wall_ms(&clock_system), &signatures, &signature_count);
-    buf_printf(out, "%s %s HTTP/1.1\r\n", method, path_and_query);
-    for (size_t i = 0; i < header_count; i++)
-        buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
-    for (size_t i = 0; i < signature_count; i++)
-        buf_printf(out, "%s: %s\r\n", signatures[i].name, signatures[i].value);
-    if (operation)
-        buf_printf(out, "content-length: %zu\r\n\r\n%s", strlen(body), body);
-    else
-        buf_add_str(out,
-                    "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
-                    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    api_add_request(out, "POST", "/", operation, body, strlen(body));
 }
 
 /* The next revision of the family that was named, or of one of a thousand. */
@@ -128,7 +98,7 @@ static void add_request(struct buf *out)
     if (is_read) {
         if (!repeated.len || now_us() - signed_at_us > 60 * 1000000) {
             buf_clear(&repeated);
-            add_signed(&repeated, "POST", "/", options.operation, options.body);
+            add_signed(&repeated, options.operation, options.body);
             signed_at_us = now_us();
         }
         buf_add(out, repeated.data, repeated.len);
@@ -145,7 +115,7 @@ static void add_request(struct buf *out)
         fprintf(stderr, "load: no body is known for %s\n", options.operation);
         exit(2);
     }
-    add_signed(out, "POST", "/", options.operation, body);
+    add_signed(out, options.operation, body);
 }
 
 static int dial(void)
@@ -182,21 +152,6 @@ static bool fill(struct connection *connection)
     while ((n = recv(connection->fd, piece, sizeof(piece), 0)) > 0)
         buf_add(&connection->in, piece, (size_t)n);
     return n < 0 && errno == EAGAIN;
-}
-
-/* Length of the answer at the front, 0 if it is not whole. */
-static size_t whole_answer(const struct buf *in, int *ret_status)
-{
-    const char *end = in->len ? strstr(in->data, "\r\n\r\n") : NULL;
-    const char *length = end ? strcasestr(in->data, "content-length:") : NULL;
-    size_t total;
-
-    if (!end)
-        return 0;
-    total = (size_t)(end - in->data) + 4 +
-            (length && length < end ? (size_t)strtoul(length + 15, NULL, 10) : 0);
-    *ret_status = atoi(in->data + 9);
-    return total <= in->len ? total : 0;
 }
 
 static void on_answer(struct connection *connection, int status, size_t len)
@@ -262,12 +217,11 @@ static void run_load(void)
 
         for (int i = 0; i < n; i++) {
             struct connection *connection = events[i].data.ptr;
-            int status = 0;
-            size_t len;
-
             bool is_open = fill(connection);
+            size_t len, body;
+            int status = 0;
 
-            while ((len = whole_answer(&connection->in, &status))) {
+            while ((len = api_answer(&connection->in, &status, &body))) {
                 on_answer(connection, status, len);
                 add_request(&connection->out);
                 connection->sent_us = now_us();
@@ -292,17 +246,17 @@ static void run_load(void)
 /* One request, one answer, blocking; the body of the answer. */
 static char *exchange(struct connection *connection, int *ret_status)
 {
-    size_t len = 0;
+    size_t len, body_at;
 
     while (connection->out.len)
         flush(connection);
-    while (!(len = whole_answer(&connection->in, ret_status))) {
+    while (!(len = api_answer(&connection->in, ret_status, &body_at))) {
         struct pollfd readable = {.fd = connection->fd, .events = POLLIN};
 
         if (poll(&readable, 1, 30000) != 1 || !fill(connection))
             die("the server closed a connection");
     }
-    char *body = str_dup_n(connection->in.data, len);
+    char *body = str_dup_n(connection->in.data + body_at, len - body_at);
 
     buf_consume(&connection->in, len);
     return body;
@@ -368,7 +322,7 @@ static void open_agent(struct connection *agent, struct connection *api)
                          "{\"name\":\"PORTS_UDP\",\"type\":\"STRINGSET\",\"stringSetValue\":[]}],"
                          "\"attributes\":[{\"name\":\"ecs.os-type\",\"value\":\"linux\"}]}",
                          options.cluster);
-    add_signed(&api->out, "POST", "/", "RegisterContainerInstance", request);
+    add_signed(&api->out, "RegisterContainerInstance", request);
     answer = exchange(api, &status);
     arn = strstr(answer, "\"containerInstanceArn\":\"");
     if (status != 200 || !arn) {
@@ -388,7 +342,7 @@ static void open_agent(struct connection *agent, struct connection *api)
         &query,
         "&dockerVersion=DockerVersion%3A%2020&protocolVersion=2&sendCredentials=true&seqNum=1");
     agent->fd = dial();
-    add_signed(&agent->out, "GET", query.data, NULL, "");
+    api_add_request(&agent->out, "GET", query.data, NULL, "", 0);
     free(exchange(agent, &status));
     if (status != 101) {
         fprintf(stderr, "load: upgrade refused with %d\n", status);
@@ -431,15 +385,15 @@ static void run_agents(void)
 int main(int argc, char **argv)
 {
     struct rlimit limit;
-    char host[64];
 
+    api_account.region = "us-east-1";
     for (int i = 1; i + 1 < argc; i += 2) {
         if (str_eq(argv[i], "--url"))
-            options.url = argv[i + 1];
+            api_account.url = argv[i + 1];
         else if (str_eq(argv[i], "--key"))
-            options.key = argv[i + 1];
+            api_account.keys.access_key_id = argv[i + 1];
         else if (str_eq(argv[i], "--secret"))
-            options.secret = argv[i + 1];
+            api_account.keys.secret_access_key = argv[i + 1];
         else if (str_eq(argv[i], "--operation"))
             options.operation = argv[i + 1];
         else if (str_eq(argv[i], "--connections"))
@@ -455,18 +409,19 @@ int main(int argc, char **argv)
         else if (str_eq(argv[i], "--body"))
             options.body = argv[i + 1];
     }
-    if (!str_starts_with(options.url, "http://127.0.0.1:") || !options.key || !options.secret) {
+    if (!str_starts_with(api_account.url, "http://127.0.0.1:") || !api_account.keys.access_key_id ||
+        !api_account.keys.secret_access_key) {
         fprintf(stderr,
                 "usage: load --url http://127.0.0.1:PORT --key ID --secret S [--operation O]"
                 " [--connections N] [--agents N] [--seconds S] [--cluster C]"
                 " [--definition D] [--body JSON]\n");
         return 2;
     }
-    options.host = options.url + 7;
-    snprintf(host, sizeof(host), "%s", options.host + 10);
-    options.address = (struct sockaddr_in){.sin_family = AF_INET,
-                                           .sin_port = htons((uint16_t)atoi(host)),
-                                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    api_account.host = api_account.url + strlen("http://");
+    options.address = (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)atoi(api_account.host + strlen("127.0.0.1:"))),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);

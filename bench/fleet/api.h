@@ -6,15 +6,8 @@
 #ifndef BERTH_BENCH_FLEET_API_H
 #define BERTH_BENCH_FLEET_API_H
 
+#include "bench/api_bytes.h"
 #include "bench/fleet/conn.h"
-#include "net/sigv4.h"
-
-struct api_account {
-    const char *url, *host; /* "http://127.0.0.1:4566", "127.0.0.1:4566" */
-    struct sigv4_keys keys;
-    const char *region;
-};
-extern struct api_account api_account;
 
 struct api; /* some connections and the calls that wait for one */
 
@@ -31,11 +24,5 @@ struct api_figures {
     double p50_ms, p99_ms, max_ms;
 };
 void api_figures(struct api *api, struct api_figures *ret);
-
-/* Appends a signed request; `operation` NULL: a WebSocket upgrade. */
-void api_add_request(struct buf *out, const char *method, const char *path_and_query,
-                     const char *operation, const char *body, size_t len);
-/* Bytes of the answer at the front of `in`, its body at *ret_body; 0: not whole yet. */
-size_t api_answer(const struct buf *in, int *ret_status, size_t *ret_body);
 
 #endif
