@@ -479,6 +479,65 @@ def test_managed_agents(api, cluster):
     assert all("managedAgents" not in c for c in api.task(cluster, plain)["containers"])
 
 
+def test_what_was_reported_survives_a_kill(own_api):
+    """AP-130, AP-510, MS-058: states of managed agents, health and digests are in the store; what is told again is no news."""
+    api, cluster = own_api, own_api.cluster()
+    agent = api.agent(cluster, runs=False, tcs=True)
+    definition = api.raw("RegisterTaskDefinition", {"family": "kept", "taskRoleArn": "arn:aws:iam::000000000000:role/task", "containerDefinitions": [
+        {"name": "a", "image": "b", "memory": 8, "healthCheck": CHECK}]})["taskDefinition"]["taskDefinitionArn"]
+    arn = run(api, cluster, definition, enableExecuteCommand=True)
+    agent.wait_payload(arn)
+
+    def report():
+        agent.submit(arn, "RUNNING", [{"containerName": "a", "status": "RUNNING", "runtimeId": "a" * 64, "imageDigest": "sha256:" + "e" * 64}],
+                     managedAgents=[{"containerName": "a", "managedAgentName": "ExecuteCommandAgent", "status": "RUNNING"}])
+
+    report()
+    agent.publish_health(arn, a="UNHEALTHY")
+    known = api.until(lambda: (lambda t: t if t["healthStatus"] == "UNHEALTHY" else None)(api.task(cluster, arn)), "the health is there")
+    assert known["containers"][0]["managedAgents"][0]["lastStatus"] == "RUNNING"
+    api.server.kill()
+    api.server.start()
+    agent.disconnect()
+    agent.connect()
+    report()
+    after = api.task(cluster, arn)
+    assert [after.pop("connectivityAt") >= known.pop("connectivityAt"), after == known] == [True, True]
+
+
+def test_a_host_that_lost_its_tasks_is_told_them_again(api, cluster):
+    """AP-205, AP-214, AP-243: acknowledged or not, once its process is new; a mere reconnect tells what was not acknowledged."""
+    agent = api.agent(cluster)
+    arn = run(api, cluster)
+    api.until_task(cluster, arn, "RUNNING")
+    for send_credentials, told in ((False, False), (True, True)):
+        agent.disconnect()
+        agent.messages.clear()
+        agent.connect(send_credentials=send_credentials)
+        agent.wait(lambda m: m["type"] == "TaskManifestMessage")
+        if told:
+            agent.wait_payload(arn)
+        marker = run(api, cluster)
+        agent.wait_payload(marker)  # told after what a reconnect tells
+        assert bool(agent.payloads(arn)) == told
+
+
+def test_no_host_is_told_what_cannot_ever_fit(api, cluster):
+    """AP-414, AP-415: it would block all that come after it."""
+    agent = api.agent(cluster)
+    small = run(api, cluster)
+    for more in ({"cpu": 4097}, {"memory": 8193}, {"portMappings": [{"containerPort": 80, "hostPort": 22}]}):
+        huge = api.define(containerDefinitions=[dict({"name": "main", "image": "b", "memory": 16}, **more)])
+        for answer in (api.raw("RunTask", {"cluster": cluster, "taskDefinition": huge}),
+                       api.raw("StartTask", {"cluster": cluster, "taskDefinition": huge, "containerInstances": [agent.arn]})):
+            assert answer["tasks"] == [] and answer["failures"][0]["reason"].startswith("RESOURCE:"), answer
+    api.raw("CreateService", {"cluster": cluster, "serviceName": "huge", "taskDefinition": huge, "desiredCount": 1})
+    api.until(lambda: api.service(cluster, "huge")["events"], "the service says that it finds no place")
+    last = run(api, cluster)
+    agent.wait_payload(last)
+    assert {told["tasks"][0]["arn"] for told in agent.payloads()} == {small, last}
+
+
 def test_reports_that_cannot_be_understood(api, cluster, fails):
     """AP-128, API-179: InvalidParameterException makes the agent drop the event."""
     agent = api.agent(cluster, runs=False)

@@ -55,6 +55,27 @@ def test_a_task_runs_and_stops(api, read):  # MS-055 to MS-058, MS-063, MS-067, 
     assert stopping["startedAt"].endswith("Z")
 
 
+def test_managed_agents_are_told(api, read):  # MS-097, AP-130
+    cluster = api.cluster()
+    agent = api.agent(cluster, runs=False)
+    definition = api.raw("RegisterTaskDefinition", {"family": "told", "taskRoleArn": "arn:aws:iam::000000000000:role/task", "containerDefinitions": [
+        {"name": "main", "image": "b", "memory": 8}]})["taskDefinition"]["taskDefinitionArn"]
+    reader = read(cluster=cluster)
+    task = api.raw("RunTask", {"cluster": cluster, "taskDefinition": definition, "enableExecuteCommand": True})["tasks"][0]["taskArn"]
+    agent.wait_payload(task)
+    for status in ("RUNNING", "STOPPED"):
+        agent.submit(task, "RUNNING", [{"containerName": "main", "status": "RUNNING", "runtimeId": "a" * 64}],
+                     managedAgents=[{"containerName": "main", "managedAgentName": "ExecuteCommandAgent", "status": status}])
+
+    def state(event):
+        return event["detail"]["containers"][0]["managedAgents"][0] if event["detail-type"] == TASK else {}
+
+    events = [event for _, event in reader.until(lambda event: state(event).get("lastStatus") == "STOPPED")]
+    states = [state(event) for event in events if event["detail-type"] == TASK]
+    assert states[0] == {"name": "ExecuteCommandAgent", "lastStatus": "PENDING"}
+    assert states[-1]["lastStartedAt"].endswith("Z")
+
+
 def test_the_newest_version_is_what_describe_shows(api, read):  # MS-058, MS-065, T18
     cluster, arn = api.cluster(), api.define()
     reader = read(cluster=cluster)
