@@ -9,6 +9,8 @@
 
 #define MESSAGE_SHOWN   512 /* bytes of a service's message */
 #define TOKEN_BYTES_MAX (64 * 1024)
+#define CDATA           "<![CDATA["
+#define CDATA_END       "]]>"
 
 /* ---- what went wrong ---- */
 
@@ -24,12 +26,15 @@ static const char *header_of(const struct http_response *response, const char *n
 static const char *element_of(struct arena *arena, const char *body, const char *name)
 {
     const char *begin = strstr(body, arena_printf(arena, "<%s>", name));
-    const char *end;
+    const char *end = begin ? strstr(begin, arena_printf(arena, "</%s>", name)) : NULL;
 
-    if (!begin)
+    if (!end)
         return NULL;
     begin += strlen(name) + 2;
-    end = strchr(begin, '<');
+    if (str_starts_with(begin, CDATA)) {
+        begin += strlen(CDATA);
+        end = strstr(begin, CDATA_END);
+    }
     return end ? arena_dup_n(arena, begin, (size_t)(end - begin)) : NULL;
 }
 

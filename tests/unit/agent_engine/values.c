@@ -481,8 +481,13 @@ static void faults(void **state)
         {404, "x-amz-request-id", "s-1",
          "<Error><Code>NoSuchKey</Code><Message>not there</Message></Error>",
          "NoSuchKey: not there status code: 404, request id: s-1", false},
+        {404, "a", "b", "<Code>NoSuchKey</Code><Message><![CDATA[<not there>]]></Message>",
+         "NoSuchKey: <not there> status code: 404, request id: ", false},
+        {404, "a", "b", "<Code>NoSuchKey</Code><Message><![CDATA[not", /* cut off */
+         "NoSuchKey:  status code: 404, request id: ", false},
         {503, "a", "b", "<html>", "UnknownError:  status code: 503, request id: ", true},
-        {404, "a", "b", "nothing here", "NotFound: Not Found status code: 404, request id: ", false},
+        {404, "a", "b", "nothing here",
+         "NotFound: Not Found status code: 404, request id: ", false},
         {429, "a", "b", "", "UnknownError:  status code: 429, request id: ", true},
     };
 
