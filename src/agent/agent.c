@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,8 +24,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define STORE_FILE         "agent.db"
-#define DESCRIPTORS_WANTED 16384
+#define STORE_FILE             "agent.db"
+#define DESCRIPTORS_WANTED     16384
+#define DOCKER_API_MINOR_LEAST 21 /* of Docker 1.9 */
 
 /*   PROBE -> INFO -> RECOVER -> REGISTER -> WORK
  *     ^        |  Docker is not there: again after a while
@@ -211,6 +213,15 @@ static void wait_for_docker(struct agent *agent, const char *why)
                 agent);
 }
 
+/* AG-004: older ones lack what every task needs. */
+static bool is_too_old(const struct docker_version *version)
+{
+    int major, minor;
+
+    return sscanf(version->api_version, "%5d.%5d", &major, &minor) == 2 && major == 1 &&
+           minor < DOCKER_API_MINOR_LEAST;
+}
+
 static void on_version(const struct docker_failure *failure, const struct docker_version *version,
                        void *data)
 {
@@ -221,6 +232,12 @@ static void on_version(const struct docker_failure *failure, const struct docker
         return;
     if (failure) {
         wait_for_docker(agent, failure->message);
+        return;
+    }
+    if (is_too_old(version)) {
+        fail(agent, error_new(API_INVALID_PARAMETER,
+                              "Docker %s is too old: 1.9.0 is the oldest that the agent works with",
+                              version->version));
         return;
     }
     agent->host.docker_version = arena_dup(&agent->arena, version->version);

@@ -67,9 +67,9 @@ def cluster(request, ecs):
 def agent(tmp_path, server, docker, cluster, ecs):
     made = []
 
-    def start(wants_connected=True, url=None, of=None, client=None, **env):
+    def start(wants_connected=True, url=None, of=None, client=None, docker_host=None, **env):
         host = of or server
-        one = Agent(tmp_path, url or host.url, host.create_key(agentCluster=cluster), docker.host, cluster,
+        one = Agent(tmp_path, url or host.url, host.create_key(agentCluster=cluster), docker_host or docker.host, cluster,
                     env=dict(BERTH_TASK_ENDPOINT="none", **env)).start()
         made.append(one)
         if wants_connected:
@@ -189,6 +189,28 @@ def test_prefetch(agent, ecs, cluster, docker, tmp_path):
     finally:
         registry.close()
         docker.run("rmi", "-f", base, check=False)
+
+
+def test_an_old_docker(agent):
+    """AG-004: said, and nothing is tried."""
+    class Old(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"Version": "1.8.3", "ApiVersion": "1.20"}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+    old = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Old)
+    threading.Thread(target=old.serve_forever, daemon=True).start()
+    try:
+        one = agent(wants_connected=False, docker_host="tcp://127.0.0.1:%d" % old.server_address[1])
+        assert one.process.wait(60) == 5, one.output()
+        assert "Docker 1.8.3 is too old: 1.9.0 is the oldest" in one.output()
+    finally:
+        old.shutdown()
 
 
 def test_region_is_needed_for_external(agent):

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.netns import Host
-from harness.program import REGION, ApiError, Server, call, connected, eventually
+from harness.program import BERTH, REGION, ROOT, ApiError, Server, call, connected, eventually
 from harness.samples import IMAGE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a network namespace and a Docker engine in it")
@@ -69,14 +69,14 @@ def container(name="main", **more):
 class Task:
     """A task on the host, and what its containers may ask."""
 
-    def __init__(self, host, ecs, arn):
-        self.host, self.ecs, self.arn = host, ecs, arn
+    def __init__(self, host, ecs, arn, cluster="ends"):
+        self.host, self.ecs, self.arn, self.cluster = host, ecs, arn, cluster
         eventually(lambda: self.describe()["lastStatus"] == "RUNNING", 60, "%s runs: %s" % (arn, self.describe()))
         self.inspected = {c["Config"]["Labels"]["com.amazonaws.ecs.container-name"]: c
                           for c in host.docker.containers("label=com.amazonaws.ecs.task-arn=" + arn)}
 
     def describe(self):
-        return self.ecs.describe_tasks(cluster="ends", tasks=[self.arn])["tasks"][0]
+        return self.ecs.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"][0]
 
     def env(self, name="main"):
         return dict(one.split("=", 1) for one in self.inspected[name]["Config"]["Env"])
@@ -123,7 +123,7 @@ class Task:
         return json.loads(done.stdout)
 
     def stop(self):
-        self.ecs.stop_task(cluster="ends", task=self.arn)
+        self.ecs.stop_task(cluster=self.cluster, task=self.arn)
         eventually(lambda: self.describe()["lastStatus"] == "STOPPED", 60)
 
 
@@ -747,7 +747,7 @@ def test_introspection(host, ecs, agent, task):
 
 
 def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
-    """AG-013: a clean end takes it away. The last test here: it ends the agent."""
+    """AG-013: a clean end takes it away. It ends the agent: no test that needs it comes after this."""
     agent.close()
     assert "169.254.170.2" not in host_addresses(host)
     rules = subprocess.run(["ip", "netns", "exec", host.namespace.name, "iptables", "-t", "nat", "-S"], check=True, capture_output=True)
@@ -769,3 +769,48 @@ def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
     agent.close()
     assert "169.254.170.2" in host_addresses(host)
     subprocess.run([*ip, "del", "169.254.170.2/32", "dev", "lo"], check=True)
+
+
+def test_the_agent_in_a_container(host, ecs, server, agent, tmp_path):
+    """Worked examples 1, 2 and 3: the documented docker run, configuration and rules of a host (AG-002, AG-005, AG-007, AG-008, AG-016,
+    AG-023, AG-027). No other agent is left."""
+    agent.close()
+    ecs.create_cluster(clusterName="default")
+    key = server.create_key(agentCluster="default")
+    for folder in ("log", "data", "ecs"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "ecs" / "ecs.config").write_text("\n".join((
+        "ECS_DATADIR=/data", "ECS_ENABLE_TASK_IAM_ROLE=true", "ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST=true", "ECS_LOGFILE=/log/ecs-agent.log",
+        'ECS_AVAILABLE_LOGGING_DRIVERS=[ "json-file", "awslogs" ]', "ECS_LOGLEVEL=info", "ECS_CLUSTER=default",
+        "ECS_BACKEND_HOST=" + server.url, "AWS_ACCESS_KEY_ID=" + key[0], "AWS_SECRET_ACCESS_KEY=" + key[1],
+        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached", "ECS_AGENT_LABELS={}", "")))
+    subprocess.run([os.path.join(ROOT, "tools/agent-image"), "ecs-agent-test:1"], check=True, capture_output=True,
+                   env=dict(os.environ, BERTH=BERTH, DOCKER_HOST=host.docker.host))
+    socket_dir = os.path.dirname(host.docker.host.removeprefix("unix://"))
+    begin = ["run", "--name", "ecs-agent", "--detach=true", "--restart=on-failure:10", "--volume=%s:/var/run" % socket_dir,
+             "--volume=%s/log/:/log" % tmp_path, "--volume=%s/data:/data" % tmp_path, "--volume=%s/ecs:/etc/ecs" % tmp_path, "--net=host",
+             "--env-file=%s/ecs/ecs.config" % tmp_path, "ecs-agent-test:1"]
+    host.docker.run(*begin)
+    try:
+        metadata = eventually(lambda: host.namespace.get("http://127.0.0.1:51678/v1/metadata"), 60, "it registers")
+        assert metadata["Cluster"] == "default" and [metadata["ContainerInstanceArn"]] == connected(ecs, "default")
+        assert "registered" in (tmp_path / "log" / "ecs-agent.log").read_text()
+        ecs.register_task_definition(family="inside", containerDefinitions=[container()], taskRoleArn=ROLE)
+        answer = ecs.run_task(cluster="default", taskDefinition="inside")
+        assert not answer["failures"]
+        one = Task(host, ecs, answer["tasks"][0]["taskArn"], cluster="default")
+        for rule in (["sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1"],
+                     ["iptables", "-w", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-d", "169.254.170.2", "--dport", "80", "-j", "DNAT",
+                      "--to-destination", "127.0.0.1:51679"]):
+            subprocess.run([*host.enter, *rule], check=True)
+        assert one.v4("/task")["TaskARN"] == one.arn and one.credentials()["RoleArn"] == ROLE
+        # Another image in its place: the same instance, and the task runs on.
+        host.docker.run("stop", "ecs-agent")
+        host.docker.run("rm", "ecs-agent")
+        host.docker.run(*begin)
+        again = eventually(lambda: host.namespace.get("http://127.0.0.1:51678/v1/metadata"), 60, "it is back")
+        assert again == metadata and one.describe()["lastStatus"] == "RUNNING"
+        assert one.v4()["DockerId"] == one.id()
+        one.stop()
+    finally:
+        host.docker.run("rm", "-f", "ecs-agent", check=False)

@@ -223,6 +223,14 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+/* A container runs a moment before Docker has said where: until then it is one that was created, as
+ * with the official agent, so that who waits for RUNNING finds its networks and ports. */
+static enum engine_status shown_status(const struct engine_container_view *container)
+{
+    return container->known == ENGINE_RUNNING && !container->detail ? ENGINE_CREATED
+                                                                    : container->known;
+}
+
 void task_metadata_container(struct arena *arena, const struct task_metadata_options *options,
                              const struct engine_container_view *container,
                              const struct task_check *check, struct metadata_container *ret)
@@ -238,7 +246,7 @@ void task_metadata_container(struct arena *arena, const struct task_metadata_opt
         .image_id = is_internal ? "" : or_empty(container->image_id),
         .desired_status = task_metadata_status(
             container->desired == ENGINE_STOPPED ? ENGINE_STOPPED : ENGINE_RUNNING),
-        .known_status = task_metadata_status(container->known),
+        .known_status = task_metadata_status(shown_status(container)),
         .limits = limits_of(arena, container->spec),
         .type = is_internal ? "NAMESPACE_PAUSE" : "NORMAL",
         .health = health_of(arena, container, check),
@@ -267,8 +275,8 @@ static enum engine_status known_of(const struct engine_task_view *task)
     if (task->known == ENGINE_STOPPED || !task->container_count)
         return task->known;
     for (size_t i = 0; i < task->container_count; i++)
-        if (task->containers[i].known < least)
-            least = task->containers[i].known;
+        if (shown_status(&task->containers[i]) < least)
+            least = shown_status(&task->containers[i]);
     return least;
 }
 
