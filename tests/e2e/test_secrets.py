@@ -173,6 +173,21 @@ def test_a_stop_and_a_death_meanwhile(docker, aws, driver):
     assert len(aws.asked) == 3
 
 
+@pytest.mark.parametrize("point", ["agent_before_fetch", "agent_after_fetch", "agent_after_create"])
+def test_a_death_on_either_side(docker, driver, point):
+    agent = driver()
+    agent.close()
+    agent.start(fail_point=point)
+    one = with_role(e.container(secrets=[secret("A", "/prod/a")]))
+    with pytest.raises(e.Died):
+        agent.want(one)
+        agent.report(one, "RUNNING")
+    agent.start()
+    agent.want(one)
+    assert inside(docker, agent.report(one, "RUNNING"))["A"] == "hush-a"
+    assert len(docker.containers("label=com.amazonaws.ecs.task-arn=" + one["arn"])) == 1
+
+
 @pytest.fixture(scope="module")
 def private(tmp_path_factory):
     one = Registry(tmp_path_factory.mktemp("secrets-registry"), "mary", "hush-registry").start()
