@@ -7,7 +7,7 @@ from harness.program import ECS_TARGET, ApiError, call
 
 from .world import CLUSTER
 
-UNORDERED = ("Ports", "Volumes", "networkBindings")  # they come out of Docker's maps
+UNORDERED = ("Ports", "Volumes", "Links", "networkBindings")  # they come out of Docker's maps
 ROOM = ("RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:PORTS")
 NEVER = "0001-01-01T00:00:00Z"
 TASK_LABEL, NAME_LABEL = "com.amazonaws.ecs.task-arn", "com.amazonaws.ecs.container-name"

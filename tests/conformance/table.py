@@ -132,7 +132,8 @@ def expected(name):
 # ---- what is explained ----
 
 class Explanations:
-    """The rows of differences.json: a path with wildcards, both values as regular expressions of their JSON, the reason."""
+    """The rows of differences.json: a path with wildcards, both values as regular expressions of their JSON or what ours is but
+    the official agent's, the reason."""
 
     def __init__(self):
         self.rows = load(DIFFERENCES)
@@ -142,7 +143,8 @@ class Explanations:
         for index, row in enumerate(self.rows):
             if (any(fnmatch.fnmatchcase(case, one) for one in row.get("cases", ["*"])) and
                     any(fnmatch.fnmatchcase(path, one) for one in row["paths"]) and
-                    self._fits(row, "official", official) and self._fits(row, "ours", ours)):
+                    self._fits(row, "official", official) and self._fits(row, "ours", ours) and
+                    self._is_same_but(row, official, ours)):
                 self.used[index].add(case)
                 return row
         return None
@@ -151,6 +153,18 @@ class Explanations:
     def _fits(row, side, value):
         text = value if value == ABSENT else json.dumps(value, sort_keys=True, ensure_ascii=False)
         return re.fullmatch(row.get(side, ".*"), text, re.S) is not None
+
+    @staticmethod
+    def _is_same_but(row, official, ours):
+        """Ours is the official agent's, but for an end that is cut off there, or for lines that ours has more, or their order."""
+        if row.get("is_cut"):
+            return isinstance(official, str) and isinstance(ours, str) and ours.startswith(official)
+        if "more" not in row and not row.get("is_unordered"):
+            return True
+        if not isinstance(official, list) or not isinstance(ours, list):
+            return False
+        kept = [line for line in ours if not re.fullmatch(row.get("more", "(?!)"), line)]
+        return sorted(kept) == sorted(official) if row.get("is_unordered") else kept == official
 
     def unused(self, names, all_of_them):
         """Rows that explain nothing any more. Where only some cases were run: rows of which each case was among them."""
