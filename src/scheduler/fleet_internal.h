@@ -207,7 +207,7 @@ struct pool {
     uint64_t serial;
     uint32_t *slots; /* the first `active` may have room, the others are parked */
     uint32_t active, count, capacity;
-    struct order order;     /* of the active, if the selection is ordered */
+    struct order order;     /* of the active that have enough, if the selection is ordered */
     struct slot_log joined; /* became active */
 };
 
@@ -432,6 +432,13 @@ static inline uint64_t order_key(int64_t free, uint32_t slot)
     int64_t value = free < INT32_MIN ? INT32_MIN : free > INT32_MAX ? INT32_MAX : free;
 
     return (uint64_t)(value - INT32_MIN) << 32 | slot;
+}
+/* The least key of a host that has enough for a task of an ordered selection. */
+static inline uint64_t selection_least(const struct selection *selection)
+{
+    const struct selection_key *key = &selection->key;
+
+    return order_key(key->order == ORDER_CPU ? key->cpu : key->memory, 0);
 }
 struct order_at {
     size_t block;

@@ -174,11 +174,9 @@ static struct find pick_fewest(struct search *search, struct pool *pool)
 
 static struct find pick_packed(struct search *search, struct pool *pool)
 {
-    const struct selection_key *key = &search->selection->key;
     struct find find = {.slot = NO_SLOT, .figure_count = 1};
-    uint64_t least = order_key(key->order == ORDER_CPU ? key->cpu : key->memory, 0);
     struct order_at at;
-    bool has = order_find(&pool->order, least, &at);
+    bool has = order_find(&pool->order, selection_least(search->selection), &at);
 
     while (has) {
         uint64_t found = pool->order.blocks[at.block]->keys[at.place];

@@ -28,6 +28,26 @@ static void pool_swap(struct selection *selection, struct pool *pool, uint32_t a
     pool_set(selection, pool, b, slot);
 }
 
+/* Nobody looks in an order for hosts that have less than the selection's tasks need: they are in
+ * none. */
+static bool is_listed(const struct selection *selection, uint64_t key)
+{
+    return key >= selection_least(selection);
+}
+
+static void reorder(const struct selection *selection, struct pool *pool, uint64_t from,
+                    uint64_t to)
+{
+    if (!is_listed(selection, from)) {
+        if (is_listed(selection, to))
+            order_insert(&pool->order, to);
+    } else if (is_listed(selection, to)) {
+        order_move(&pool->order, from, to);
+    } else {
+        order_remove(&pool->order, from);
+    }
+}
+
 /* A host behind the active ones becomes one of them, or the other way. */
 static void pool_activate(struct fleet *fleet, struct selection *selection, struct pool *pool,
                           uint32_t slot)
@@ -35,14 +55,15 @@ static void pool_activate(struct fleet *fleet, struct selection *selection, stru
     pool_swap(selection, pool, selection->places[slot], pool->active++);
     if (selection->key.order != ORDER_NONE) {
         selection->keys[slot] = key_of(fleet, selection, slot);
-        order_insert(&pool->order, selection->keys[slot]);
+        if (is_listed(selection, selection->keys[slot]))
+            order_insert(&pool->order, selection->keys[slot]);
     }
     slot_log_add(&pool->joined, slot);
 }
 
 static void pool_deactivate(struct selection *selection, struct pool *pool, uint32_t slot)
 {
-    if (selection->key.order != ORDER_NONE)
+    if (selection->key.order != ORDER_NONE && is_listed(selection, selection->keys[slot]))
         order_remove(&pool->order, selection->keys[slot]);
     pool_swap(selection, pool, selection->places[slot], --pool->active);
 }
@@ -184,7 +205,7 @@ void selection_settle_order(struct fleet *fleet, struct selection *selection)
         pool = pool_of(selection, slot);
         if (selection->places[slot] >= pool->active)
             continue;
-        order_move(&pool->order, selection->keys[slot], key);
+        reorder(selection, pool, selection->keys[slot], key);
         selection->keys[slot] = key;
     }
     selection->moved_count = 0;

@@ -39,7 +39,7 @@ static void check_order(struct fleet *fleet, struct selection *selection, const 
 {
     struct order_at at;
     uint64_t last = 0;
-    size_t count = 0;
+    size_t count = 0, listed = 0;
     bool has;
 
     for (has = order_find(&pool->order, 0, &at); has; has = order_next(&pool->order, &at)) {
@@ -47,6 +47,7 @@ static void check_order(struct fleet *fleet, struct selection *selection, const 
         uint32_t slot = (uint32_t)key;
         const struct slot *host = &fleet->slots[slot];
 
+        CHECK(key >= selection_least(selection));
         CHECK(!count || last < key);
         CHECK(pool_is_active(selection, pool, slot));
         CHECK(key == order_key(selection->key.order == ORDER_CPU ? host->cpu : host->memory, slot));
@@ -54,7 +55,9 @@ static void check_order(struct fleet *fleet, struct selection *selection, const 
         last = key;
         count++;
     }
-    CHECK(count == pool->active);
+    for (uint32_t place = 0; place < pool->active; place++)
+        listed += selection->keys[pool->slots[place]] >= selection_least(selection);
+    CHECK(count == listed);
 }
 
 static void check_selection(struct fleet *fleet, struct selection *selection, uint64_t seed)
