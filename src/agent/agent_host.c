@@ -1,5 +1,6 @@
 #include "agent/agent_host.h"
 
+#include <net/if.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -17,10 +18,20 @@ static int64_t memory_bytes(void)
     return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
 }
 
+/* AG-009: an agent in a container must be on the host's network, where Docker's bridge is. */
+static void check_network(void)
+{
+    if (access("/.dockerenv", F_OK) == 0 && if_nametoindex("docker0") == 0)
+        log_warning("this container is not on the host's network, where tasks look for their "
+                    "metadata and credentials: start it with --net=host",
+                    NULL);
+}
+
 void agent_host_fill(struct arena *arena, const struct docker_info *info, struct host_facts *out)
 {
     struct utsname name;
 
+    check_network();
     out->machine = uname(&name) == 0 ? arena_dup(arena, name.machine) : "x86_64";
     out->cpus = info->cpus > 0 ? info->cpus : sysconf(_SC_NPROCESSORS_ONLN);
     out->memory_mib = (info->memory_bytes > 0 ? info->memory_bytes : memory_bytes()) / MIB;

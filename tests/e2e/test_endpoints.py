@@ -1,5 +1,6 @@
 """What runs in a container finds its metadata, credentials and agent at 169.254.170.2, as everywhere in ECS (AG-200 to
 AG-255, AG-300 to AG-309, AG-904 to AG-917, AP-143, AP-231). The host is a network namespace with a Docker of its own."""
+import errno
 import json
 import os
 import re
@@ -455,6 +456,14 @@ print(json.dumps("ended"), flush=True)
     assert task.v4()["DockerId"] == task.id()
 
 
+def test_the_machine_s_metadata_is_out_of_reach(host, task, on_host):
+    """AG-285: who is on the bridge is refused at once; who has the host's network cannot be kept from it."""
+    subprocess.run(["ip", "-n", host.namespace.name, "route", "replace", "169.254.169.254/32", "via", host.namespace.here], check=True)
+    connect = "one = socket.socket()\none.settimeout(%s)\nprint(json.dumps(one.connect_ex(('169.254.169.254', 80))))"
+    assert task.attack(connect % 20) == errno.ECONNREFUSED
+    assert on_host.attack(connect % 0.2) != errno.ECONNREFUSED
+
+
 def test_ids_are_not_guessed(task, directory):
     """AG-305, AG-204: guesses are few a second, and none of them comes into the audit log."""
     script = RAW + """
@@ -752,6 +761,8 @@ def test_the_address_goes_with_its_agent(host, ecs, server, agent, task):
     assert "169.254.170.2" not in host_addresses(host)
     rules = subprocess.run(["ip", "netns", "exec", host.namespace.name, "iptables", "-t", "nat", "-S"], check=True, capture_output=True)
     assert b"169.254.170.2" not in rules.stdout
+    rules = subprocess.run(["ip", "netns", "exec", host.namespace.name, "iptables", "-S"], check=True, capture_output=True)
+    assert b"169.254.169.254" not in rules.stdout
     # Without the right to put it there, an agent says so and runs tasks all the same.
     whole = agent.args
     agent.args = whole[:2] + ["setpriv", "--bounding-set", "-net_admin"] + whole[2:]
@@ -812,5 +823,11 @@ def test_the_agent_in_a_container(host, ecs, server, agent, tmp_path):
         assert again == metadata and one.describe()["lastStatus"] == "RUNNING"
         assert one.v4()["DockerId"] == one.id()
         one.stop()
+        assert "--net=host" not in (tmp_path / "log" / "ecs-agent.log").read_text()
+        # On a network of its own it is of no use, and says so (AG-009).
+        begin.remove("--net=host")
+        host.docker.run("rm", "-f", "ecs-agent")
+        host.docker.run(*begin)
+        eventually(lambda: "start it with --net=host" in (tmp_path / "log" / "ecs-agent.log").read_text(), 60)
     finally:
         host.docker.run("rm", "-f", "ecs-agent", check=False)

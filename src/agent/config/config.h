@@ -136,6 +136,7 @@ struct agent_config {
     const char *task_endpoint_url; /* as containers are told; NULL: it is not served */
     const char *audit_log_file;
     bool is_audit_log_disabled;
+    bool blocks_machine_metadata;
     bool drains_on_spot_notice;
     bool are_updates_enabled;
     const char *update_download_dir;

@@ -301,6 +301,12 @@ const struct config_setting config_settings[] = {
      .text_fallback = CONFIG_TASK_ENDPOINT,
      .about = "Ours: address and port of the endpoint for tasks, or `none`. Anything else ends the "
               "agent."},
+    {.name = "BERTH_BLOCK_IMDS",
+     .kind = CONFIG_BOOL,
+     .member = MEMBER(blocks_machine_metadata),
+     .fallback = 1,
+     .about = "Ours: containers on Docker's bridge do not reach 169.254.169.254, where a virtual "
+              "machine finds its own credentials. Not with another `BERTH_TASK_ENDPOINT`."},
     {.name = "ECS_TASK_METADATA_RPS_LIMIT",
      .kind = CONFIG_OWN,
      .json = "TaskMetadataSteadyStateRate",

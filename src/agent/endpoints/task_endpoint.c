@@ -523,7 +523,9 @@ static void on_rule_added(bool is_done, void *data)
 
 static void add_rule(struct task_endpoint *endpoint)
 {
-    struct error *err = port_rule_add(endpoint->options.loop, on_rule_added, endpoint);
+    struct error *err =
+        port_rule_add(endpoint->options.loop, endpoint->options.config->blocks_machine_metadata,
+                      on_rule_added, endpoint);
 
     endpoint->is_adding_rule = !err;
     if (err)

@@ -100,6 +100,8 @@ static const struct {
      .good_number = 1, .bad = "perhaps", .bad_number = 0},
     {"ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS", CONFIG_BOOL, MEMBER(allows_offhost_introspection),
      "true", .good_number = 1, .bad = "perhaps", .bad_number = 0},
+    {"BERTH_BLOCK_IMDS", CONFIG_BOOL, MEMBER(blocks_machine_metadata), "false", .good_number = 0,
+     .bad = "perhaps", .bad_number = 1},
     {"ECS_DISABLE_TASK_METADATA_AZ", CONFIG_BOOL, MEMBER(hides_zone), "true", .good_number = 1,
      .bad = "perhaps", .bad_number = 0},
     {"ECS_DISABLE_METRICS", CONFIG_BOOL, MEMBER(is_metrics_disabled), "true", .good_number = 1,
