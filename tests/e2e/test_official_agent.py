@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from harness.engine import load_image
 from harness.official import OFFICIAL, Namespace, OfficialAgent
 from harness.program import Server, connected, eventually
+from harness.registry import Registry
 from harness.samples import IMAGE, get, host_port, shell, web
 
 pytestmark = pytest.mark.skipif(not OFFICIAL or os.geteuid() != 0, reason="OFFICIAL_AGENT names no binary, or we are not root")
@@ -324,3 +326,34 @@ def test_credentials_of_roles_reach_it(start_agent, server, ecs, cluster, docker
     agent.kill()
     agent.start()
     assert eventually(served, 60)["RoleArn"] == role
+
+
+def test_it_runs_the_version_that_a_deployment_keeps_to(start_agent, ecs, cluster, docker, tmp_path):
+    """versionConsistency: a tag with a digest behind it is what this agent can pull and start."""
+    start_agent(env={"ECS_IMAGE_PULL_BEHAVIOR": "default"})
+    eventually(lambda: connected(ecs, cluster), 60)
+    registry = Registry(tmp_path / "registry").start()
+    try:
+        base = load_image(docker, "official-pins:1")
+        name, digest = registry.push(docker, base, "kept:1")
+        ecs.register_task_definition(family="kept", networkMode="none", containerDefinitions=[
+            {"name": "app", "image": name, "memory": 16, "command": ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"]}])
+        ecs.create_service(cluster=cluster, serviceName="kept", taskDefinition="kept", desiredCount=1, launchType="EXTERNAL")
+
+        def digests(count):
+            arns = ecs.list_tasks(cluster=cluster, serviceName="kept")["taskArns"]
+            tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+            found = [t["containers"][0].get("imageDigest") for t in tasks if t["lastStatus"] == "RUNNING"]
+            return found if len(found) == count else None
+
+        assert eventually(lambda: digests(1), 60) == [digest]
+        assert registry.push_over(docker, load_image(docker, base), name)[1] != digest  # made at another time
+        ecs.update_service(cluster=cluster, service="kept", desiredCount=2)
+        assert eventually(lambda: digests(2), 60) == [digest, digest]
+    finally:
+        docker.remove_task_containers(cluster)
+        for line in docker.run("images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").splitlines():
+            for image in line.split() if line.startswith((registry.host, "official-pins")) else ():
+                if "<none>" not in image:
+                    docker.run("rmi", image, check=False)
+        registry.close()
