@@ -145,6 +145,29 @@ static void conditions_that_cannot_be_met(void **state)
     assert_told(world, "STOPPED 3 e=143 f=137; ");
 }
 
+/* AP-406, AP-408: each waits for the next, up and down; more than an agent takes of a task is refused. */
+static void a_long_chain(void **state)
+{
+    struct world *world = *state;
+    CLEANUP(buf_done) struct buf containers = {0};
+    CLEANUP(buf_done) struct buf up = {0};
+    CLEANUP(buf_done) struct buf down = {0};
+
+    for (int i = 0; i < 63; i++)
+        buf_printf(&containers, MORE("c%d", ON("c%d", "START")) ",", i, i + 1);
+    buf_add_str(&containers, ONE("c63"));
+    for (int i = 0; i < 64; i++) {
+        buf_printf(&up, "%screate -; start c%d", i ? "; " : "", 63 - i);
+        buf_printf(&down, "%sstop c%d", i ? "; " : "", i);
+    }
+    world_run(world, "1", containers.data);
+    assert_calls(world, up.data);
+    world_stop(world, "1");
+    assert_calls(world, down.data);
+    buf_add_str(&containers, "," ONE("c64"));
+    world_refuse(world, "2", containers.data, "");
+}
+
 /* AP-404, AP-408 */
 static void an_essential_end_stops_the_rest_in_order(void **state)
 {
@@ -237,6 +260,7 @@ int main(void)
         TEST(what_is_not_understood_is_reported),
         TEST(conditions),
         TEST(conditions_that_cannot_be_met),
+        TEST(a_long_chain),
         TEST(an_essential_end_stops_the_rest_in_order),
         TEST(a_short_life),
         TEST(out_of_memory),

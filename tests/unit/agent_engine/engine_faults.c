@@ -32,6 +32,20 @@ static void docker_goes_and_comes(void **state)
                         "ContainerVanishedError: No container matching saved ID found");
 }
 
+/* AP-412: what no event told is found when all containers are looked at, every five minutes. */
+static void an_end_that_no_event_told(void **state)
+{
+    struct world *world = *state;
+
+    world_run(world, "1", ONE("a") "," OPTIONAL("b", ""));
+    fake_docker_exit(world->docker, "b", 4, false, false);
+    assert_told(world, "RUNNING 1 a b; ");
+    fake_loop_pass(world->loop, 299000);
+    assert_told(world, "");
+    fake_loop_pass(world->loop, 32000);
+    assert_told(world, "RUNNING 1 b=4; ");
+}
+
 static void a_stopped_container_that_runs_again_is_stopped(void **state)
 {
     struct world *world = *state;
@@ -275,6 +289,7 @@ int engine_faults_tests(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(docker_goes_and_comes),
+        TEST(an_end_that_no_event_told),
         TEST(a_stopped_container_that_runs_again_is_stopped),
         TEST(a_start_that_was_lost),
         TEST(a_restart_starts_nothing_twice),
