@@ -330,7 +330,7 @@ def test_credentials_of_roles_reach_it(start_agent, server, ecs, cluster, docker
 
 def test_it_runs_the_version_that_a_deployment_keeps_to(start_agent, ecs, cluster, docker, tmp_path):
     """versionConsistency: a tag with a digest behind it is what this agent can pull and start."""
-    start_agent(env={"ECS_IMAGE_PULL_BEHAVIOR": "default"})
+    agent = start_agent(env={"ECS_IMAGE_PULL_BEHAVIOR": "default"})
     eventually(lambda: connected(ecs, cluster), 60)
     registry = Registry(tmp_path / "registry").start()
     try:
@@ -351,6 +351,7 @@ def test_it_runs_the_version_that_a_deployment_keeps_to(start_agent, ecs, cluste
         ecs.update_service(cluster=cluster, service="kept", desiredCount=2)
         assert eventually(lambda: digests(2), 60) == [digest, digest]
     finally:
+        agent.close()  # or it starts them again
         docker.remove_task_containers(cluster)
         for line in docker.run("images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").splitlines():
             for image in line.split() if line.startswith((registry.host, "official-pins")) else ():
