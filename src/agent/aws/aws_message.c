@@ -1,16 +1,14 @@
 #include "agent/aws/aws_message.h"
 
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/arn.h"
 #include "base/json_text.h"
 
-#define MESSAGE_SHOWN   512 /* bytes of a service's message */
-#define TOKEN_BYTES_MAX (64 * 1024)
-#define CDATA           "<![CDATA["
-#define CDATA_END       "]]>"
+#define MESSAGE_SHOWN 512 /* bytes of a service's message */
+#define CDATA         "<![CDATA["
+#define CDATA_END     "]]>"
 
 /* ---- what went wrong ---- */
 
@@ -243,63 +241,38 @@ const char *aws_read_secret(struct arena *arena, const char *body, size_t len,
 
 /* ---- ECR ---- */
 
-void aws_ask_registry_login(struct buf *body, const char *registry_id)
+void aws_ask_registry_token(struct buf *body, const char *registry_id)
 {
     buf_add_str(body, "{\"registryIds\":[");
     json_text_add_string(body, registry_id);
     buf_add_str(body, "]}");
 }
 
-/* "AWS:password" out of base64. */
-static bool decode_token(struct arena *arena, const char *token, struct aws_registry_login *ret)
-{
-    size_t len = token ? strlen(token) : 0;
-    unsigned char *bytes;
-    char *colon;
-    int decoded;
-
-    if (len == 0 || len % 4 != 0 || len > TOKEN_BYTES_MAX)
-        return false;
-    bytes = arena_alloc(arena, len + 1);
-    decoded = EVP_DecodeBlock(bytes, (const unsigned char *)token, (int)len);
-    if (decoded < 0)
-        return false;
-    bytes[decoded] = '\0'; /* padding decodes to NULs */
-    colon = strchr((char *)bytes, ':');
-    if (!colon)
-        return false;
-    *colon = '\0';
-    ret->user = (char *)bytes;
-    ret->password = colon + 1;
-    return true;
-}
-
-static const char *take_login(struct arena *arena, const json_t *json,
-                              struct aws_registry_login *ret)
+static const char *take_token(struct arena *arena, const json_t *json,
+                              struct aws_registry_token *ret)
 {
     const json_t *list = json_object_get(json, "authorizationData");
     const json_t *data = json_array_get(list, 0);
     double expires = json_number_value(json_object_get(data, "expiresAt"));
-    struct aws_registry_login login = {.server = text_of(arena, data, "proxyEndpoint")};
+    struct aws_registry_token token = {.token = text_of(arena, data, "authorizationToken"),
+                                       .server = text_of(arena, data, "proxyEndpoint")};
 
     if (json_array_size(list) != 1)
         return arena_printf(arena, "unexpected number of results in AuthorizationData (%zu)",
                             json_array_size(list));
-    if (!login.server ||
-        !decode_token(arena, json_string_value(json_object_get(data, "authorizationToken")),
-                      &login))
+    if (!token.server || !token.token)
         return "ecr auth: AuthorizationData is malformed";
     if (expires > 0 && expires < 1e11)
-        login.expires_ms = (int64_t)(expires * 1000);
-    *ret = login;
+        token.expires_ms = (int64_t)(expires * 1000);
+    *ret = token;
     return NULL;
 }
 
-const char *aws_read_registry_login(struct arena *arena, const char *body, size_t len,
-                                    struct aws_registry_login *ret)
+const char *aws_read_registry_token(struct arena *arena, const char *body, size_t len,
+                                    struct aws_registry_token *ret)
 {
     json_t *json = json_loadb(body, len, 0, NULL);
-    const char *wrong = take_login(arena, json, ret);
+    const char *wrong = take_token(arena, json, ret);
 
     json_decref(json);
     return wrong;

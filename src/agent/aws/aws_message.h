@@ -48,14 +48,14 @@ const char *aws_read_secret(struct arena *arena, const char *body, size_t len,
 
 /* ---- ECR: GetAuthorizationToken ---- */
 
-struct aws_registry_login {
-    const char *user, *password;
+struct aws_registry_token {
+    const char *token;  /* "user:password" in base64 */
     const char *server; /* "https://123456789012.dkr.ecr.us-east-1.amazonaws.com" */
-    int64_t expires_ms;
+    int64_t expires_ms; /* 0: not said */
 };
 
-void aws_ask_registry_login(struct buf *body, const char *registry_id);
-const char *aws_read_registry_login(struct arena *arena, const char *body, size_t len,
-                                    struct aws_registry_login *ret);
+void aws_ask_registry_token(struct buf *body, const char *registry_id);
+const char *aws_read_registry_token(struct arena *arena, const char *body, size_t len,
+                                    struct aws_registry_token *ret);
 
 #endif

@@ -80,7 +80,7 @@ static void keep_token(const struct engine_task *task, const struct value_call *
 {
     struct arena arena = {0};
 
-    registry_tokens_put(&task->engine->tokens, token_key(&arena, task, call), &call->login,
+    registry_tokens_put(&task->engine->tokens, token_key(&arena, task, call), &call->token,
                         &task->engine->rng);
     arena_done(&arena);
 }
@@ -124,11 +124,11 @@ static void fetch(struct engine_value *value, const struct sigv4_keys *keys)
     value->fetch = aws_fetch_start(task->engine->fetcher, &request, on_fetched, value);
 }
 
-/* True if an earlier login is still good. */
+/* True if an earlier one is still good. */
 static bool take_known_token(struct engine_task *task, struct value_call *call)
 {
     struct engine *engine = task->engine;
-    const struct aws_registry_login *known;
+    const struct aws_registry_token *known;
     struct arena arena = {0};
 
     if (call->kind != VALUE_TOKEN)
@@ -136,7 +136,7 @@ static bool take_known_token(struct engine_task *task, struct value_call *call)
     known =
         registry_tokens_find(&engine->tokens, token_key(&arena, task, call), engine_now_ms(engine));
     if (known)
-        task_values_take_login(task->values, call, known);
+        task_values_take_token(task->values, call, known);
     arena_done(&arena);
     return known != NULL;
 }

@@ -7,7 +7,7 @@
 #include "base/json_text.h"
 
 #define HUB_KEY    "index.docker.io/v1/"
-#define SECRET_MAX 4096 /* of one "username:password" */
+#define SECRET_MAX (64 * 1024) /* of one "username:password"; ECR's have some thousand bytes */
 
 /* Registries are compared without scheme and trailing slash. */
 static const char *bare_key(struct arena *arena, const char *key)
@@ -44,9 +44,8 @@ static bool is_prefix(const char *key, const char *place)
     return len > 0 && strncmp(key, place, len) == 0 && (place[len] == '\0' || place[len] == '/');
 }
 
-/* "user:password" out of base64; false if it is not that. */
-static bool decode_pair(struct arena *arena, const char *text, const char **ret_name,
-                        const char **ret_password)
+bool image_auth_decode(struct arena *arena, const char *text, const char **ret_name,
+                       const char **ret_password)
 {
     size_t len = strlen(text);
     unsigned char *bytes;
@@ -107,7 +106,8 @@ static const char *header_of(struct arena *arena, const char *key, const json_t 
     const char *password = json_string_value(json_object_get(entry, "password"));
     const char *auth = json_string_value(json_object_get(entry, "auth"));
 
-    if (is_dockercfg ? !auth || !decode_pair(arena, auth, &name, &password) : !name || !password)
+    if (is_dockercfg ? !auth || !image_auth_decode(arena, auth, &name, &password)
+                     : !name || !password)
         return NULL;
     return image_auth_encode(arena, name, password,
                              json_string_value(json_object_get(entry, "email")), key);

@@ -16,6 +16,9 @@
 const char *image_auth_header(struct arena *arena, const char *type, const char *data,
                               const char *reference);
 
+/* "user:password" out of base64; false if it is not that. */
+bool image_auth_decode(struct arena *arena, const char *text, const char **ret_name,
+                       const char **ret_password);
 /* That value for one login. */
 const char *image_auth_encode(struct arena *arena, const char *user, const char *password,
                               const char *email, const char *server);

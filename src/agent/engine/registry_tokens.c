@@ -8,7 +8,7 @@ struct registry_token {
     TAILQ_ENTRY(registry_token) in_list;
     struct arena arena; /* of the strings */
     const char *key;
-    struct aws_registry_login login;
+    struct aws_registry_token value;
     int64_t good_until_ms;
 };
 
@@ -44,7 +44,7 @@ static struct registry_token *find(struct registry_tokens *tokens, const char *k
     return NULL;
 }
 
-const struct aws_registry_login *registry_tokens_find(struct registry_tokens *tokens,
+const struct aws_registry_token *registry_tokens_find(struct registry_tokens *tokens,
                                                       const char *key, int64_t now_ms)
 {
     struct registry_token *token = find(tokens, key);
@@ -57,29 +57,26 @@ const struct aws_registry_login *registry_tokens_find(struct registry_tokens *to
     }
     TAILQ_REMOVE(&tokens->list, token, in_list);
     TAILQ_INSERT_HEAD(&tokens->list, token, in_list);
-    return &token->login;
+    return &token->value;
 }
 
 void registry_tokens_put(struct registry_tokens *tokens, const char *key,
-                         const struct aws_registry_login *login, struct rng *rng)
+                         const struct aws_registry_token *value, struct rng *rng)
 {
     struct registry_token *known = find(tokens, key), *token;
 
     if (known)
         forget(tokens, known);
-    if (!login->expires_ms)
+    if (!value->expires_ms)
         return;
     if (tokens->count >= REGISTRY_TOKENS_MAX)
         forget(tokens, TAILQ_LAST(&tokens->list, registry_token_list));
     token = xcalloc(1, sizeof(*token));
     token->key = arena_dup(&token->arena, key);
-    token->login = (struct aws_registry_login){
-        .user = arena_dup(&token->arena, login->user),
-        .password = arena_dup(&token->arena, login->password),
-        .server = arena_dup(&token->arena, login->server),
-        .expires_ms = login->expires_ms,
-    };
-    token->good_until_ms = login->expires_ms - REGISTRY_TOKENS_EARLY_MS -
+    token->value = (struct aws_registry_token){.token = arena_dup(&token->arena, value->token),
+                                               .server = arena_dup(&token->arena, value->server),
+                                               .expires_ms = value->expires_ms};
+    token->good_until_ms = value->expires_ms - REGISTRY_TOKENS_EARLY_MS -
                            (int64_t)rng_below(rng, REGISTRY_TOKENS_EARLY_MS);
     TAILQ_INSERT_HEAD(&tokens->list, token, in_list);
     tokens->count++;

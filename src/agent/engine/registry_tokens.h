@@ -1,4 +1,4 @@
-/* registry_tokens.h - ECR's logins, kept until shortly before they expire (AP-464). In memory only.
+/* registry_tokens.h - ECR's tokens, kept until shortly before they expire (AP-464). In memory only.
  *
  * One is good for whoever asks with the same role, region, registry and endpoint; beyond the most
  * the one that was used longest ago is forgotten.
@@ -25,10 +25,10 @@ struct registry_tokens {
 void registry_tokens_init(struct registry_tokens *tokens);
 void registry_tokens_done(struct registry_tokens *tokens);
 /* Lent until the next call; NULL: none, or none that is good for long enough. */
-const struct aws_registry_login *registry_tokens_find(struct registry_tokens *tokens,
+const struct aws_registry_token *registry_tokens_find(struct registry_tokens *tokens,
                                                       const char *key, int64_t now_ms);
 /* Copies; one that does not say when it expires is not kept. */
 void registry_tokens_put(struct registry_tokens *tokens, const char *key,
-                         const struct aws_registry_login *login, struct rng *rng);
+                         const struct aws_registry_token *value, struct rng *rng);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/engine/firelens.h"
+#include "agent/engine/image_auth.h"
 #include "agent/engine/value_ref.h"
 #include "base/mem.h"
 
@@ -199,7 +200,7 @@ void task_values_ask(const struct value_call *call, struct buf *body)
         aws_ask_secret(body, call->id, call->stage, call->version);
         break;
     case VALUE_TOKEN:
-        aws_ask_registry_login(body, call->registry_id);
+        aws_ask_registry_token(body, call->registry_id);
         break;
     case VALUE_FILE:
     case VALUE_ROUTER:
@@ -226,7 +227,7 @@ static const char *member_of(struct arena *arena, json_t *object, const char *wa
     return found;
 }
 
-static const char *read_login(struct arena *arena, const char *text, struct aws_registry_login *ret)
+static const char *read_login(struct arena *arena, const char *text, struct value_call *call)
 {
     json_t *object;
 
@@ -237,14 +238,22 @@ static const char *read_login(struct arena *arena, const char *text, struct aws_
         json_decref(object);
         return "asm fetching authorization data: unable to unmarshal secret value, invalid schema";
     }
-    ret->user = member_of(arena, object, "username");
-    ret->password = member_of(arena, object, "password");
-    ret->server = "";
+    call->user = member_of(arena, object, "username");
+    call->password = member_of(arena, object, "password");
+    call->server = "";
     json_decref(object);
-    if (str_is_empty(ret->user))
+    if (str_is_empty(call->user))
         return "asm fetching username: AuthorizationData is malformed, empty field";
-    if (str_is_empty(ret->password))
+    if (str_is_empty(call->password))
         return "asm fetching password: AuthorizationData is malformed, empty field";
+    return NULL;
+}
+
+static const char *read_token(struct arena *arena, struct value_call *call)
+{
+    if (!image_auth_decode(arena, call->token.token, &call->user, &call->password))
+        return "ecr auth: AuthorizationData is malformed";
+    call->server = call->token.server;
     return NULL;
 }
 
@@ -258,11 +267,12 @@ static const char *read_answer(struct arena *arena, struct value_call *call, con
         return aws_read_parameters(arena, body, len, call->names, call->name_count, call->values);
     case VALUE_LOGIN:
         wrong = aws_read_secret(arena, body, len, &call->values[0]);
-        return wrong ? wrong : read_login(arena, call->values[0], &call->login);
+        return wrong ? wrong : read_login(arena, call->values[0], call);
     case VALUE_SECRET:
         return aws_read_secret(arena, body, len, &call->values[0]);
     case VALUE_TOKEN:
-        return aws_read_registry_login(arena, body, len, &call->login);
+        wrong = aws_read_registry_token(arena, body, len, &call->token);
+        return wrong ? wrong : read_token(arena, call);
     case VALUE_FILE:
     case VALUE_ROUTER:
     case VALUE_KIND_COUNT:
@@ -290,15 +300,14 @@ void task_values_take(struct task_values *values, struct value_call *call,
     finish(values, call);
 }
 
-void task_values_take_login(struct task_values *values, struct value_call *call,
-                            const struct aws_registry_login *login)
+void task_values_take_token(struct task_values *values, struct value_call *call,
+                            const struct aws_registry_token *token)
 {
-    call->login = (struct aws_registry_login){
-        .user = arena_dup(&values->arena, login->user),
-        .password = arena_dup(&values->arena, login->password),
-        .server = arena_dup(&values->arena, login->server),
-        .expires_ms = login->expires_ms,
-    };
+    struct arena *arena = &values->arena;
+
+    call->token = (struct aws_registry_token){arena_dup(arena, token->token),
+                                              arena_dup(arena, token->server), token->expires_ms};
+    call->failure = read_token(arena, call);
     finish(values, call);
 }
 

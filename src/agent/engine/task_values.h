@@ -41,7 +41,8 @@ struct value_call {
     bool is_unreached;   /* failed before there was anything to download */
     const char *values[AWS_PARAMETERS_MAX]; /* parameters, or one text */
     size_t len;                             /* of a file */
-    struct aws_registry_login login;
+    const char *user, *password, *server;   /* of a login */
+    struct aws_registry_token token;
 };
 
 struct task_values {
@@ -62,9 +63,9 @@ void task_values_ask(const struct value_call *call, struct buf *body);
 /* The outcome of a call: NULL `fault` for an answer. */
 void task_values_take(struct task_values *values, struct value_call *call,
                       const struct aws_fault *fault, const char *body, size_t len);
-/* ECR's login from an earlier call. */
-void task_values_take_login(struct task_values *values, struct value_call *call,
-                            const struct aws_registry_login *login);
+/* ECR's from an earlier call. */
+void task_values_take_token(struct task_values *values, struct value_call *call,
+                            const struct aws_registry_token *token);
 /* None of what is left to be done with the role's keys can be. */
 void task_values_refuse(struct task_values *values);
 

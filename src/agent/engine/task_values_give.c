@@ -112,7 +112,7 @@ const char *task_values_auth(const struct value_call *login, struct arena *arena
     const char *failure = login->failure;
     const char *place = arena_printf(arena, "https://%s", image);
 
-    if (!failure && is_of_ecr && !str_starts_with(place, login->login.server))
+    if (!failure && is_of_ecr && !str_starts_with(place, login->server))
         failure = arena_printf(arena, "ecr auth: AuthorizationData is malformed for %s", image);
     if (failure) {
         *ret_reason = arena_printf(
@@ -120,8 +120,7 @@ const char *task_values_auth(const struct value_call *login, struct arena *arena
             is_of_ecr ? "CannotPullECRContainerError" : "CannotPullContainerAuthError", failure);
         return NULL;
     }
-    return image_auth_encode(arena, login->login.user, login->login.password, "",
-                             login->login.server);
+    return image_auth_encode(arena, login->user, login->password, "", login->server);
 }
 
 const struct value_call *task_values_router(const struct task_values *values)

@@ -604,28 +604,28 @@ static void tokens_are_kept(void **state)
 {
     struct rng rng = rng_seeded(1);
     struct registry_tokens tokens;
-    const struct aws_registry_login *found;
-    struct aws_registry_login login = {"AWS", "hush", "https://x", 12 * HOUR_MS};
+    const struct aws_registry_token *found;
+    struct aws_registry_token token = {"hush", "https://x", 12 * HOUR_MS};
 
     (void)state;
     registry_tokens_init(&tokens);
-    registry_tokens_put(&tokens, "one", &login, &rng);
+    registry_tokens_put(&tokens, "one", &token, &rng);
     found = registry_tokens_find(&tokens, "one", 11 * HOUR_MS - 1);
     assert_non_null(found);
-    assert_string_equal(found->password, "hush");
+    assert_string_equal(found->token, "hush");
     assert_null(registry_tokens_find(&tokens, "two", 0));
     assert_null(registry_tokens_find(&tokens, "one", 12 * HOUR_MS - HOUR_MS / 2));
     assert_int_equal(tokens.count, 0);
     for (int i = 0; i <= REGISTRY_TOKENS_MAX; i++) {
         CLEANUP(str_freep) char *key = str_printf("%d", i);
 
-        registry_tokens_put(&tokens, key, &login, &rng);
+        registry_tokens_put(&tokens, key, &token, &rng);
         assert_non_null(registry_tokens_find(&tokens, "0", 0)); /* used all the time */
     }
     assert_int_equal(tokens.count, REGISTRY_TOKENS_MAX);
     assert_null(registry_tokens_find(&tokens, "1", 0));
-    login.expires_ms = 0;
-    registry_tokens_put(&tokens, "2", &login, &rng);
+    token.expires_ms = 0;
+    registry_tokens_put(&tokens, "2", &token, &rng);
     assert_null(registry_tokens_find(&tokens, "2", 0));
     registry_tokens_done(&tokens);
 }
