@@ -373,7 +373,6 @@ const char *engine_container_image(const struct engine_container *container); /*
 void engine_container_set_image(struct engine_container *container, const char *id,
                                 const char *digest);
 void engine_container_pull(struct engine_container *container);
-void engine_container_create(struct engine_container *container);
 void engine_container_start(struct engine_container *container);
 void engine_container_look(struct engine_container *container);
 void engine_container_halt(struct engine_container *container);
@@ -381,6 +380,10 @@ void engine_cancel_calls(struct engine_task *task);
 void engine_call_begun(struct engine_task *task);
 bool engine_call_ended(struct engine *engine, struct engine_task *task); /* false: closing */
 void engine_container_retry(struct engine_container *container);
+
+/* engine_create.c */
+
+void engine_container_create(struct engine_container *container);
 
 /* engine_lost.c: starts whose answer was lost */
 
