@@ -443,6 +443,57 @@ static void what_a_provider_needs_is_known(void **state)
     }
 }
 
+static int64_t busy_hosts(struct world *world)
+{
+    struct capacity_need need;
+
+    control_capacity_need(world->control, world->scope, SIM_CLUSTER, "managed", &need);
+    return need.hosts_busy;
+}
+
+/* CL-127: a task counts until it has ended, one that is being stopped too; what a host is
+ * remembered for, and its DAEMON tasks, do not. */
+static void a_host_is_busy_until_its_tasks_have_ended(void **state)
+{
+    (void)state;
+    for (int with_daemon = 0; with_daemon <= 1; with_daemon++) {
+        struct world *world = with_managed();
+        const struct container_instance *host = NULL;
+        const struct task *task = NULL;
+        struct instance_counts counts;
+        char hex[ID_HEX_SIZE];
+
+        for (int n = 0; n < 3; n++)
+            world_set_provider(world, n, n < 1 ? "managed" : "fixed");
+        if (with_daemon) {
+            world_define(world, "small", 1, false);
+            snprintf(world->service_document, sizeof(world->service_document),
+                     "{\"serviceName\":\"x\"}");
+            world_create_daemon(world, "delta", "small", 1, 0);
+        }
+        world_run_task_of(world, "managed", "half", 1, NULL, 1);
+        world_pass(world, MINUTES);
+        assert_int_equal(busy_hosts(world), 1);
+        id_format(&world->agents[0].instance, hex);
+        do
+            task = state_task_after(world->state, world->scope, SIM_CLUSTER, TASKS_BY_INSTANCE, hex,
+                                    false, task ? &task->id : NULL);
+        while (task && task->service);
+        assert_non_null(task);
+        world_stop_task(world, &task->id);
+        assert_int_equal(task->desired_status, TASK_STOPPED);
+        assert_int_not_equal(task->last_status, TASK_STOPPED);
+        assert_int_equal(busy_hosts(world), 1);
+        world_pass(world, MINUTES);
+        assert_int_equal(task->last_status, TASK_STOPPED);
+        host = state_instance(world->state, world->scope, SIM_CLUSTER, &world->agents[0].instance);
+        state_instance_counts(host, &counts);
+        assert_int_equal(counts.tasks_live, with_daemon);
+        assert_int_equal(busy_hosts(world), 0);
+        world_free(world);
+    }
+}
+
 /* The first, the second... store write fails, until a run needs no more. */
 static void every_failed_write_is_survived(void **state)
 {
@@ -490,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_deployment_waits_for_hosts),
         cmocka_unit_test(a_cluster_has_room_for_so_many),
         cmocka_unit_test(what_a_provider_needs_is_known),
+        cmocka_unit_test(a_host_is_busy_until_its_tasks_have_ended),
         cmocka_unit_test(every_failed_write_is_survived),
     };
 
