@@ -113,7 +113,7 @@ def test_json_file(agent, ecs, cluster, tmp_path):
 
 
 @pytest.mark.parametrize("env", [{"ECS_INSTANCE_ATTRIBUTES": "{rack}"}, {"ECS_INSTANCE_ATTRIBUTES": '{"ra ck!":"1"}'},
-                                 {"ECS_AVAILABLE_LOGGING_DRIVERS": '["papertrail"]'}])
+                                 {"ECS_AVAILABLE_LOGGING_DRIVERS": '["papertrail"]'}, {"ECS_RESERVED_MEMORY": "1073741824"}])
 def test_exit_code_5(agent, env):
     """AG-112, AG-923, AG-925: starting it again cannot help."""
     one = agent(wants_connected=False, **env)

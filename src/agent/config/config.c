@@ -33,7 +33,7 @@ static void set_default(struct agent_config *config, const struct config_setting
             !config_parse_string_array(&config->arena, setting->text_fallback, member))
             abort(); /* a row of the table is wrong */
         break;
-    case CONFIG_NUMBERS:
+    case CONFIG_PORTS:
     case CONFIG_MAP:
     case CONFIG_IMAGES:
     case CONFIG_OWN:
@@ -87,8 +87,8 @@ static bool set_value(struct agent_config *config, const struct config_setting *
         return config_parse_duration(text, &number) && set_bounded(setting, text, number, member);
     case CONFIG_NUMBER:
         return str_to_int64(text, &number) && set_bounded(setting, text, number, member);
-    case CONFIG_NUMBERS:
-        return config_parse_number_array(&config->arena, text, member);
+    case CONFIG_PORTS:
+        return config_parse_ports(&config->arena, text, member);
     case CONFIG_TEXTS:
         return config_parse_string_array(&config->arena, text, member);
     case CONFIG_MAP:

@@ -233,7 +233,13 @@ static json_t *parse_json(const char *text)
     return json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static bool parse_array(struct arena *arena, const char *text, bool wants_numbers,
+static bool is_port(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) <= UINT16_MAX;
+}
+
+static bool parse_array(struct arena *arena, const char *text, bool wants_ports,
                         struct config_list *ret)
 {
     CLEANUP(json_freep) json_t *json = parse_json(text);
@@ -246,17 +252,17 @@ static bool parse_array(struct arena *arena, const char *text, bool wants_number
     for (; list.count < count; list.count++) {
         const json_t *item = json_array_get(json, list.count);
 
-        if (wants_numbers ? !json_is_integer(item) : !json_is_string(item))
+        if (wants_ports ? !is_port(item) : !json_is_string(item))
             return false;
         list.items[list.count] =
-            wants_numbers ? arena_printf(arena, "%lld", (long long)json_integer_value(item))
-                          : arena_dup(arena, json_string_value(item));
+            wants_ports ? arena_printf(arena, "%lld", (long long)json_integer_value(item))
+                        : arena_dup(arena, json_string_value(item));
     }
     *ret = list;
     return true;
 }
 
-bool config_parse_number_array(struct arena *arena, const char *json, struct config_list *ret)
+bool config_parse_ports(struct arena *arena, const char *json, struct config_list *ret)
 {
     return parse_array(arena, json, true, ret);
 }

@@ -30,7 +30,7 @@ const char *config_source_json(const struct config_source *source, const char *m
 
 /* Readers of single values. False, and nothing changed, if the text is not one. */
 bool config_parse_bool(const char *text, bool *ret); /* true, TRUE, t, 1 and their opposites */
-bool config_parse_number_array(struct arena *arena, const char *json, struct config_list *ret);
+bool config_parse_ports(struct arena *arena, const char *json, struct config_list *ret);
 bool config_parse_string_array(struct arena *arena, const char *json, struct config_list *ret);
 bool config_parse_object(struct arena *arena, const char *json, struct config_map *ret);
 /* "a:1,b" or {"a":"1","b":""}, both giving a:1 and b. */

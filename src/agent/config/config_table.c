@@ -142,13 +142,14 @@ const struct config_setting config_settings[] = {
      .json = "ReservedMemory",
      .about = "MiB that tasks do not get. If nothing is left the agent ends."},
     {.name = "ECS_RESERVED_PORTS",
-     .kind = CONFIG_NUMBERS,
+     .kind = CONFIG_PORTS,
      .member = MEMBER(reserved_ports),
      .json = "ReservedPorts",
      .shown = "`[22, 2375, 2376, 51678, 51679]`",
-     .about = "TCP ports that tasks do not get, besides those of the default."},
+     .about =
+         "TCP ports that tasks do not get, besides those of the default. `0` to `65535` each."},
     {.name = "ECS_RESERVED_PORTS_UDP",
-     .kind = CONFIG_NUMBERS,
+     .kind = CONFIG_PORTS,
      .member = MEMBER(reserved_ports_udp),
      .json = "ReservedPortsUDP",
      .about = "UDP ports that tasks do not get."},
@@ -732,7 +733,7 @@ static void add_default(struct buf *page, const struct config_setting *setting)
     case CONFIG_NUMBER:
         add_number(page, setting->kind, setting->fallback);
         return;
-    case CONFIG_NUMBERS:
+    case CONFIG_PORTS:
         buf_add_str(page, "`[]`");
         return;
     case CONFIG_MAP:
@@ -770,9 +771,9 @@ static void add_bounds(struct buf *page, const struct config_setting *setting)
 }
 
 static const char *const kind_names[] = {
-    [CONFIG_TEXT] = "text",       [CONFIG_BOOL] = "boolean",      [CONFIG_DURATION] = "duration",
-    [CONFIG_NUMBER] = "number",   [CONFIG_NUMBERS] = "JSON list", [CONFIG_TEXTS] = "JSON list",
-    [CONFIG_MAP] = "JSON object", [CONFIG_IMAGES] = "list",       [CONFIG_OWN] = "text",
+    [CONFIG_TEXT] = "text",       [CONFIG_BOOL] = "boolean",    [CONFIG_DURATION] = "duration",
+    [CONFIG_NUMBER] = "number",   [CONFIG_PORTS] = "JSON list", [CONFIG_TEXTS] = "JSON list",
+    [CONFIG_MAP] = "JSON object", [CONFIG_IMAGES] = "list",     [CONFIG_OWN] = "text",
     [CONFIG_UNUSED] = "not used",
 };
 

@@ -18,9 +18,9 @@ enum config_kind {
     CONFIG_BOOL,
     CONFIG_DURATION, /* milliseconds */
     CONFIG_NUMBER,
-    CONFIG_NUMBERS, /* JSON list */
-    CONFIG_TEXTS,   /* JSON list */
-    CONFIG_MAP,     /* JSON object of texts */
+    CONFIG_PORTS, /* JSON list */
+    CONFIG_TEXTS, /* JSON list */
+    CONFIG_MAP,   /* JSON object of texts */
     CONFIG_IMAGES,
     CONFIG_OWN,    /* read by a function of its own */
     CONFIG_UNUSED, /* accepted, and means nothing here */
