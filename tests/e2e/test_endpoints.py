@@ -173,6 +173,19 @@ def test_variables(task, on_host):
     assert task.env("main")["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] == task.env("side")["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
 
 
+def test_region_of_the_image(host, ecs, agent):
+    """AP-310: containers are told the region, unless their image or their definition names one."""
+    host.docker.run("create", "--name", "region-base", IMAGE)
+    host.docker.run("commit", "--change", "ENV AWS_REGION=eu-north-1", "region-base", "region-test:1")
+    one = start(host, ecs, "region", [
+        container(image="region-test:1"), container("own", environment=[{"name": "AWS_DEFAULT_REGION", "value": "eu-west-3"}]),
+        container("none")])
+    told = {name: {k: v for k, v in one.env(name).items() if k.endswith("_REGION")} for name in ("main", "own", "none")}
+    assert told == {"main": {"AWS_REGION": "eu-north-1"}, "own": {"AWS_DEFAULT_REGION": "eu-west-3"},
+                    "none": {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}}
+    one.stop()
+
+
 def test_container_metadata(task):
     """AG-220, AG-225, AG-205, AG-206, AG-208, AG-209, AG-912: every member of a container."""
     eventually(lambda: task.v4()["Health"].get("status") == "HEALTHY", 30)
