@@ -182,7 +182,7 @@ class Registry:
     """As much of a registry as a pull of one image with one layer needs. `failures`: how many requests for the manifest
     are refused with 500 first."""
 
-    def __init__(self, failures=0):
+    def __init__(self, failures=0, address="127.0.0.1"):
         layer = root_tar()
         diff_id = "sha256:" + hashlib.sha256(layer).hexdigest()
         config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"]},
@@ -216,7 +216,8 @@ class Registry:
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = address
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -239,7 +240,7 @@ class Registry:
         return b"{}", "application/json", 200 if path == "/v2/" else 404
 
     def image(self, tag="1"):
-        return "127.0.0.1:%d/test/image:%s" % (self.port, tag)
+        return "%s:%d/test/image:%s" % (self.address, self.port, tag)
 
     def close(self):
         self.server.shutdown()

@@ -8,10 +8,10 @@ from .program import Agent
 
 
 class Host:
-    def __init__(self):
+    def __init__(self, engine=PrivateDocker):
         self.namespace = Namespace().open()
         self.enter = ["nsenter", "--net=/run/netns/" + self.namespace.name]
-        self.docker = PrivateDocker(enter=self.enter)
+        self.docker = engine(enter=self.enter)
         try:
             self.docker.start()
         except BaseException:

@@ -35,8 +35,10 @@ runroot = "{directory}/run"
 """
 REGISTRIES = """
 unqualified-search-registries = ["docker.io"]
+"""
+INSECURE = """
 [[registry]]
-location = "127.0.0.1"
+location = "%s"
 insecure = true
 """
 
@@ -61,6 +63,11 @@ class PrivatePodman(Docker):
         """The program itself, on what this service has."""
         return subprocess.run([*self.enter, PROGRAM, *args], env=self.env, capture_output=True, text=True, timeout=120, check=False,
                               **kwargs)
+
+    def trust(self, registry):
+        """Plain HTTP to this one; before the start."""
+        with open(self.env["CONTAINERS_REGISTRIES_CONF"], "a") as file:
+            file.write(INSECURE % registry)
 
     def start(self, timeout=60):
         with open(self.directory + "/log", "ab") as log:

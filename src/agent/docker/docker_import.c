@@ -34,7 +34,7 @@ struct docker_call *docker_import(struct docker *docker, const char *name, const
 
     buf_add_str(&path, "/images/create?fromSrc=-&repo=");
     docker_call_add_escaped(&path, name, false);
-    buf_add_str(&path, "&tag=");
+    buf_add_char(&path, ':'); /* Podman leaves out a tag that is told apart */
     docker_call_add_escaped(&path, tag, false);
     buf_add_str(&path, "&changes=");
     docker_call_add_escaped(&path, change, false);

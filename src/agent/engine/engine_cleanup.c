@@ -215,11 +215,11 @@ static void remove_next(struct engine_task *task)
     FAIL_POINT("agent_before_remove");
     if (!are_removed(task, false) || !are_removed(task, true))
         remove_containers(task);
-    else if (task->cgroup_parent && task->cgroup != CGROUP_REMOVED &&
-             task->remove_tries < ENGINE_REMOVE_TRIES_MAX)
-        engine_cgroup_remove(task);
     else if (!are_volumes_removed(task))
         remove_volumes(task);
+    else if (task->cgroup_parent && task->cgroup != CGROUP_REMOVED &&
+             task->remove_tries < ENGINE_REMOVE_TRIES_MAX)
+        engine_cgroup_remove(task); /* a monitor of Podman's may be in it for minutes */
     else
         forget(task);
 }
