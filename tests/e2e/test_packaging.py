@@ -9,7 +9,8 @@ import tarfile
 
 import pytest
 
-from harness.program import BERTH, ROOT
+from harness.program import BERTH, ROOT, eventually
+from harness.systemd import Systemd, is_installed
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,55 @@ def test_an_update_takes_the_programs_place(root, tmp_path, name, text, runs):
         subprocess.run([replace, str(updates), str(program)], check=True, capture_output=True)
         assert subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout == ("new\n" if runs else "old\n")
     assert os.listdir(updates) == [] and sorted(os.listdir(tmp_path))[0] == ("1" if "/" in name else "agent")
+
+
+@pytest.fixture(scope="module")
+def supervised(root, tmp_path_factory):
+    """A systemd that has the unit, with a program that ends as it is told to."""
+    where = tmp_path_factory.mktemp("unit")
+    shutil.copytree(root, where / "root")
+    for name in ("sysinit", "basic", "shutdown"):
+        (where / (name + ".target")).write_text("[Unit]\nDefaultDependencies=no\n")
+    text = (root / "lib/systemd/system/ecs.service").read_text().replace("/opt/berth", str(where / "root/opt/berth"))
+    (where / "ecs.service").write_text(text.replace("/var/cache/ecs", str(where / "updates")).replace("RestartSec=2s", "RestartSec=20ms"))
+    (where / "updates").mkdir()
+    one = Systemd(where)
+    try:
+        one.start()
+        one.run("sh", "-c", "cp %s/*.target %s/ecs.service /run/units" % (where, where))
+        one.run("systemctl", "daemon-reload")
+        yield one, where
+    finally:
+        one.close()
+
+
+@pytest.mark.skipif(not is_installed(), reason="needs root, systemd and dbus-daemon")
+def test_systemd_does_what_the_exit_code_says(supervised):
+    """AG-011, AG-025, AG-925, AP-523: 1 again and again, however often; 5 and 0 no more; 42 as the new version."""
+    systemd, where = supervised
+    program, calls = where / "root/opt/berth/bin/berth", where / "calls"
+
+    def becomes(code):
+        program.write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "$@" >>%s\nexit %d\n' % (calls, code))
+
+    def state():
+        return systemd.run("systemctl", "is-active", "ecs", check=False)
+
+    becomes(1)
+    systemd.run("systemctl", "start", "--no-block", "ecs")
+    eventually(lambda: calls.exists() and len(calls.read_text().splitlines()) > 8, 60, "it is started again; log " + systemd.log)
+    assert calls.read_text().startswith("agent --defaults ")
+    for code, end in ((5, "failed"), (0, "inactive")):
+        becomes(code)
+        systemd.run("systemctl", "start", "--no-block", "ecs")
+        eventually(lambda: state() == end, 60, "it ends after %d; log %s" % (code, systemd.log))
+    (where / "updates/1.ecs-update.tar").write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho new >>%s\nexec sleep 1000\n' % calls)
+    (where / "updates/desired-image.next").write_text("1.ecs-update.tar\n")
+    program.write_text('#!/bin/sh\nmv %s/updates/desired-image.next %s/updates/desired-image\nexit 42\n' % (where, where))
+    systemd.run("systemctl", "start", "--no-block", "ecs")
+    eventually(lambda: calls.read_text().endswith("new\n") and state() == "active", 60, "the new one runs; log " + systemd.log)
+    assert os.listdir(where / "updates") == []
+    systemd.run("systemctl", "stop", "ecs")
 
 
 def write_settings(root, *args, code=0):
