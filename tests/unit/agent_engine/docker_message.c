@@ -186,7 +186,6 @@ static void images_and_digests(void **state)
         {"{\"Id\":\"a\",\"Config\":{\"Env\":[\"AWS_REGIONS=x\",\"MY_AWS_REGION=x\",7]}}", false},
         {"{\"Id\":\"a\",\"Config\":{\"Env\":null}}", false},
     };
-    struct arena arena = {0};
     struct docker_image *images = NULL;
     CLEANUP(error_freep) struct error *err = NULL;
     const char *digest = "unset";
@@ -213,7 +212,6 @@ static void images_and_digests(void **state)
     }
     err = docker_read_digest(&arena, "{}", 2, &digest);
     assert_non_null(err);
-    arena_done(&arena);
 }
 
 static void listing_leaves_out_nonsense(void **state)
