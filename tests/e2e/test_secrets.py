@@ -24,7 +24,8 @@ def aws():
     one.parameters = {"/prod/a": HUSH + "a", PARAMETER: HUSH + "token"}
     one.secrets = {SECRET: {"AWSCURRENT": json.dumps({"user": HUSH + "user", "port": 5432}), "AWSPREVIOUS": HUSH + "old"}}
     one.objects = {"/files/one%20and%20only.env": b"# variables\nFROM_FILE=hush-one\nSET=file\nGREETING=\"hi\" there \n",
-                   "/files/two.env": b"FROM_FILE=two\nSECOND=2\r\n"}
+                   "/files/two.env": b"FROM_FILE=two\nSECOND=2\r\n", "/elsewhere/a.env": b"ELSEWHERE=1"}
+    one.regions = {"elsewhere": "eu-west-1"}
     yield one
     one.close()
 
@@ -134,6 +135,13 @@ def test_who_may_not_ask(aws, driver):
     one = e.task(e.container(secrets=[secret("A", "/prod/a")]), executionRoleCredentials=role((ROLE[0], "wrong")))
     assert reason(agent, one) == ("Fetching secret data from SSM Parameter Store in us-east-1: InvalidSignatureException: "
                                   "the signature does not match status code: 403, request id: r-1")
+
+
+def test_a_bucket_elsewhere(docker, aws, driver):
+    """The request is signed for the region that S3 names (s3:GetBucketLocation is not needed for that)."""
+    one = with_role(e.container(environmentFiles=[{"value": "arn:aws:s3:::elsewhere/a.env", "type": "s3"}]))
+    assert inside(docker, driver().run(one))["ELSEWHERE"] == "1"
+    assert [a.region for a in aws.asked] == ["us-east-1", "eu-west-1"]
 
 
 def test_a_fault_that_passes(docker, aws, driver):

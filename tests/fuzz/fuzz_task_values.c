@@ -8,6 +8,8 @@
 #include "agent/engine/task_values.h"
 #include "agent/engine/value_ref.h"
 
+#define VARIABLE "ENVIRONMENT_VARIABLE"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_fault(struct arena *arena, const char *text, size_t len)
@@ -24,8 +26,11 @@ static void read_fault(struct arena *arena, const char *text, size_t len)
 static void read_answers(struct arena *arena, const char *text, size_t len)
 {
     static struct acs_secret secrets[] = {
-        {.name = "A", .value_from = "/a", .provider = "ssm"},
-        {.name = "B", .value_from = "arn:aws:secretsmanager:r:1:secret:s:k::", .provider = "asm"},
+        {.name = "A", .value_from = "/a", .provider = "ssm", .type = VARIABLE},
+        {.name = "B",
+         .value_from = "arn:aws:secretsmanager:r:1:secret:s:k::",
+         .provider = "asm",
+         .type = VARIABLE},
     };
     static struct acs_ecr_auth_data ecr = {.registry_id = "1"};
     static struct acs_asm_auth_data asm_auth = {.credentials_parameter = "s"};

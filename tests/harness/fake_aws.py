@@ -21,9 +21,9 @@ def _hmac(key, text):
 
 
 class Refusal(Exception):
-    def __init__(self, status, code, message):
+    def __init__(self, status, code, message, headers=()):
         super().__init__(code)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.headers = status, code, message, dict(headers)
 
 
 class FakeAws:
@@ -32,6 +32,7 @@ class FakeAws:
     def __init__(self, keys=None):
         self.keys = keys
         self.parameters, self.secrets, self.objects = {}, {}, {}  # secrets by id, then by stage or version
+        self.regions = {}      # of buckets that are not where they are asked for
         self.login = None      # user, password, endpoint of ECR
         self.refusals = {}     # service to a list of Refusal, each for one request
         self.asked = []
@@ -74,18 +75,22 @@ class FakeAws:
             self.open.wait(60)
             if self.refusals.get(service):
                 raise self.refusals[service].pop(0)
-            answer = {"s3": self.get_object, "ssm": self.get_parameters, "secretsmanager": self.get_secret,
-                      "ecr": self.get_login}[service](asked, target)
-            self.send(request, 200, answer if service == "s3" else json.dumps(answer).encode())
+            if service == "s3":
+                self.send(request, 200, self.get_object(asked, region))
+                return
+            answer = {"ssm": self.get_parameters, "secretsmanager": self.get_secret, "ecr": self.get_login}[service](asked, target)
+            self.send(request, 200, json.dumps(answer).encode())
         except Refusal as no:
             text = ("<Error><Code>%s</Code><Message>%s</Message></Error>" % (no.code, no.message) if service == "s3"
                     else json.dumps({"__type": no.code, "message": no.message}))
-            self.send(request, no.status, text.encode())
+            self.send(request, no.status, text.encode(), no.headers)
 
     @staticmethod
-    def send(request, status, body):
+    def send(request, status, body, headers=None):
         try:
             request.send_response(status)
+            for name, value in (headers or {}).items():
+                request.send_header(name, value)
             request.send_header("Content-Length", str(len(body)))
             request.send_header("x-amzn-requestid", "r-1")
             request.end_headers()
@@ -134,7 +139,10 @@ class FakeAws:
             raise Refusal(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
         return {"ARN": asked["SecretId"], "Name": "x", "SecretString": versions[which]}
 
-    def get_object(self, path, target):
+    def get_object(self, path, region):
+        there = self.regions.get(path.split("/")[1], region)
+        if there != region:
+            raise Refusal(301, "PermanentRedirect", "The bucket is elsewhere.", {"x-amz-bucket-region": there})
         if path not in self.objects:
             raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
         return self.objects[path]

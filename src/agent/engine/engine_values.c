@@ -269,10 +269,8 @@ bool engine_values_may_pull(const struct engine_container *container)
     if (!container->spec->registry_authentication || engine_values_are_there(task))
         return true;
     login = task_values_login(task->values, container->spec);
-    if (!login)
-        return true;
     /* Without a login of Secrets Manager the task ends, once the others have answered (TD-222). */
-    return task->values_state == VALUES_BUSY && login->is_done &&
+    return task->values_state == VALUES_BUSY && login && login->is_done &&
            (login->kind == VALUE_TOKEN || !login->failure);
 }
 

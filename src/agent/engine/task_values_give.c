@@ -37,9 +37,15 @@ static const char *value_of(const struct task_values *values, struct arena *aren
                                            : parameter_of(values, secret);
 }
 
+/* Whatever its target (TD-230). */
+static bool is_variable(const struct acs_secret *secret)
+{
+    return str_eq(secret->type, "ENVIRONMENT_VARIABLE");
+}
+
 static bool is_of_log(const struct acs_secret *secret)
 {
-    return str_eq(secret->target, "LOG_DRIVER") && !str_eq(secret->type, "ENVIRONMENT_VARIABLE");
+    return str_eq(secret->target, "LOG_DRIVER") && !is_variable(secret);
 }
 
 static bool add_file(const struct task_values *values, struct arena *arena, int rank,
@@ -68,7 +74,7 @@ bool task_values_environment(const struct task_values *values, struct arena *are
                       container->environment.items[i].value);
     for (size_t i = 0; i < container->secrets.count; i++) {
         const struct acs_secret *secret = &container->secrets.items[i];
-        const char *value = is_of_log(secret) ? NULL : value_of(values, arena, secret);
+        const char *value = is_variable(secret) ? value_of(values, arena, secret) : NULL;
 
         if (value && !str_is_empty(secret->name))
             env_merge_add(&merge, RANK_SECRET, secret->name, value);
