@@ -1,6 +1,5 @@
-#include "agent/engine/task_values.h"
+#include "agent/engine/task_values_parts.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -9,8 +8,7 @@
 #include "agent/engine/value_ref.h"
 #include "base/mem.h"
 
-/* Which calls a task takes, their outcomes, and the reason if it cannot start. What comes of the
- * values is in task_values_give.c. */
+/* Which calls a task takes, and their outcomes. */
 
 /* ---- which calls ---- */
 
@@ -60,12 +58,12 @@ static void add_parameter(struct task_values *values, const char *region, const 
     open->names[open->name_count++] = name;
 }
 
-static const char *region_or(const struct task_values *values, const char *region)
+const char *value_region(const struct task_values *values, const char *region)
 {
     return str_is_empty(region) ? values->region : region;
 }
 
-static bool is_in_secrets_manager(const struct acs_secret *secret)
+bool value_is_secret(const struct acs_secret *secret)
 {
     return str_eq(secret->provider, "asm");
 }
@@ -75,11 +73,11 @@ static void add_secret(struct task_values *values, const struct acs_secret *secr
     const char *text = secret->value_from ? secret->value_from : "";
     struct value_secret_ref ref;
 
-    if (!is_in_secrets_manager(secret))
-        add_parameter(values, region_or(values, secret->region), text);
+    if (!value_is_secret(secret))
+        add_parameter(values, value_region(values, secret->region), text);
     else if (!value_ref_secret(&values->arena, text, &ref)) /* else it is refused at the end */
         add_call(values, &(struct value_call){.kind = VALUE_SECRET,
-                                              .region = region_or(values, secret->region),
+                                              .region = value_region(values, secret->region),
                                               .id = ref.id,
                                               .stage = ref.stage,
                                               .version = ref.version});
@@ -104,7 +102,7 @@ static bool call_of_login(const struct task_values *values, const struct acs_con
         const char *id = auth->asm_auth_data->credentials_parameter;
 
         *ret = (struct value_call){.kind = VALUE_LOGIN,
-                                   .region = region_or(values, auth->asm_auth_data->region),
+                                   .region = value_region(values, auth->asm_auth_data->region),
                                    .id = id ? id : ""};
         return true;
     }
@@ -113,7 +111,7 @@ static bool call_of_login(const struct task_values *values, const struct acs_con
 
         *ret = (struct value_call){
             .kind = VALUE_TOKEN,
-            .region = region_or(values, ecr->region),
+            .region = value_region(values, ecr->region),
             .registry_id = ecr->registry_id ? ecr->registry_id : "",
             .endpoint = str_is_empty(ecr->endpoint_override) ? NULL : ecr->endpoint_override,
             .is_by_agent = !ecr->use_execution_role};
@@ -122,7 +120,7 @@ static bool call_of_login(const struct task_values *values, const struct acs_con
     return false;
 }
 
-static const char *router_object(const struct acs_container *container)
+const char *value_router_object(const struct acs_container *container)
 {
     const struct acs_firelens_configuration *firelens = container->firelens_configuration;
 
@@ -136,7 +134,7 @@ static const char *router_object(const struct acs_container *container)
 
 static void add_container(struct task_values *values, const struct acs_container *container)
 {
-    const char *router = router_object(container);
+    const char *router = value_router_object(container);
     struct value_call login;
 
     if (call_of_login(values, container, &login))
@@ -157,7 +155,8 @@ static size_t count_references(const struct acs_task *task)
         const struct acs_container *container = &task->containers.items[i];
 
         count += container->secrets.count + container->environment_files.count +
-                 (container->registry_authentication != NULL) + (router_object(container) != NULL);
+                 (container->registry_authentication != NULL) +
+                 (value_router_object(container) != NULL);
     }
     return count;
 }
@@ -185,6 +184,24 @@ void task_values_free(struct task_values *values)
         return;
     arena_done(&values->arena);
     free(values);
+}
+
+const struct value_call *value_call_find(const struct task_values *values,
+                                         const struct value_call *wanted)
+{
+    for (size_t i = 0; i < values->count; i++)
+        if (is_same(&values->calls[i], wanted))
+            return &values->calls[i];
+    return NULL;
+}
+
+const struct value_call *task_values_login(const struct task_values *values,
+                                           const struct acs_container *container)
+{
+    struct value_call wanted;
+
+    return values && call_of_login(values, container, &wanted) ? value_call_find(values, &wanted)
+                                                               : NULL;
 }
 
 /* ---- outcomes ---- */
@@ -322,232 +339,4 @@ void task_values_refuse(struct task_values *values)
         call->failure = "engine ecr credentials: not found"; /* of a token; for others, see below */
         finish(values, call);
     }
-}
-
-/* ---- the reason ---- */
-
-static bool uses(const struct task_values *values, enum value_kind kind)
-{
-    for (size_t i = 0; i < values->count; i++)
-        if (values->calls[i].kind == kind)
-            return true;
-    return false;
-}
-
-static const char *role_reason(const struct task_values *values)
-{
-    static const char *const texts[VALUE_KIND_COUNT] = {
-        [VALUE_LOGIN] = "asm resource: unable to find execution role credentials",
-        [VALUE_PARAMETERS] = "ssm secret resource: unable to find execution role credentials",
-        [VALUE_SECRET] = "ASM secret resource: unable to find execution role credentials",
-        [VALUE_FILE] = "environment file resource: unable to find execution role credentials",
-        [VALUE_ROUTER] = "unable to download firelens s3 config file: unable to get execution role "
-                         "credentials",
-    };
-
-    for (size_t i = 0; i < VALUE_KIND_COUNT; i++)
-        if (texts[i] && uses(values, (enum value_kind)i))
-            return texts[i];
-    return NULL;
-}
-
-static const char *first_failure(const struct task_values *values, enum value_kind kind,
-                                 const struct value_call **ret_call)
-{
-    for (size_t i = 0; i < values->count; i++) {
-        if (values->calls[i].kind != kind || !values->calls[i].failure)
-            continue;
-        *ret_call = &values->calls[i];
-        return values->calls[i].failure;
-    }
-    return NULL;
-}
-
-static const char *parameters_reason(const struct task_values *values, struct arena *arena)
-{
-    const struct value_call *call;
-    const char *failure = first_failure(values, VALUE_PARAMETERS, &call);
-
-    return failure ? arena_printf(arena, "fetching secret data from SSM Parameter Store in %s: %s",
-                                  call->region, failure)
-                   : NULL;
-}
-
-static const struct value_call *find(const struct task_values *values,
-                                     const struct value_call *wanted)
-{
-    for (size_t i = 0; i < values->count; i++)
-        if (is_same(&values->calls[i], wanted))
-            return &values->calls[i];
-    return NULL;
-}
-
-const char *task_values_secret(const struct task_values *values, struct arena *arena,
-                               const struct acs_secret *secret, const char **ret_reason)
-{
-    const char *text = secret->value_from ? secret->value_from : "", *why = NULL, *value = NULL;
-    struct value_call wanted = {.kind = VALUE_SECRET, .region = region_or(values, secret->region)};
-    const struct value_call *call;
-    struct value_secret_ref ref;
-
-    why = value_ref_secret(arena, text, &ref);
-    if (why) {
-        *ret_reason = arena_printf(arena,
-                                   "trying to retrieve secret with value %s resulted in "
-                                   "error: %s",
-                                   text, why);
-        return NULL;
-    }
-    wanted.id = ref.id;
-    wanted.stage = ref.stage;
-    wanted.version = ref.version;
-    call = find(values, &wanted);
-    if (call->failure)
-        why = arena_printf(arena, "secret %s: %s", ref.id, call->failure);
-    else
-        value = value_ref_cut(arena, &ref, call->values[0], &why);
-    if (!value)
-        *ret_reason =
-            arena_printf(arena, "fetching secret data from AWS Secrets Manager in region %s: %s",
-                         wanted.region, why);
-    return value;
-}
-
-const struct value_call *task_values_login(const struct task_values *values,
-                                           const struct acs_container *container)
-{
-    struct value_call wanted;
-
-    return values && call_of_login(values, container, &wanted) ? find(values, &wanted) : NULL;
-}
-
-/* "a;b": all that is wrong, each once. */
-static void join(struct arena *arena, const char **reasons, const char *reason)
-{
-    if (!*reasons)
-        *reasons = reason;
-    else if (!strstr(*reasons, reason))
-        *reasons = arena_printf(arena, "%s;%s", *reasons, reason);
-}
-
-static const char *secrets_reason(const struct task_values *values, struct arena *arena)
-{
-    const struct acs_containers *all = &values->task->containers;
-    const char *reasons = NULL;
-
-    for (size_t i = 0; i < all->count; i++) {
-        for (size_t k = 0; k < all->items[i].secrets.count; k++) {
-            const struct acs_secret *secret = &all->items[i].secrets.items[k];
-            const char *reason = NULL;
-
-            if (is_in_secrets_manager(secret) &&
-                !task_values_secret(values, arena, secret, &reason))
-                join(arena, &reasons, reason);
-        }
-    }
-    return reasons;
-}
-
-static const char *file_reason(const struct task_values *values, struct arena *arena,
-                               const char *text)
-{
-    struct value_call wanted = {.kind = VALUE_FILE, .region = values->region};
-    const struct value_call *call;
-
-    if (!value_ref_object(arena, text, &wanted.bucket, &wanted.key))
-        return arena_printf(arena,
-                            "unable to parse bucket and key from s3 ARN specified in "
-                            "environmentFile %s, error: invalid s3 arn: %s",
-                            text, text);
-    call = find(values, &wanted);
-    if (!call->failure)
-        return NULL;
-    return call->is_unreached
-               ? arena_printf(arena, "unable to initialize s3 client for bucket %s, error: %s",
-                              call->bucket, call->failure)
-               : arena_printf(arena,
-                              "unable to download env file with key %s from bucket %s, "
-                              "error: %s",
-                              call->key, call->bucket, call->failure);
-}
-
-static const char *files_reason(const struct task_values *values, struct arena *arena)
-{
-    const struct acs_containers *all = &values->task->containers;
-
-    for (size_t i = 0; i < all->count; i++) {
-        const char *reasons = NULL;
-
-        for (size_t k = 0; k < all->items[i].environment_files.count; k++) {
-            const char *text = all->items[i].environment_files.items[k].value;
-            const char *reason = file_reason(values, arena, text ? text : "");
-
-            if (reason)
-                join(arena, &reasons, reason);
-        }
-        if (reasons)
-            return reasons;
-    }
-    return NULL;
-}
-
-static const char *router_reason(const struct task_values *values, struct arena *arena)
-{
-    static const char *const prefix = "unable to download firelens s3 config file";
-    const struct value_call *call;
-    const char *failure = first_failure(values, VALUE_ROUTER, &call);
-
-    for (size_t i = 0; i < values->task->containers.count; i++) {
-        const char *text = router_object(&values->task->containers.items[i]);
-        const char *bucket, *key;
-
-        if (text && !value_ref_object(arena, text, &bucket, &key))
-            return arena_printf(arena,
-                                "%s: unable to parse bucket and key from s3 arn: invalid s3 "
-                                "arn: %s",
-                                prefix, text);
-    }
-    if (!failure)
-        return NULL;
-    return call->is_unreached
-               ? arena_printf(arena, "%s: unable to initialize s3 client for bucket %s: %s", prefix,
-                              call->bucket, failure)
-               : arena_printf(arena, "%s: unable to download s3 config %s from bucket %s: %s",
-                              prefix, call->key, call->bucket, failure);
-}
-
-/* As ECS shows it: with a capital, and one space between two words. */
-static const char *as_shown(struct arena *arena, const char *text)
-{
-    char *shown = arena_dup(arena, text), *to = shown;
-
-    for (const char *at = shown; *at; at++) {
-        bool is_space = isspace((unsigned char)*at);
-
-        if (!is_space || (to > shown && to[-1] != ' '))
-            *to++ = (char)(is_space ? ' ' : *at);
-    }
-    if (to > shown && to[-1] == ' ')
-        to--;
-    *to = '\0';
-    *shown = (char)toupper((unsigned char)*shown);
-    return shown;
-}
-
-const char *task_values_reason(struct task_values *values, struct arena *arena)
-{
-    const struct value_call *call;
-    const char *reason = values->has_no_role ? role_reason(values) : NULL;
-
-    if (!reason)
-        reason = first_failure(values, VALUE_LOGIN, &call);
-    if (!reason)
-        reason = parameters_reason(values, arena);
-    if (!reason)
-        reason = secrets_reason(values, arena);
-    if (!reason)
-        reason = files_reason(values, arena);
-    if (!reason)
-        reason = router_reason(values, arena);
-    return reason ? as_shown(arena, reason) : NULL;
 }

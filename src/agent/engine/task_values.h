@@ -74,9 +74,6 @@ const char *task_values_reason(struct task_values *values, struct arena *arena);
 
 /* ---- what a container is given, once there is no reason against it ---- */
 
-/* What a reference to Secrets Manager stands for; NULL, and why. In `arena`. */
-const char *task_values_secret(const struct task_values *values, struct arena *arena,
-                               const struct acs_secret *secret, const char **ret_reason);
 /* Its whole environment (TD-243); false if a file cannot be read. In `arena`. */
 bool task_values_environment(const struct task_values *values, struct arena *arena,
                              const struct acs_container *container, struct acs_string_map *ret);

@@ -1,8 +1,9 @@
+#include "agent/engine/task_values_parts.h"
+
 #include <string.h>
 
 #include "agent/engine/env_file.h"
 #include "agent/engine/image_auth.h"
-#include "agent/engine/task_values.h"
 #include "agent/engine/value_ref.h"
 
 /* What the containers are given of the values. */
@@ -15,7 +16,7 @@
 
 static const char *parameter_of(const struct task_values *values, const struct acs_secret *secret)
 {
-    const char *region = str_is_empty(secret->region) ? values->region : secret->region;
+    const char *region = value_region(values, secret->region);
 
     for (size_t i = 0; i < values->count; i++) {
         const struct value_call *call = &values->calls[i];
@@ -33,8 +34,8 @@ static const char *value_of(const struct task_values *values, struct arena *aren
 {
     const char *reason;
 
-    return str_eq(secret->provider, "asm") ? task_values_secret(values, arena, secret, &reason)
-                                           : parameter_of(values, secret);
+    return value_is_secret(secret) ? task_values_secret(values, arena, secret, &reason)
+                                   : parameter_of(values, secret);
 }
 
 /* Whatever its target (TD-230). */
