@@ -345,6 +345,32 @@ static void test_places_of_logs_and_data(void **state)
     }
 }
 
+/* AP-008: the server, unless an SDK's settings say where the services are. */
+static void test_places_of_services(void **state)
+{
+    static const struct {
+        const char *file, *endpoints[CONFIG_AWS_COUNT]; /* SSM, Secrets Manager, S3, ECR */
+    } rows[] = {
+        {"",
+         {"http://127.0.0.1:4566", "http://127.0.0.1:4566", "http://127.0.0.1:4566",
+          "http://127.0.0.1:4566"}},
+        {"AWS_ENDPOINT_URL=http://aws:1/\nAWS_ENDPOINT_URL_S3=minio:9000\n",
+         {"http://aws:1", "http://aws:1", "https://minio:9000", "http://aws:1"}},
+        {"AWS_ENDPOINT_URL_SSM=http://a\nAWS_ENDPOINT_URL_SECRETS_MANAGER=http://b\n"
+         "AWS_ENDPOINT_URL_ECR=http://c\n",
+         {"http://a", "http://b", "http://127.0.0.1:4566", "http://c"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(config_freep) struct agent_config *config = load(&no_flags, NULL, rows[i].file);
+
+        for (size_t k = 0; k < CONFIG_AWS_COUNT; k++)
+            if (!str_eq(config->aws_endpoints[k], rows[i].endpoints[k]))
+                fail_msg("%s: %zu is at %s", rows[i].file, k, config->aws_endpoints[k]);
+    }
+}
+
 static void write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -427,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_attributes_say_what_is_so),
         cmocka_unit_test(test_attributes_of_volumes_and_logs),
         cmocka_unit_test(test_places_of_logs_and_data),
+        cmocka_unit_test(test_places_of_services),
         cmocka_unit_test(test_keys_come_from_the_first_place_that_has_them),
         cmocka_unit_test(test_keys_of_the_environment_come_first),
     };
