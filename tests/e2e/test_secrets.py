@@ -105,6 +105,23 @@ def test_the_process_finds_them(docker, aws, driver):
     assert {(a.key, a.region, a.token) for a in aws.asked} == {(ROLE[0], "us-east-1", "token")}
 
 
+def test_a_router_of_logs(docker, aws, driver, tmp_path):
+    """TD-208, TD-215: its own configuration is in S3, secret options of those that use it are in its environment only."""
+    aws.objects["/files/router.conf"] = b"[FILTER]\n    Name own\n"
+    agent = driver(ECS_DATADIR=str(tmp_path / "data"))
+    told = agent.run(with_role(
+        e.container("app", secrets=[secret("password", "/prod/a", "LOG_DRIVER")],
+                    host={"LogConfig": {"Type": "awsfirelens", "Config": {"Name": "stdout"}}}),
+        e.container("router", firelensConfiguration={"type": "fluentbit", "options": {
+            "config-file-type": "s3", "config-file-value": "arn:aws:s3:::files/router.conf"}})))
+    router = next(c["id"] for c in told["containers"] if c["name"] == "router")
+    assert docker.run("exec", router, "cat", "/fluent-bit/etc/external.conf") == "[FILTER]\n    Name own"
+    config = docker.run("exec", router, "cat", "/fluent-bit/etc/fluent-bit.conf")
+    assert "@INCLUDE /fluent-bit/etc/external.conf" in config and "password ${password_0}" in config, config
+    assert inside(docker, told, "router")["password_0"] == "hush-a"
+    assert HUSH not in config + docker.run("inspect", next(c["id"] for c in told["containers"] if c["name"] == "app"))
+
+
 @pytest.mark.parametrize("member,expected", [
     ({"secrets": [secret("A", SECRET.replace("app", "no"))]},
      "Fetching secret data from AWS Secrets Manager in region us-east-1: secret %s: ResourceNotFoundException: Secrets Manager "
