@@ -25,8 +25,8 @@ def systemd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def world(systemd):
-    # On a network of its own: an engine without a bridge removes docker0 from where it starts.
-    docker = PrivateDocker(systemd.directory + "/docker", enter=[*systemd.enter, "unshare", "--net"],
+    # On systemd's own network: an engine without a bridge removes docker0 from where it starts.
+    docker = PrivateDocker(systemd.directory + "/docker", enter=systemd.enter,
                            options=["--exec-opt", "native.cgroupdriver=systemd", "--bridge=none", "--iptables=false"])
     os.mkdir(docker.directory)
     one = None

@@ -1,7 +1,7 @@
 """A systemd of the tests' own, for what asks it to make slices: process 1 of its own namespaces, with a bus and no units.
 
-The root it sees cannot be written to, its /tmp, /run and /var/log are its own, and its cgroups are those below one of ours:
-nothing of this machine is its business."""
+The root it sees cannot be written to, its /tmp, /run, /var/log and network are its own, and its cgroups are those below one of
+ours: nothing of this machine is its business, nor that of an engine beside it."""
 import os
 import signal
 import subprocess
@@ -54,7 +54,8 @@ def is_installed():
 
 
 class Systemd:
-    """`enter` starts a command beside it, `watch` one that stays among our processes but sees its mounts and cgroups."""
+    """`enter` starts a command beside it, `watch` one that stays in our network and among our processes but sees its mounts and
+    cgroups."""
 
     def __init__(self, directory):
         self.directory = str(directory)
@@ -83,8 +84,8 @@ class Systemd:
         self.log = os.path.join(self.directory, "systemd.log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--cgroup", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "/bin/sh", "-c", INSIDE, "sh",
-                 self.directory, units, *controllers], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self._join)
+                ["unshare", "--cgroup", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
+                 "/bin/sh", "-c", INSIDE, "sh", self.directory, units, *controllers], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self._join)
         eventually(self._answers, 60, "systemd answers on its bus; log in " + self.log)
         return self
 
@@ -94,7 +95,7 @@ class Systemd:
         if not children:
             return False
         at = ["nsenter", "--target", children[0], "--mount", "--cgroup"]
-        self.enter = [*at, "--pid", "--"]
+        self.enter = [*at, "--net", "--pid", "--"]
         self.watch = [*at, "--", "unshare", "--mount", "/bin/sh", "-c", 'mount --rbind /run/outer /proc && exec "$@"', "sh"]
         return subprocess.run([*self.enter, "busctl", "--system", "status", "org.freedesktop.systemd1"], capture_output=True,
                               timeout=30, check=False).returncode == 0
