@@ -101,6 +101,38 @@ def test_docker_hangs(private, tmp_path):
     engine.close()
 
 
+@pytest.mark.soak
+def test_docker_hangs_for_longer_than_its_calls_may_take(private, tmp_path):
+    """AP-418, with the limits that can be set at their least: what was being made is told to have failed, never runs and is
+    cleared away; what was to stop is asked again and stops; what runs is left alone."""
+    engine = Engine(tmp_path, private, ECS_CONTAINER_CREATE_TIMEOUT="1m", ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1m", **CACHED).start()
+    lasting, stopped, made = counted(tmp_path), counted(tmp_path, stopTimeout=1), counted(tmp_path)
+    for one in (lasting, stopped):
+        engine.run(one)
+    eventually(lambda: runs_of(tmp_path, lasting) and runs_of(tmp_path, stopped), 20)
+    pid = pid_of(private, ids_of(private, lasting)[0])
+    with private.hung():
+        engine.want(made)
+        engine.want(stopped, desiredStatus="STOPPED")
+        told = engine.report(made, "STOPPED", 120)["containers"][0]["reason"]
+        assert told.startswith("DockerTimeoutError: Could not transition to created; timed out after waiting 1m"), told
+        def asked_again():
+            with open(engine.log) as log:
+                return "container not stopped, trying again" in log.read()
+        eventually(asked_again, 180, "the stop is asked again")
+        assert engine.last_report(stopped)["known"] == "RUNNING"
+    assert engine.report(stopped, "STOPPED", 120)["containers"][0]["exitCode"] in (0, 137)
+    late = counted(tmp_path)
+    engine.run(late, 60)
+    eventually(lambda: runs_of(tmp_path, late), 20)
+    eventually(lambda: not ids_of(private, made), 180, "what Docker made late is cleared away")
+    assert [runs_of(tmp_path, one) for one in (lasting, stopped, made, late)] == [1, 1, 0, 1]
+    assert pid_of(private, ids_of(private, lasting)[0]) == pid
+    for one in (lasting, late):
+        engine.stop(one)
+    engine.close()
+
+
 @pytest.mark.parametrize("ends", ["stop", "kill"])
 def test_docker_is_restarted_with_live_restore(tmp_path, ends):
     """Containers outlive it: they are neither told to have ended nor touched, and what ended meanwhile is told."""

@@ -143,6 +143,8 @@ static void on_container_removed(const struct docker_failure *failure, void *dat
     if (!engine_call_ended(task->engine, task))
         return;
     container->is_removed = is_gone(task, container->docker_name, failure);
+    if (container->may_come_late && failure && failure->fault == DOCKER_NOT_FOUND)
+        container->may_come_late = container->is_removed = false; /* asked once more, later */
     engine_cleanup_go_on(task, are_removed(task, container_is_internal(container->spec->name)));
 }
 

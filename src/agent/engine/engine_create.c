@@ -106,6 +106,7 @@ static void on_create_failed(struct engine_container *container,
         engine_container_doubt(container);
         return;
     }
+    container->may_come_late = failure->fault == DOCKER_TIMEOUT;
     engine_container_end(container, -1,
                          engine_reason("CannotCreateContainerError", "created", failure));
 }

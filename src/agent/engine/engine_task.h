@@ -89,6 +89,7 @@ struct engine_container {
     bool is_image_assumed; /* the create call will tell whether the image is there */
     bool is_to_be_stopped; /* runs although it counts as stopped (AP-410) */
     bool is_stop_asked;    /* its end is our doing: 137 needs no explanation */
+    bool may_come_late;    /* Docker did not answer in time whether it was made */
     bool is_repeated;      /* the start under way is not the first: Docker was lost in that */
     bool is_oom, has_exit_code;
     bool is_metadata_complete; /* its metadata file has what Docker knows of it */
