@@ -115,8 +115,8 @@ struct docker_call *docker_list_all(struct docker *docker, docker_list_fn *done,
 
 /* Images (docker_image.c). `auth` is the value of X-Registry-Auth, NULL: none. */
 
-/* Asks the registry for the digest of what `reference` names now; NULL if it has none to pull by, or
- * if this engine cannot ask. */
+/* Asks the registry for the digest of what `reference` names now; NULL if it has none to pull by,
+ * or if this engine cannot ask. */
 struct docker_call *docker_get_digest(struct docker *docker, const char *reference,
                                       const char *auth, int64_t timeout_ms, docker_digest_fn *done,
                                       void *data);

@@ -9,9 +9,9 @@
  * have several names; it goes with all of them, and counts once. Docker itself refuses to remove
  * what some other container uses.
  *
- * Ages go by the wall clock, which Docker's times and the agent's file are in, and which may be set:
- * nothing is taken to be older than what has passed since then, and what is of a time to come is as
- * old as that. So nothing goes too soon, and nothing stays for good.
+ * Ages go by the wall clock, which Docker's times and the agent's file are in, and which may be
+ * set: nothing is taken to be older than what has passed since then, and what is of a time to come
+ * is as old as that. So nothing goes too soon, and nothing stays for good.
  */
 #include <stdlib.h>
 #include <string.h>
