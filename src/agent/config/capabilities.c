@@ -121,9 +121,9 @@ static void add_fixed(struct config_map *list, const struct agent_config *config
         {"ecs.capability.ecr-endpoint", true},
         {"ecs.capability.efs", true},
         {"ecs.capability.efsAuth", has_efs_authorization(config)},
-        {"ecs.capability.container-health-check",
-         supports_api(host, 24) && !config->is_health_check_disabled &&
-             docker_engine_checks_health(host->engine)},
+        {"ecs.capability.container-health-check", supports_api(host, 24) &&
+                                                      !config->is_health_check_disabled &&
+                                                      docker_engine_checks_health(host->engine)},
         {"ecs.capability.external", config->is_external},
         {"berth.capability.image-prefetch", config->prefetches_images},
     };
