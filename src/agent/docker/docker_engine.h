@@ -1,5 +1,5 @@
-/* docker_engine.h - the engines that answer the Docker Engine API, and what others than Docker's own
- * do differently. docs/engines.md tells it to users.
+/* docker_engine.h - the engines that answer the Docker Engine API, and what others than Docker's do
+ * differently. docs/engines.md tells it to users.
  *
  * What an engine cannot do at all is either not announced (capabilities.c) or refused by the engine
  * itself, in its words, when the container is made.
