@@ -16,11 +16,6 @@ struct id id_new(struct rng *rng, int64_t now_ms)
     return id;
 }
 
-int id_cmp(const struct id *a, const struct id *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
-}
-
 bool id_is_zero(const struct id *id)
 {
     static const struct id zero;

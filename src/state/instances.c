@@ -17,18 +17,23 @@ static struct instance_home *home_of(const struct container_instance *instance)
     return instance->home;
 }
 
+static struct instance_home **met_of(struct cluster_home *cluster, const struct id *id)
+{
+    return &cluster->met_instances[id->bytes[sizeof(id->bytes) - 1] % MET_INSTANCES];
+}
+
 struct instance_home *instance_home_find(struct cluster_home *cluster, const struct id *id)
 {
-    struct instance_home *last = cluster->last_instance;
+    struct instance_home **met = met_of(cluster, id);
     struct treap_node *node;
 
-    if (last && id_cmp(&last->id, id) == 0)
-        return last;
+    if (*met && id_cmp(&(*met)->id, id) == 0)
+        return *met;
     node = treap_find(&cluster->instances, id, cmp);
     if (!node)
         return NULL;
-    cluster->last_instance = CONTAINER_OF(node, struct instance_home, node);
-    return cluster->last_instance;
+    *met = CONTAINER_OF(node, struct instance_home, node);
+    return *met;
 }
 
 struct instance_home *instance_home_get(struct cluster_home *cluster, const struct id *id)
@@ -60,8 +65,8 @@ void instance_home_put(struct instance_home *home)
 
     if (--home->users)
         return;
-    if (cluster->last_instance == home)
-        cluster->last_instance = NULL;
+    if (*met_of(cluster, &home->id) == home)
+        *met_of(cluster, &home->id) = NULL;
     treap_remove(&cluster->instances, &home->id, cmp);
     home_free(home);
 }
@@ -167,7 +172,7 @@ void instances_drop(struct cluster_home *cluster)
 {
     treap_drain(&cluster->instances, drop, NULL);
     cluster->instances_by_host = cluster->instances_gone = (struct treap){0};
-    cluster->last_instance = NULL;
+    memset(cluster->met_instances, 0, sizeof(cluster->met_instances));
 }
 
 static bool attach(struct state *state, struct scope_home *scope, void *record)

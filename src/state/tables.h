@@ -47,19 +47,23 @@ struct scope_home {
     struct feed feed;
 };
 
+#define MET_INSTANCES 64
+
 struct cluster_home {
     const char *name; /* interned */
     struct treap_node node;
     struct scope_home *scope;
-    struct cluster *cluster;             /* NULL: its row is not there */
-    struct treap instances;              /* instance_home by id */
-    struct instance_home *last_instance; /* found; NULL: none. Who asks once asks again */
-    struct treap instances_by_host;      /* instance_home by EC2 instance id, INACTIVE ones not */
-    struct treap instances_gone;         /* instance_home of INACTIVE ones by when they went */
-    struct treap services;               /* service_home by name */
+    struct cluster *cluster;        /* NULL: its row is not there */
+    struct treap instances;         /* instance_home by id */
+    struct treap instances_by_host; /* instance_home by EC2 instance id, INACTIVE ones not */
+    struct treap instances_gone;    /* instance_home of INACTIVE ones by when they went */
+    struct treap services;          /* service_home by name */
     struct treap tasks[TASK_LIST_COUNT][2]; /* [1]: the STOPPED lists; by instance: in its home */
     struct treap provider_uses;             /* provider_use by provider */
     struct cluster_counts counts;
+    /* Those found last, by the last byte of their ids: who asks once asks again, when the
+     * transaction is made, when it is durable and when it is told. */
+    struct instance_home *met_instances[MET_INSTANCES];
 };
 
 struct provider_home {
