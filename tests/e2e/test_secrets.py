@@ -1,12 +1,10 @@
 """Secrets, files of variables and logins of registries on a real engine: fetched once, with the execution role's keys,
 given to the container and to nobody else (TD-216 to TD-245, AP-464, AP-471 to AP-473)."""
 import json
-import subprocess
 
 import pytest
 
 from harness import engine as e
-from harness.docker import DOCKER
 from harness.fake_aws import FakeAws, Refusal
 from harness.one_host import OneHost
 from harness.registry import Registry
@@ -273,11 +271,11 @@ def test_ecr(docker, aws, driver, private, image):
 
 def test_a_task_definition_with_secrets(docker, tmp_path):
     """The whole way, with the keys that the server gives the role; what was fetched is nowhere but in the container."""
+    e.load_image(docker)
     aws = FakeAws()
     aws.parameters = {"/prod/a": HUSH + "a"}
     host = OneHost(tmp_path, docker, "secrets-host", {"AWS_ENDPOINT_URL": aws.url})
     try:
-        subprocess.run([DOCKER, "-H", docker.host, "image", "inspect", e.IMAGE], check=True, capture_output=True)
         task = host.run("secrets", [{"name": "app", "image": e.IMAGE, "command": ["/bin/sh", "-c", e.FOREVER],
                                      "secrets": [{"name": "A", "valueFrom": "/prod/a"}]}],
                         executionRoleArn="arn:aws:iam::000000000000:role/execution")

@@ -110,16 +110,17 @@ static void fetch(struct engine_value *value, const struct sigv4_keys *keys)
     struct engine_task *task = value->task;
     const struct value_call *call = value->call;
     CLEANUP(buf_done) struct buf body = {0};
-    const struct aws_fetch_request request = {
+    struct aws_fetch_request request = {
         .service = services[call->kind],
         .region = call->region,
         .endpoint = call->endpoint,
         .keys = *keys,
-        .body = call->bucket ? NULL : (task_values_ask(call, &body), body.data),
         .bucket = call->bucket,
         .key = call->key,
     };
 
+    task_values_ask(call, &body);
+    request.body = body.data;
     engine_call_begun(task);
     value->fetch = aws_fetch_start(task->engine->fetcher, &request, on_fetched, value);
 }
