@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from harness import podman
-from harness.engine import DRIVER, Registry
+from harness.engine import DRIVER, Engine, Registry, container, task
 from harness.netns import Host
 from harness.program import SANITIZER_ENV, Server, connected, eventually
 from harness.samples import IMAGE
@@ -195,6 +195,21 @@ def test_pulls(world):
     missing = world.run("missing", {"image": name.replace("test/image", "missing/image")}, until="STOPPED")
     reason = missing["containers"][0]["reason"]
     assert reason.startswith("CannotPullContainerError: ") and "manifest unknown" in reason
+
+
+@pytest.mark.skipif(not os.access(DRIVER, os.X_OK), reason="the engine driver is not built")
+def test_images_are_pulled_each_time_and_go(world, tmp_path):
+    """It cannot be asked for digests, whatever the rule of pulls; unused images are cleared away."""
+    engine = Engine(tmp_path, world.docker, ECS_IMAGE_PULL_BEHAVIOR="always", ECS_IMAGE_MINIMUM_CLEANUP_AGE="0s",
+                    ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s", TEST_IMAGE_CLEANUP_MS="300").start()
+    try:
+        image = world.registry.image("goes")
+        one = task(container(command="exit 5", image=image))
+        assert "error" not in engine.want(one)
+        assert engine.report(one, "STOPPED")["containers"][0].get("exitCode") == 5
+        eventually(lambda: not world.docker.run("images", "-q", image), 30, "the image goes")
+    finally:
+        engine.close()
 
 
 def test_the_service_is_restarted(world):

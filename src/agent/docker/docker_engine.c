@@ -26,6 +26,7 @@ static const struct docker_engine engines[] = {
         .alive_filters = "{\"label\":[\"" CONTAINER_LABEL_TASK
                          "\"],\"status\":[\"created\",\"initialized\",\"running\",\"paused\"]}",
         .logging_drivers = podman_logging_drivers,
+        .has_no_digests = true,
         .needs_systemd_for_health = true,
     },
 };

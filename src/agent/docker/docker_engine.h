@@ -15,6 +15,7 @@ struct docker_engine {
     const char *alive_filters; /* of GET /containers/json, for those of tasks that have not ended */
     /* The logging drivers it has, up to a NULL; NULL: Docker's, with its plugins. */
     const char *const *logging_drivers;
+    bool has_no_digests;           /* it cannot ask a registry for one */
     bool needs_systemd_for_health; /* its health checks are systemd's timers */
 };
 

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/docker/docker_call.h"
+#include "agent/docker/docker_engine.h"
 #include "agent/engine/image_ref.h"
 #include "base/log.h"
 
@@ -115,12 +116,11 @@ struct docker_call *docker_list_images(struct docker *docker, docker_images_fn *
     return call;
 }
 
-/* An engine without the call, as old Dockers and Podman say it. */
-static bool is_not_offered(const struct docker_failure *failure)
+/* An engine without the call; "page not found" is an old Docker's word for it. */
+static bool is_not_offered(const struct docker_call *call, const struct docker_failure *failure)
 {
     return failure && failure->fault == DOCKER_NOT_FOUND &&
-           (strstr(failure->message, "page not found") ||
-            strstr(failure->message, "is not supported"));
+           (call->docker->engine->has_no_digests || strstr(failure->message, "page not found"));
 }
 
 static void finish_digest(struct docker_call *call, const struct docker_failure *failure,
@@ -129,7 +129,7 @@ static void finish_digest(struct docker_call *call, const struct docker_failure 
     const char *digest = NULL;
     struct docker_failure unread = {0};
 
-    if (is_not_offered(failure))
+    if (is_not_offered(call, failure))
         failure = NULL;
     else if (!failure)
         failure = docker_call_malformed(
