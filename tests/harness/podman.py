@@ -1,7 +1,9 @@
 """Podman's Docker-compatible service: one of our own, apart from every other engine of the machine."""
+import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -41,6 +43,16 @@ INSECURE = """
 location = "%s"
 insecure = true
 """
+
+
+def remove(cgroup):
+    try:
+        os.rmdir(cgroup)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
 
 
 class PrivatePodman(Docker):
@@ -84,10 +96,33 @@ class PrivatePodman(Docker):
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    def end_monitors(self):
+        """Those of execs outlive their containers by five minutes, and hold cgroups."""
+        held = set()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as file:
+                    command = file.read()
+                if not command.split(b"\0")[0].endswith(b"/conmon") or self.directory.encode() not in command:
+                    continue
+                with open("/proc/%s/cgroup" % pid) as file:
+                    held |= {line.rstrip("\n").split(":", 2)[2] for line in file}
+                os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                continue  # it ended meanwhile
+        for path in held - {"/"}:
+            for folder in glob.glob("/sys/fs/cgroup/*" + path) + glob.glob("/sys/fs/cgroup" + path):
+                for one in (folder, os.path.dirname(folder)):
+                    try:
+                        eventually(lambda one=one: remove(one), 2)
+                    except AssertionError:
+                        break  # somebody else's, too
+
     def close(self):
         if self.is_running():
             self.kill()
         self.podman("rm", "--all", "--force", "--time", "0")
+        self.end_monitors()
         with open("/proc/self/mounts") as mounts:
             left = [line.split()[1] for line in mounts if self.directory in line]
         for mount in sorted(left, reverse=True):
