@@ -11,7 +11,7 @@
  *   NONE: the task refers to nothing.
  *   WANTED -> BUSY -> READY    WANTED waits for the role's keys, which an agent that started anew
  *     ^                  |     has not been told yet
- *     +------------------+     all containers were created: the values are forgotten
+ *     +------------------+     all containers run or have ended: the values are forgotten
  */
 
 struct engine_value {
@@ -237,13 +237,13 @@ void engine_values_step(struct engine_task *task, int64_t *soonest_ms)
 {
     if (task->values_state == VALUES_NONE)
         return;
-    if (task->desired == ENGINE_STOPPED) {
+    if (task->values_state == VALUES_READY && least_known(task) >= ENGINE_RUNNING) {
+        engine_values_free(task);
+        task->values_state = VALUES_WANTED; /* should one have to be created again */
+    } else if (task->desired == ENGINE_STOPPED) {
         engine_values_cancel(task);
     } else if (task->values_state == VALUES_WANTED && least_known(task) < ENGINE_CREATED) {
         begin(task, soonest_ms);
-    } else if (task->values_state == VALUES_READY && least_known(task) >= ENGINE_RUNNING) {
-        engine_values_free(task);
-        task->values_state = VALUES_WANTED; /* should one have to be created again */
     }
 }
 

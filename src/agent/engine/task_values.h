@@ -89,7 +89,7 @@ const char *task_values_auth(const struct value_call *login, struct arena *arena
                              const char **ret_reason);
 /* The router's own configuration; NULL: it has none. */
 const struct value_call *task_values_router(const struct task_values *values);
-/* `text` without any of the values, which Docker may repeat. In `arena`, or `text` itself. */
+/* `text` without any of the secrets, which Docker may repeat. In `arena`. */
 const char *task_values_redact(const struct task_values *values, struct arena *arena,
                                const char *text);
 

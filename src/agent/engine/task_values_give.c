@@ -140,23 +140,53 @@ const struct value_call *task_values_router(const struct task_values *values)
 
 /* ---- what Docker says ---- */
 
-static const char *without(struct arena *arena, const char *text, const char *value)
+/* The longest value that `text` begins with; 0: with none. */
+static size_t value_at(const char *const *all, size_t count, const char *text)
 {
-    size_t len = value ? strlen(value) : 0;
-    const char *at;
+    size_t longest = 0;
 
-    while (len >= REDACT_BYTES_MIN && (at = strstr(text, value)))
-        text = arena_printf(arena, "%.*s" REDACTED "%s", (int)(at - text), text, at + len);
-    return text;
+    for (size_t i = 0; i < count; i++)
+        if (str_starts_with(text, all[i]) && strlen(all[i]) > longest)
+            longest = strlen(all[i]);
+    return longest;
+}
+
+/* The secrets of all containers that are long enough. */
+static size_t gather(const struct task_values *values, struct arena *arena,
+                     const char *const **ret_all)
+{
+    const struct acs_containers *containers = &values->task->containers;
+    size_t count = 0, most = 0;
+    const char **all;
+
+    for (size_t i = 0; i < containers->count; i++)
+        most += containers->items[i].secrets.count;
+    all = ARENA_ARRAY(arena, const char *, most);
+    for (size_t i = 0; i < containers->count; i++) {
+        for (size_t k = 0; k < containers->items[i].secrets.count; k++) {
+            const char *value = value_of(values, arena, &containers->items[i].secrets.items[k]);
+
+            if (value && strlen(value) >= REDACT_BYTES_MIN)
+                all[count++] = value;
+        }
+    }
+    *ret_all = all;
+    return count;
 }
 
 const char *task_values_redact(const struct task_values *values, struct arena *arena,
                                const char *text)
 {
-    const struct acs_containers *all = &values->task->containers;
+    CLEANUP(buf_done) struct buf redacted = {0};
+    const char *const *all;
+    size_t count = gather(values, arena, &all), len;
 
-    for (size_t i = 0; i < all->count; i++)
-        for (size_t k = 0; k < all->items[i].secrets.count; k++)
-            text = without(arena, text, value_of(values, arena, &all->items[i].secrets.items[k]));
-    return text;
+    for (; *text; text += len ? len : 1) {
+        len = value_at(all, count, text);
+        if (len)
+            buf_add_str(&redacted, REDACTED);
+        else
+            buf_add_char(&redacted, *text);
+    }
+    return arena_dup_n(arena, redacted.data, redacted.len);
 }

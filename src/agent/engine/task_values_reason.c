@@ -75,7 +75,9 @@ const char *task_values_secret(const struct task_values *values, struct arena *a
     wanted.stage = ref.stage;
     wanted.version = ref.version;
     call = value_call_find(values, &wanted);
-    if (call->failure)
+    if (!call->is_done)
+        why = "it has not come yet";
+    else if (call->failure)
         why = arena_printf(arena, "secret %s: %s", ref.id, call->failure);
     else
         value = value_ref_cut(arena, &ref, call->values[0], &why);

@@ -36,6 +36,14 @@ static bool has_value(struct world *world, const char *container)
     return found && strstr(found->body, "\"A=hush-1\"");
 }
 
+/* They are in memory for as long as a container may have to be created with them. */
+static bool are_kept(struct world *world, const char *name)
+{
+    CLEANUP(str_freep) char *arn = str_printf(ARN "%s", name);
+
+    return engine_task_find(world->engine, arn)->values != NULL;
+}
+
 /* TD-281: also for a container that is created much later, and not again. */
 static void they_are_there_before_containers(void **state)
 {
@@ -51,11 +59,13 @@ static void they_are_there_before_containers(void **state)
     fake_fetch_hold(world->fetcher, false);
     fake_loop_settle(world->loop);
     assert_calls(world, "create -; start first");
+    assert_true(are_kept(world, "1"));
     fake_loop_pass(world->loop, 3600 * 1000);
     fake_docker_exit(world->docker, "first", 0, false, true);
     fake_loop_settle(world->loop);
     assert_true(has_value(world, "a"));
     assert_asked(world, "");
+    assert_false(are_kept(world, "1"));
 }
 
 static void a_stop_ends_the_waiting(void **state)
@@ -68,6 +78,7 @@ static void a_stop_ends_the_waiting(void **state)
     assert_told(world, "STOPPED 1 a=-; ");
     assert_string_equal(world_reason(world, "1"), "");
     assert_calls(world, "");
+    assert_false(are_kept(world, "1"));
 }
 
 /* AP-472: an agent that starts anew asks again, with keys that it is told first. */
@@ -134,6 +145,7 @@ static void docker_may_not_repeat_them(void **state)
     run(world, "1", MORE("a", PARAMETER("A")));
     assert_string_equal(world_view(world, "1", "a")->reason,
                         "CannotCreateContainerError: Error response from daemon: bad ***");
+    assert_false(are_kept(world, "1"));
 }
 
 #define ECR(more)                                                                                  \
