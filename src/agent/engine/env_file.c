@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
+#include "base/utf8.h"
 
 #define ROOM_FIRST 16
 
@@ -29,6 +31,22 @@ void env_merge_add(struct env_merge *merge, int rank, const char *name, const ch
     merge->count++;
 }
 
+/* Docker is told in JSON, which has no other bytes than UTF-8: each of them becomes U+FFFD, as in Go.
+ */
+static const char *as_utf8(struct arena *arena, const char *text, size_t len)
+{
+    CLEANUP(buf_done) struct buf out = {0};
+
+    for (size_t i = 0, char_len; i < len; i += char_len ? char_len : 1) {
+        char_len = utf8_char_len((const unsigned char *)text + i, len - i);
+        if (char_len)
+            buf_add(&out, text + i, char_len);
+        else
+            buf_add_str(&out, "\xef\xbf\xbd");
+    }
+    return arena_dup_n(arena, out.data, out.len);
+}
+
 static void add_line(struct env_merge *merge, struct arena *arena, int rank, const char *line,
                      size_t len)
 {
@@ -36,8 +54,8 @@ static void add_line(struct env_merge *merge, struct arena *arena, int rank, con
 
     if (*line == '#' || !equals || equals == line || memchr(line, '\0', len))
         return;
-    env_merge_add(merge, rank, arena_dup_n(arena, line, (size_t)(equals - line)),
-                  arena_dup_n(arena, equals + 1, len - (size_t)(equals + 1 - line)));
+    env_merge_add(merge, rank, as_utf8(arena, line, (size_t)(equals - line)),
+                  as_utf8(arena, equals + 1, len - (size_t)(equals + 1 - line)));
 }
 
 bool env_merge_add_file(struct env_merge *merge, struct arena *arena, int rank, const char *text,

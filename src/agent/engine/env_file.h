@@ -2,9 +2,10 @@
  * TD-243, AP-471). Pure.
  *
  * A line is NAME=VALUE: all behind the first '=' is the value, spaces and quotes too. Lines that
- * begin with '#', have no '=' or no name mean nothing. Within a file the last definition holds,
- * among several files the first file; what the task definition says itself goes before any file,
- * and a secret before that.
+ * begin with '#', have no '=' or no name mean nothing. Bytes that are not UTF-8 become U+FFFD.
+ *
+ * Within a file the last definition holds, among several files the first file; what the task
+ * definition says itself goes before any file, and a secret before that.
  */
 #ifndef BERTH_AGENT_ENV_FILE_H
 #define BERTH_AGENT_ENV_FILE_H

@@ -157,6 +157,7 @@ static void files_of_variables(void **state)
         {"#A=1\n #B=2\n", "[ #B=2]"}, /* only at the very beginning */
         {"=1\nnothing\n\n\nexport A=1\n", "[export A=1]"},
         {"A=1\nA=2\n", "[A=2]"},
+        {"A=caf\xe9!\nB\xff=caf\xc3\xa9\n", "[A=caf\xef\xbf\xbd!][B\xef\xbf\xbd=caf\xc3\xa9]"},
         {"", ""},
         {"\n", ""},
     };
@@ -545,6 +546,28 @@ static void precedence(void **state)
     world_done(&world);
 }
 
+/* TD-233: the longest that is there, also while others have not come yet. */
+static void redaction(void **state)
+{
+    static const char body[] = "{\"Parameters\":[{\"Name\":\"/a\",\"Value\":\"hush\"},{\"Name\":\"/"
+                               "b\",\"Value\":\"hush-hush!\"},{\"Name\":\"/c\",\"Value\":\"no\"}]}";
+    static const char told[] = "not hush-hush! but hush-hush of hushhush";
+    struct world world;
+
+    (void)state;
+    world_init(&world,
+               TASK(APP(SECRETS(SSM("A", "/a") "," SSM("B", "/b") "," SSM("C", "/c") "," ASM(
+                   "D", "arn:aws:secretsmanager:us-west-2:1:secret:d")))));
+    expect("none", task_values_redact(world.values, &world.arena, told), told);
+    for (size_t i = 0; i < world.values->count; i++)
+        if (world.values->calls[i].kind == VALUE_PARAMETERS)
+            task_values_take(world.values, &world.values->calls[i], NULL, body, strlen(body));
+    expect("some", task_values_redact(world.values, &world.arena, told),
+           "not *** but ***-*** of ******");
+    expect("nothing", task_values_redact(world.values, &world.arena, ""), "");
+    world_done(&world);
+}
+
 static void logins(void **state)
 {
     static const struct aws_fault denied = DENIED;
@@ -644,6 +667,7 @@ int main(void)
         cmocka_unit_test(parameters_are_found),
         cmocka_unit_test(faults),
         cmocka_unit_test(precedence),
+        cmocka_unit_test(redaction),
         cmocka_unit_test(logins),
         cmocka_unit_test(tokens_are_kept),
     };
