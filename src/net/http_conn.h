@@ -125,8 +125,8 @@ void http_server_conn_gone(struct http_server *server);
 const char *http_server_date(struct http_server *server);
 
 /* http_conn.c */
-/* Takes `fd`. */
 void http_conn_format_peer(const struct sockaddr_storage *address, char ret[INET6_ADDRSTRLEN]);
+/* Takes `fd`. */
 void http_conn_new(struct http_server *server, int fd, const struct sockaddr_storage *address,
                    bool is_refused);
 /* At once; tells the handler. Not from inside a caller's call. */

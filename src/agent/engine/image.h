@@ -73,9 +73,9 @@ bool images_is_assumed(const struct images *images, const char *reference, const
                        const char **ret_digest);
 /* That was wrong: it is gone. */
 void images_forget(struct images *images, const char *reference);
-/* A container of the image was removed: notes it inside the transaction that is open (AG-182). */
 /* Whether its environment names a region: then containers of it are told none (AP-310). */
 bool images_has_region(const struct images *images, const char *reference);
+/* A container of the image was removed: notes it inside the transaction that is open (AG-182). */
 MUST_USE struct error *images_note_use(struct images *images, const char *reference);
 
 /* Makes sure of an image. `auth` is the header for Docker (image_auth.h); NULL: the agent's own
