@@ -204,6 +204,12 @@ static struct entry *entry_new(struct telemetry *telemetry, const struct telemet
     return entry;
 }
 
+/* What is no number counts as nothing. */
+static double within_reason(double figure)
+{
+    return fmin(fmax(figure, 0), TELEMETRY_FIGURE_MAX);
+}
+
 static void add_round(struct entry *entry, int32_t number, double cpu_units, double memory_mib)
 {
     struct minute *minute = &entry->under_way;
@@ -233,8 +239,9 @@ void telemetry_add(struct telemetry *telemetry, const struct telemetry_owner *ow
         entry = entry_new(telemetry, owner, task, now_ms);
     }
     TAILQ_INSERT_TAIL(&telemetry->order, entry, in_order);
-    add_round(entry, (int32_t)(now_ms / MINUTE_MS), metrics->cpu_percent / 100 * host_cpu,
-              metrics->memory_mib);
+    add_round(entry, (int32_t)(now_ms / MINUTE_MS),
+              within_reason(metrics->cpu_percent / 100 * host_cpu),
+              within_reason(metrics->memory_mib));
     entry->heard_ms = now_ms;
     entry->cpu_reserved = cpu_reserved;
     entry->memory_reserved_mib = memory_reserved_mib;

@@ -18,8 +18,9 @@
 #include "base/id.h"
 #include "control/metric_frame.h"
 
-#define TELEMETRY_TASKS_MAX 1000000
-#define TELEMETRY_KEEP_MS   (3 * 60 * 1000)
+#define TELEMETRY_TASKS_MAX  1000000
+#define TELEMETRY_KEEP_MS    (3 * 60 * 1000)
+#define TELEMETRY_FIGURE_MAX 1e9 /* CPU units, MiB: a task has no more, whatever is said */
 
 struct telemetry;
 

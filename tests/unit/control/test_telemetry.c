@@ -272,6 +272,28 @@ static void test_totals(void **state)
     telemetry_free(telemetry);
 }
 
+/* An agent may say anything: its tasks do not spoil the totals of others for longer than they run. */
+static void test_absurd_figures(void **state)
+{
+    static const double figures[] = {INFINITY, -INFINITY, NAN, 1e300, -1e300};
+    struct telemetry *telemetry = telemetry_new(10);
+    struct telemetry_total total;
+
+    (void)state;
+    add_of(telemetry, "c", "web", &first, 25, 10, NOW_MS);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        add_of(telemetry, "c", "web", &second, figures[i], figures[i], NOW_MS);
+        total = total_of(telemetry, "c", "web", NOW_MS);
+        if (!(total.cpu_units >= 1024 && total.cpu_units <= 1024 + TELEMETRY_FIGURE_MAX &&
+              total.memory_mib >= 10 && total.memory_mib <= 10 + TELEMETRY_FIGURE_MAX))
+            fail_msg("%g: %g units, %g MiB", figures[i], total.cpu_units, total.memory_mib);
+        telemetry_forget(telemetry, &second);
+    }
+    total = total_of(telemetry, "c", "web", NOW_MS);
+    assert_true(total.tasks == 1 && total.cpu_units == 1024 && total.memory_mib == 10);
+    telemetry_free(telemetry);
+}
+
 static void test_silence_ends_in_slices(void **state)
 {
     struct telemetry *telemetry = telemetry_new(10);
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_minutes),
         cmocka_unit_test(test_freshness_and_limit),
         cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_absurd_figures),
         cmocka_unit_test(test_silence_ends_in_slices),
         cmocka_unit_test(test_totals_do_not_drift),
     };
