@@ -70,14 +70,6 @@ struct error *api_delete_service(struct call *call, const struct ecs_delete_serv
 
 /* ---- DescribeServices ---- */
 
-static bool includes_tags(const struct ecs_service_field_list *include)
-{
-    for (size_t i = 0; i < include->count; i++)
-        if (include->items[i] == ECS_SERVICE_FIELD_TAGS)
-            return true;
-    return false;
-}
-
 struct error *api_describe_services(struct call *call,
                                     const struct ecs_describe_services_request *in,
                                     struct ecs_describe_services_response *out)
@@ -103,7 +95,7 @@ struct error *api_describe_services(struct call *call,
             state_service(ecs_of(call)->state, scope, cluster->name, names[i]);
 
         if (service)
-            TRY(service_describe(call, service, includes_tags(&in->include),
+            TRY(service_describe(call, service, in->include.count > 0,
                                  &out->services.items[out->services.count++]));
         else
             out->failures.items[out->failures.count++] =

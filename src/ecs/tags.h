@@ -2,7 +2,8 @@
  * (API-039).
  *
  * Number, length and characters are the model's; here is what it cannot say: keys are there, are
- * unique, and do not begin with "aws:".
+ * unique, and do not begin with "aws:". Where TAGS is all that an `include` may list, whoever lists
+ * anything gets them.
  */
 #ifndef BERTH_ECS_TAGS_H
 #define BERTH_ECS_TAGS_H

@@ -29,14 +29,6 @@ struct error *api_stop_task(struct call *call, const struct ecs_stop_task_reques
     return task_describe(&describer, task, true, out->task);
 }
 
-static bool includes_tags(const struct ecs_task_field_list *include)
-{
-    for (size_t i = 0; i < include->count; i++)
-        if (include->items[i] == ECS_TASK_FIELD_TAGS)
-            return true;
-    return false;
-}
-
 /* ---- DescribeTasks ---- */
 
 /* A call that names tasks which are not in memory: some may be in the archive. */
@@ -131,7 +123,7 @@ struct error *api_describe_tasks(struct call *call, const struct ecs_describe_ta
 {
     const struct cluster *cluster;
     struct describe describe = {
-        .out = out, .count = in->tasks.count, .with_tags = includes_tags(&in->include)};
+        .out = out, .count = in->tasks.count, .with_tags = in->include.count > 0};
     struct describe *flow;
 
     TRY(names_enter_tasks(call, "ecs:DescribeTasks", in->cluster, &in->tasks, &cluster,

@@ -172,9 +172,8 @@ struct error *api_describe_task_definition(struct call *call,
     TRY(names_find_task_definition(call, in->task_definition, &record));
     out->task_definition = ARENA_NEW(call->arena, struct ecs_task_definition);
     TRY(task_definition_describe(call, record, out->task_definition));
-    for (size_t i = 0; i < in->include.count; i++)
-        if (in->include.items[i] == ECS_TASK_DEFINITION_FIELD_TAGS)
-            tags_answer(call->arena, record->tags, record->tags_count, &out->tags);
+    if (in->include.count > 0)
+        tags_answer(call->arena, record->tags, record->tags_count, &out->tags);
     return NULL;
 }
 

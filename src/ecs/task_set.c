@@ -227,21 +227,13 @@ struct error *task_set_describe_all(struct call *call, const struct service *ser
 
 /* ---- DescribeTaskSets ---- */
 
-static bool includes_tags(const struct ecs_task_set_field_list *include)
-{
-    for (size_t i = 0; i < include->count; i++)
-        if (include->items[i] == ECS_TASK_SET_FIELD_TAGS)
-            return true;
-    return false;
-}
-
 /* Without names, all of them (API-163). */
 struct error *api_describe_task_sets(struct call *call,
                                      const struct ecs_describe_task_sets_request *in,
                                      struct ecs_describe_task_sets_response *out)
 {
     const struct scope *scope = call_scope(call);
-    bool with_tags = includes_tags(&in->include);
+    bool with_tags = in->include.count > 0;
     const struct service *service;
 
     TRY(task_set_enter_service(call, "ecs:DescribeTaskSets", in->cluster, in->service, NULL,
