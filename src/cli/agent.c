@@ -13,7 +13,7 @@
 int command_agent(int argc, char **argv)
 {
     struct agent_options agent = {0};
-    bool is_under_up = false, wants_help = false;
+    bool is_under_up = false;
     const struct option_spec options[] = {
         {"server", OPTION_TEXT, "URL", "the control plane; else ECS_BACKEND_HOST",
          &agent.flags.server_url},
@@ -47,14 +47,10 @@ int command_agent(int argc, char **argv)
         .option_count = ARRAY_LEN(options),
     };
     int operands = 0, code;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    struct error *err;
 
-    if (err)
-        return command_fail(err);
-    if (wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
     if (is_under_up)
         child_follow_parent();
     agent.leaves_sigint = is_under_up;

@@ -50,15 +50,9 @@ int command_backup(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
     };
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
 
-    if (!err && wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
-    if (!err)
-        err = backup(dir, argv[0]);
-    return err ? command_fail(err) : EXIT_SUCCESS;
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
+    return command_end(backup(dir, argv[0]));
 }

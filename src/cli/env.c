@@ -65,17 +65,12 @@ int command_env(int argc, char **argv)
         .option_count = ARRAY_LEN(options),
     };
     struct setting settings[SETTINGS_MAX];
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
+    struct error *err;
     size_t count;
 
-    if (err)
-        return command_fail(err);
-    if (wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
     err = endpoint_read_up(dir, &endpoint);
     if (err)
         return command_fail(err);

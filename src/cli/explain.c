@@ -349,16 +349,9 @@ int command_explain(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
     };
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
 
-    if (err)
-        return command_fail(err);
-    if (wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
-    err = explain(dir, &asked, argv[0], as_json);
-    return err ? command_fail(err) : EXIT_SUCCESS;
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
+    return command_end(explain(dir, &asked, argv[0], as_json));
 }

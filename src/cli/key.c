@@ -94,16 +94,11 @@ int command_key(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 2,
     };
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
+    struct error *err;
 
-    if (err)
-        return command_fail(err);
-    if (wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
     if (str_eq(argv[0], "create") && operands == 1)
         err = create(dir, account, agent_cluster, name);
     else if (str_eq(argv[0], "list") && operands == 1)
@@ -112,5 +107,5 @@ int command_key(int argc, char **argv)
         err = delete (dir, argv[1]);
     else
         err = error_new(API_INVALID_PARAMETER, "usage: %s", command.usage);
-    return err ? command_fail(err) : EXIT_SUCCESS;
+    return command_end(err);
 }

@@ -33,6 +33,23 @@ int command_fail(struct error *err)
     return code;
 }
 
+int command_end(struct error *err)
+{
+    return err ? command_fail(err) : EXIT_SUCCESS;
+}
+
+bool command_begin(const struct command *command, int argc, char **argv, int *ret_operands,
+                   int *ret_code)
+{
+    bool wants_help = false;
+    struct error *err = options_parse(command, argc, argv, ret_operands, &wants_help);
+
+    if (wants_help)
+        options_print_help(command);
+    *ret_code = command_end(err);
+    return !wants_help && *ret_code == EXIT_SUCCESS;
+}
+
 static void print_help(void)
 {
     printf("usage: berth COMMAND [options]\n\n"

@@ -112,17 +112,14 @@ int command_server(int argc, char **argv)
         .options = options,
         .option_count = ARRAY_LEN(options),
     };
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
+    struct error *err = NULL;
 
-    if (!err && wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
-    if (!err && str_eq(lost_after, "never"))
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
+    if (str_eq(lost_after, "never"))
         server.instance_lost_after_ms = 0;
-    else if (!err && !duration_parse(lost_after, &server.instance_lost_after_ms))
+    else if (!duration_parse(lost_after, &server.instance_lost_after_ms))
         err = error_new(API_INVALID_PARAMETER,
                         "--instance-lost-after takes a number with a unit (5m) or never, not '%s'",
                         lost_after);
@@ -148,5 +145,5 @@ int command_server(int argc, char **argv)
         err = data_dir_lock(server.data_dir, "server.lock", what);
     if (!err)
         err = server_run(&server);
-    return err ? command_fail(err) : EXIT_SUCCESS;
+    return command_end(err);
 }

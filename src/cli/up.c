@@ -426,16 +426,12 @@ int command_up(int argc, char **argv)
     enum log_level level = LOG_LEVEL_INFO;
     enum log_format format = LOG_FORMAT_TEXT;
     struct server_options checked = {0};
-    bool wants_help = false;
-    int operands = 0;
-    struct error *err = options_parse(&command, argc, argv, &operands, &wants_help);
+    int operands = 0, code;
+    struct error *err = NULL;
 
-    if (!err && wants_help) {
-        options_print_help(&command);
-        return EXIT_SUCCESS;
-    }
-    if (!err &&
-        (!log_level_parse(up.log_level, &level) || !log_format_parse(up.log_format, &format)))
+    if (!command_begin(&command, argc, argv, &operands, &code))
+        return code;
+    if (!log_level_parse(up.log_level, &level) || !log_format_parse(up.log_format, &format))
         err =
             error_new(API_INVALID_PARAMETER,
                       "--log-level is debug, info, warning or error; --log-format is text or json");
@@ -446,5 +442,5 @@ int command_up(int argc, char **argv)
         err = run(&up);
     }
     up_done(&up);
-    return err ? command_fail(err) : EXIT_SUCCESS;
+    return command_end(err);
 }
