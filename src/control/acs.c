@@ -414,19 +414,6 @@ static void on_ack(struct acs *acs, const char *message_id)
     pump(acs);
 }
 
-static bool task_of_arn(struct arena *arena, const struct session *session, const char *text,
-                        struct id *ret)
-{
-    const char *slash;
-    struct arn arn;
-
-    if (!text || !arn_parse(arena, text, &arn) || !str_eq(arn.type, "task"))
-        return false;
-    slash = strrchr(arn.rest, '/');
-    return str_eq(arn.account, session->scope->account) &&
-           id_parse(slash ? slash + 1 : arn.rest, ret);
-}
-
 /* AP-242: a candidate is confirmed unless it is wanted here, or tell_tasks() has told its stop: the
  * official agent loses a task (TaskStateError, its containers run on) whose stop comes both ways at
  * once. */
@@ -455,7 +442,7 @@ static void on_stop_verification(struct acs *acs, struct arena *arena,
         const struct acs_task_identifier *candidate = &in->stop_candidates.items[i];
         struct id task;
 
-        if (!task_of_arn(arena, &acs->session, candidate->task_arn, &task) ||
+        if (!session_task_id(&acs->session, arena, candidate->task_arn, &task) ||
             !may_stop(&acs->session, &task))
             continue;
         message.stop_tasks.items[message.stop_tasks.count++] = (struct acs_task_identifier){

@@ -63,6 +63,19 @@ char *session_instance_arn(const struct session *session, struct arena *arena)
                                              &session->instance);
 }
 
+bool session_task_id(const struct session *session, struct arena *arena, const char *text,
+                     struct id *ret)
+{
+    const char *slash;
+    struct arn arn;
+
+    if (!text || !arn_parse(arena, text, &arn) || !str_eq(arn.type, "task") ||
+        !str_eq(arn.account, session->scope->account))
+        return false;
+    slash = strrchr(arn.rest, '/');
+    return id_parse(slash ? slash + 1 : arn.rest, ret);
+}
+
 void session_send(struct session *session, const struct buf *frame)
 {
     if (session->is_registered)

@@ -36,15 +36,9 @@ static const struct task *find_task(struct arena *arena, const struct session *s
                                     const char *text)
 {
     const struct task *task = NULL;
-    const char *slash;
-    struct arn arn;
     struct id id;
 
-    if (!text || !arn_parse(arena, text, &arn) || !str_eq(arn.type, "task") ||
-        !str_eq(arn.account, session->scope->account))
-        return NULL;
-    slash = strrchr(arn.rest, '/');
-    if (id_parse(slash ? slash + 1 : arn.rest, &id))
+    if (session_task_id(session, arena, text, &id))
         task = state_task(session->control->state, session->scope, session->cluster, &id);
     /* A task of another instance is none of this agent's business. */
     return task && id_cmp(&task->instance, &session->instance) == 0 ? task : NULL;
