@@ -31,22 +31,6 @@ void env_merge_add(struct env_merge *merge, int rank, const char *name, const ch
     merge->count++;
 }
 
-/* Docker is told in JSON, which has no other bytes than UTF-8: each of them becomes U+FFFD, as in Go.
- */
-static const char *as_utf8(struct arena *arena, const char *text, size_t len)
-{
-    CLEANUP(buf_done) struct buf out = {0};
-
-    for (size_t i = 0, char_len; i < len; i += char_len ? char_len : 1) {
-        char_len = utf8_char_len((const unsigned char *)text + i, len - i);
-        if (char_len)
-            buf_add(&out, text + i, char_len);
-        else
-            buf_add_str(&out, "\xef\xbf\xbd");
-    }
-    return arena_dup_n(arena, out.data, out.len);
-}
-
 static void add_line(struct env_merge *merge, struct arena *arena, int rank, const char *line,
                      size_t len)
 {
@@ -54,26 +38,45 @@ static void add_line(struct env_merge *merge, struct arena *arena, int rank, con
 
     if (*line == '#' || !equals || equals == line || memchr(line, '\0', len))
         return;
-    env_merge_add(merge, rank, as_utf8(arena, line, (size_t)(equals - line)),
-                  as_utf8(arena, equals + 1, len - (size_t)(equals + 1 - line)));
+    env_merge_add(merge, rank, arena_dup_n(arena, line, (size_t)(equals - line)),
+                  arena_dup_n(arena, equals + 1, len - (size_t)(equals + 1 - line)));
+}
+
+/* Docker is told in JSON, which has no other bytes than UTF-8: each of them becomes U+FFFD, as in Go.
+ */
+static void add_as_utf8(struct buf *out, const char *text, size_t len)
+{
+    for (size_t i = 0, char_len; i < len; i += char_len ? char_len : 1) {
+        char_len = utf8_char_len((const unsigned char *)text + i, len - i);
+        if (char_len)
+            buf_add(out, text + i, char_len);
+        else
+            buf_add_str(out, "\xef\xbf\xbd");
+    }
 }
 
 bool env_merge_add_file(struct env_merge *merge, struct arena *arena, int rank, const char *text,
                         size_t len)
 {
-    const char *end = text + len;
+    CLEANUP(buf_done) struct buf utf8 = {0};
+    const char *at, *end;
 
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        size_t line_len = (size_t)((newline ? newline : end) - text);
+    if (len == 0)
+        return true;
+    add_as_utf8(&utf8, text, len);
+    at = utf8.data;
+    end = at + utf8.len;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t line_len = (size_t)((newline ? newline : end) - at);
 
         if (line_len >= ENV_FILE_LINE_MAX)
             return false;
-        if (line_len > 0 && text[line_len - 1] == '\r')
+        if (line_len > 0 && at[line_len - 1] == '\r')
             line_len--;
         if (line_len > 0)
-            add_line(merge, arena, rank, text, line_len);
-        text = newline ? newline + 1 : end;
+            add_line(merge, arena, rank, at, line_len);
+        at = newline ? newline + 1 : end;
     }
     return true;
 }
