@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness.program import Agent, connected, eventually
+from harness.samples import free_port
 
 ID = "[0-9a-f]{32}"
 
@@ -39,7 +40,7 @@ def aws(server, key, tmp_path):
 
 
 @pytest.fixture
-def default_agent(tmp_path, server, docker):
+def default_agent(tmp_path, server, docker, ecs):
     """TUT-220: started without a cluster, it joins `default` and makes it when it is missing."""
     docker.sample_image()
     one = Agent(tmp_path, server.url, server.create_key(), docker.host)
@@ -48,7 +49,8 @@ def default_agent(tmp_path, server, docker):
     one.start()
     yield one
     one.close()
-    docker.remove_task_containers("default")
+    docker.remove_task_containers("default", [task for status in ("RUNNING", "STOPPED")
+                                              for task in ecs.list_tasks(desiredStatus=status)["taskArns"]])
 
 
 def test_an_ec2_task(aws, default_agent):
@@ -120,7 +122,7 @@ def test_a_fixed_port_on_one_instance(aws, ecs, default_agent):
     """TUT-121: a second task with the same host port has no place."""
     eventually(lambda: connected(ecs, "default"), 60)
     aws("register-task-definition", "--family", "ec2-tutorial", "--container-definitions", json.dumps([
-        {"name": "web", "image": "berth-sample-web:1", "cpu": 100, "memory": 50, "portMappings": [{"containerPort": 80, "hostPort": 18932}]}]))
+        {"name": "web", "image": "berth-sample-web:1", "cpu": 100, "memory": 50, "portMappings": [{"containerPort": 80, "hostPort": free_port()}]}]))
     assert len(aws("run-task", "--task-definition", "ec2-tutorial")["tasks"]) == 1
     assert [f["reason"] for f in aws("run-task", "--task-definition", "ec2-tutorial")["failures"]] == ["RESOURCE:PORTS"]
 

@@ -55,9 +55,11 @@ class Docker:
         # `docker ps` lags behind the end of a container, `docker inspect` does not.
         return found if everything else [one for one in found if one["State"]["Running"]]
 
-    def remove_task_containers(self, cluster):
+    def remove_task_containers(self, cluster, tasks=None):
+        """Those of `tasks` alone, where the cluster's name may be that of others on the machine."""
         arn = '{{.Label "com.amazonaws.ecs.task-arn"}}'
         lines = self.run("ps", "-a", "--filter", "label=com.amazonaws.ecs.cluster=" + cluster, "--format", "{{.ID}} " + arn).splitlines()
+        lines = [line for line in lines if tasks is None or line.split()[1] in tasks]
         if lines:
             self.run("rm", "-f", "-v", *(line.split()[0] for line in lines), check=False)
         for line in lines:

@@ -102,9 +102,37 @@ static bool set_value(struct agent_config *config, const struct config_setting *
     return false;
 }
 
-static void say_ignored(const char *name)
+/* What a value of the kind is. */
+static const char *kind_words(enum config_kind kind)
 {
-    log_warning("setting ignored, the default is taken", "variable", name);
+    switch (kind) {
+    case CONFIG_BOOL:
+        return "true or false";
+    case CONFIG_DURATION:
+        return "a duration like 1m30s";
+    case CONFIG_NUMBER:
+        return "a number";
+    case CONFIG_PORTS:
+        return "a JSON list of ports";
+    case CONFIG_TEXTS:
+        return "a JSON list of texts";
+    case CONFIG_MAP:
+        return "a JSON object of texts";
+    case CONFIG_IMAGES:
+        return "a list of images";
+    case CONFIG_TEXT:
+    case CONFIG_OWN:
+    case CONFIG_UNUSED:
+        break;
+    }
+    return "as docs/agent-configuration.md has it";
+}
+
+/* No setting that is read by these rules is a secret. */
+static void say_ignored(const char *name, const char *text)
+{
+    log_warning("setting ignored, the default is taken", "variable", name, "value", text, "wanted",
+                kind_words(config_setting_find(name)->kind));
 }
 
 static struct error *load_variables(struct agent_config *config, const struct config_source *source)
@@ -117,9 +145,9 @@ static struct error *load_variables(struct agent_config *config, const struct co
         if (!text || set_value(config, setting, text))
             continue;
         if (setting->refusal == CONFIG_REFUSE)
-            return error_new(API_INVALID_PARAMETER, "the value of %s cannot be used",
-                             setting->name);
-        say_ignored(setting->name);
+            return error_new(API_INVALID_PARAMETER, "%s is %s: it has to be %s", setting->name,
+                             text, kind_words(setting->kind));
+        say_ignored(setting->name, text);
     }
     return NULL;
 }
@@ -210,9 +238,9 @@ static void load_roles(struct agent_config *config, const struct config_source *
 
     config->has_task_role = config->has_task_role_network_host = config->is_external;
     if (bridge && !config_parse_bool(bridge, &config->has_task_role))
-        say_ignored("ECS_ENABLE_TASK_IAM_ROLE");
+        say_ignored("ECS_ENABLE_TASK_IAM_ROLE", bridge);
     if (host && !config_parse_bool(host, &config->has_task_role_network_host))
-        say_ignored("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST");
+        say_ignored("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", host);
 }
 
 static void load_pull_behavior(struct agent_config *config, const struct config_source *source)
@@ -233,7 +261,7 @@ static void load_pull_behavior(struct agent_config *config, const struct config_
         }
     }
     if (text)
-        say_ignored("ECS_IMAGE_PULL_BEHAVIOR");
+        say_ignored("ECS_IMAGE_PULL_BEHAVIOR", text);
 }
 
 /* "40,60" requests a second and at once (AG-148); nonsense falls back (AG-923). */
@@ -254,7 +282,7 @@ static void load_rates(struct agent_config *config, const struct config_source *
         config->metadata_rps_burst = burst;
         return;
     }
-    say_ignored("ECS_TASK_METADATA_RPS_LIMIT");
+    say_ignored("ECS_TASK_METADATA_RPS_LIMIT", text);
 }
 
 /* On unless it is turned off; only where it was turned on is it worth not starting (AG-152). */
@@ -276,7 +304,7 @@ static void load_port_range(struct agent_config *config, const struct config_sou
         config->dynamic_port_last = (int)last;
         return;
     }
-    say_ignored("ECS_DYNAMIC_HOST_PORT_RANGE");
+    say_ignored("ECS_DYNAMIC_HOST_PORT_RANGE", text);
 }
 
 /* Logs go to the server unless an operator says where, or "aws" (TD-191). */
@@ -310,7 +338,7 @@ static void load_log_size(struct agent_config *config, const struct config_sourc
     if (end != text && !*end && megabytes * 1e6 >= 1 && megabytes < 1e6)
         config->log_max_bytes = (int64_t)(megabytes * 1e6);
     else
-        say_ignored("ECS_LOG_MAX_FILE_SIZE_MB");
+        say_ignored("ECS_LOG_MAX_FILE_SIZE_MB", text);
 }
 
 /* Words that are one of a few; another gives the default. */
@@ -339,7 +367,7 @@ static void check_words(struct agent_config *config)
         while (*word && *rows[i].member && strcasecmp(*word, *rows[i].member) != 0)
             word++;
         if (*rows[i].member && !*word)
-            say_ignored(rows[i].name);
+            say_ignored(rows[i].name, *rows[i].member);
         *rows[i].member = *rows[i].member && *word ? *word : rows[i].fallback;
     }
 }

@@ -134,11 +134,13 @@ static void test_what_the_agent_refuses_to_start_with(void **state)
     static const struct config_flags bad_scheme = {.server_url = "ftp://h"};
 
     (void)state;
-    refused(&no_flags, "ECS_INSTANCE_ATTRIBUTES={rack: 1}\n", "ECS_INSTANCE_ATTRIBUTES");
+    refused(&no_flags, "ECS_INSTANCE_ATTRIBUTES={rack: 1}\n",
+            "ECS_INSTANCE_ATTRIBUTES is {rack: 1}: it has to be a JSON object of texts");
     refused(&no_flags, "ECS_AVAILABLE_LOGGING_DRIVERS=[\"papertrail\"]\n", "papertrail");
     refused(&no_flags, "ECS_EXTERNAL=true\n", "AWS_DEFAULT_REGION");
     refused(&no_flags, "ECS_CONTAINER_INSTANCE_TAGS={\"a\": 1}\n", "ECS_CONTAINER_INSTANCE_TAGS");
-    refused(&no_flags, "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=10.0.0.0/8\n", "LOCAL_ROUTES");
+    refused(&no_flags, "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=10.0.0.0/8\n",
+            "10.0.0.0/8: it has to be a JSON list of texts");
     refused(&no_flags, "BERTH_EFS_FILE_SYSTEMS=[]\n", "BERTH_EFS_FILE_SYSTEMS");
     refused(&no_flags, "DOCKER_HOST=/var/run/docker.sock\n", "neither unix:///path nor tcp://");
     refused(&no_flags, "BERTH_TASK_ENDPOINT=here\n", "BERTH_TASK_ENDPOINT is here");
