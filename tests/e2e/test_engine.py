@@ -8,6 +8,7 @@ import pytest
 
 from harness.engine import CACHED, FOREVER, IMAGE, Engine, Registry, container, load_image, remove_containers, task
 from harness.program import eventually
+from harness.samples import free_port
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +89,20 @@ SERVE = "mkdir -p /tmp/w; echo here > /tmp/w/index.html; exec httpd -f -p %s -h 
 def test_ports_fixed_dynamic_and_ranges(engine):
     """AP-122, AP-430, TD-122"""
     command = "mkdir -p /tmp/w; echo here > /tmp/w/index.html; for p in 80 81 9000 9001; do httpd -p $p -h /tmp/w; done; " + FOREVER
+    chosen = free_port()
     one = task(container(command=command, portMappings=[
-        {"containerPort": 80}, {"containerPort": 81, "hostPort": 18473}, {"containerPort": 53, "protocol": "udp"},
+        {"containerPort": 80}, {"containerPort": 81, "hostPort": chosen}, {"containerPort": 53, "protocol": "udp"},
         {"containerPortRange": "9000-9001"}]))
     known = app(engine.run(one))["bindings"]
     assert {b["bindIP"] for b in known} <= {"0.0.0.0", "::"}  # as Docker published them; IPv6 is not reported
     bindings = [b for b in known if b["bindIP"] == "0.0.0.0"]
     assert len(bindings) == 4
     dynamic, fixed, udp, block = bindings
-    assert (fixed["containerPort"], fixed["hostPort"]) == (81, 18473)
+    assert (fixed["containerPort"], fixed["hostPort"]) == (81, chosen)
     assert udp["protocol"] == "udp" and udp["hostPort"] > 0
     first, last = map(int, block["hostPortRange"].split("-"))
     assert block["containerPortRange"] == "9000-9001" and last == first + 1
-    for port in (dynamic["hostPort"], 18473, first, last):
+    for port in (dynamic["hostPort"], chosen, first, last):
         def answers(port=port):
             try:
                 return urllib.request.urlopen("http://127.0.0.1:%d/" % port, timeout=2).read() == b"here\n"
@@ -112,7 +114,7 @@ def test_ports_fixed_dynamic_and_ranges(engine):
 
 def test_a_taken_host_port(engine):
     """AP-414: a task that wants a port that another one holds waits until it is given back."""
-    ports = [{"containerPort": 80, "hostPort": 18474}]
+    ports = [{"containerPort": 80, "hostPort": free_port()}]
     first, second = task(container(portMappings=ports, stopTimeout=1)), task(container(portMappings=ports, stopTimeout=1))
     engine.run(first)
     engine.want(second)

@@ -2,12 +2,12 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 
 import pytest
 
 from harness.program import BERTH, ROOT, Program, eventually
+from harness.samples import free_port
 
 
 def blocks():
@@ -18,11 +18,8 @@ def blocks():
 @pytest.fixture
 def up(tmp_path, docker):
     docker.sample_image()
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    one = Program(["up", "--listen", "127.0.0.1:%d" % port, "--data", tmp_path / "berth", "--docker", docker.host], tmp_path / "up.log",
-                  ready=False)
+    one = Program(["up", "--listen", "127.0.0.1:%d" % free_port(), "--data", tmp_path / "berth", "--docker", docker.host],
+                  tmp_path / "up.log", ready=False)
     one.args = ["/usr/bin/setsid", *one.args]  # a group of its own, as a shell's job has
     one.data = str(tmp_path / "berth")
     one.docker = docker

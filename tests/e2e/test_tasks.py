@@ -2,7 +2,7 @@
 import pytest
 
 from harness.program import eventually
-from harness.samples import get, host_port, shell, web
+from harness.samples import free_port, get, host_port, shell, web
 
 
 def run(ecs, cluster, definition, **kwargs):
@@ -136,13 +136,14 @@ def test_host_and_none_networks(ecs, cluster, agent, docker):
 
 def test_a_fixed_port_is_taken_once(ecs, cluster, agent):
     """SC-072: the second task finds RESOURCE:PORTS."""
-    definition = web(family="fixed", portMappings=[{"containerPort": 80, "hostPort": 18931}])
+    port = free_port()
+    definition = web(family="fixed", portMappings=[{"containerPort": 80, "hostPort": port}])
     arn, = run(ecs, cluster, definition)
     answer = ecs.run_task(cluster=cluster, taskDefinition="fixed")
     assert answer["tasks"] == []
     assert [f["reason"] for f in answer["failures"]] == ["RESOURCE:PORTS"]
     wait(ecs, cluster, arn, "RUNNING")
-    assert get(18931).startswith("hello, ")
+    assert get(port).startswith("hello, ")
 
 
 def test_stop_sends_term_then_kill(ecs, cluster, agent):

@@ -2,13 +2,13 @@
 import crypt
 import os
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.request
 
 from .docker import DOCKER
 from .program import eventually
+from .samples import free_port
 
 PROGRAM = "/usr/bin/docker-registry"
 
@@ -17,8 +17,7 @@ class Registry:
     def __init__(self, directory, user=None, password=None):
         self.directory = str(directory)
         self.user, self.password = user, password
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            self.port = one.getsockname()[1]
+        self.port = free_port()
         self.host = "127.0.0.1:%d" % self.port
         self.data = os.path.join(self.directory, "registry")
         self.process = None

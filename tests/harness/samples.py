@@ -1,7 +1,14 @@
 """Task definitions that the tests run, small and quick to stop."""
+import socket
 import urllib.request
 
 IMAGE = "berth-sample-web:1"
+
+
+def free_port():
+    """Of this host, for somebody who has to be told one."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
 
 
 def web(family="web", **container):
