@@ -187,7 +187,8 @@ static void build_order(struct arena *arena, const struct ecs_container_definiti
     }
 }
 
-/* "123456789012.dkr.ecr.eu-west-1.amazonaws.com/name": the registry's account and region. */
+/* "123456789012.dkr.ecr.eu-west-1.amazonaws.com/name": the registry's account and region. Nobody
+ * else's host may look like it: whoever is there is told a password. */
 static struct acs_ecr_auth_data *ecr_of_image(struct arena *arena, const char *image,
                                               bool has_execution_role)
 {
@@ -195,8 +196,8 @@ static struct acs_ecr_auth_data *ecr_of_image(struct arena *arena, const char *i
     struct acs_ecr_auth_data *ecr;
 
     if (!image ||
-        sscanf(image, "%12[0-9].dkr.ecr.%31[a-z0-9-].%63[a-z.]/", account, region, domain) != 3 ||
-        !str_starts_with(domain, "amazonaws.com"))
+        sscanf(image, "%12[0-9].dkr.ecr.%31[a-z0-9-].%63[^/]", account, region, domain) != 3 ||
+        (!str_eq(domain, "amazonaws.com") && !str_eq(domain, "amazonaws.com.cn")))
         return NULL;
     ecr = ARENA_NEW(arena, struct acs_ecr_auth_data);
     ecr->registry_id = arena_dup(arena, account);

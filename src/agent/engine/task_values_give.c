@@ -112,6 +112,14 @@ size_t task_values_log_secrets(const struct task_values *values, struct arena *a
     return count;
 }
 
+/* "https://host/name" is at "https://host": a longer host is somebody else's. */
+static bool is_at(const char *place, const char *server)
+{
+    size_t len = strlen(server);
+
+    return str_starts_with(place, server) && (place[len] == '/' || str_ends_with(server, "/"));
+}
+
 const char *task_values_auth(const struct value_call *login, struct arena *arena, const char *image,
                              const char **ret_reason)
 {
@@ -119,7 +127,7 @@ const char *task_values_auth(const struct value_call *login, struct arena *arena
     const char *failure = login->failure;
     const char *place = arena_printf(arena, "https://%s", image);
 
-    if (!failure && is_of_ecr && !str_starts_with(place, login->server))
+    if (!failure && is_of_ecr && !is_at(place, login->server))
         failure = arena_printf(arena, "ecr auth: AuthorizationData is malformed for %s", image);
     if (failure) {
         *ret_reason = arena_printf(

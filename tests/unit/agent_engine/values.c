@@ -594,6 +594,12 @@ static void logins(void **state)
          "\"https://1234.dkr\"}]}",
          NULL, NULL,
          "CannotPullECRContainerError: ecr auth: AuthorizationData is malformed for other/name"},
+        {TASK(APP(LOGIN_ECR)), "1234.dkr.evil/name",
+         "{\"authorizationData\":[{\"authorizationToken\":\"QVdTOmh1c2g=\",\"proxyEndpoint\":"
+         "\"https://1234.dkr\"}]}",
+         NULL, NULL,
+         "CannotPullECRContainerError: ecr auth: AuthorizationData is malformed for "
+         "1234.dkr.evil/name"},
         {TASK(APP(LOGIN_ECR)), "x", "{\"authorizationData\":[]}", NULL, NULL,
          "CannotPullECRContainerError: unexpected number of results in AuthorizationData (0)"},
         {TASK(APP(LOGIN_ECR)), "x",

@@ -161,6 +161,43 @@ static void everything_has_its_place(void **state)
     made_done(&made);
 }
 
+/* AP-464: a host that only looks like ECR's is told no password. */
+static void logins_of_ecr(void **state)
+{
+    static const struct {
+        const char *image, *region; /* NULL: no login */
+    } rows[] = {
+        {"123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b:1", "eu-west-1"},
+        {"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a", "cn-north-1"},
+        {"123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.com/a", NULL},
+        {"123456789012.dkr.ecr.eu-west-1.amazonaws.comrade/a", NULL},
+        {"123456789012.dkr.ecr.eu-west-1.amazonaws.com@evil.com/a", NULL},
+        {"x.dkr.ecr.eu-west-1.amazonaws.com/a", NULL},
+        {"evil.com/123456789012.dkr.ecr.eu-west-1.amazonaws.com/a", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct acs_registry_authentication *login;
+        struct made made;
+
+        make(&made, NETWORK_MODE_BRIDGE, NULL);
+        task_definition_set_document(made.definition,
+                                     arena_printf(&made.arena,
+                                                  "{\"containerDefinitions\":[{\"name\":\"side\","
+                                                  "\"image\":\"%s\",\"memory\":16}]}",
+                                                  rows[i].image));
+        assert_null(payload_source_read(&made.arena, &scope, made.definition, NULL, &made.source));
+        assert_null(payload_build(&made.arena, &scope, made.task, &made.source, NULL, &made.out));
+        login = made.out.containers.items[0].registry_authentication;
+        if ((login != NULL) != (rows[i].region != NULL))
+            fail_msg("%s: a login is %s", rows[i].image, login ? "told" : "missing");
+        if (login)
+            assert_string_equal(login->ecr_auth_data->region, rows[i].region);
+        made_done(&made);
+    }
+}
+
 static void volumes_say_their_type(void **state)
 {
     struct made made;
@@ -257,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_has_its_place),
+        cmocka_unit_test(logins_of_ecr),
         cmocka_unit_test(volumes_say_their_type),
         cmocka_unit_test(overrides_are_merged_here),
         cmocka_unit_test(port_mappings_depend_on_the_network_mode),
