@@ -11,6 +11,7 @@
 #include "gen/ecs_types.h"
 
 #define NO_CLUSTER_TEXT "Cluster not found."
+#define INACTIVE_TEXT   " is inactive."
 
 /* AP-107 asks first after 3 s; a server that starts beside its agent should not cost that. */
 static const struct backoff repeated = {
@@ -103,6 +104,17 @@ static bool is_cluster_ours_to_make(const struct registration *op)
     return !op->options.config->is_cluster_explicit || str_eq(op->request.cluster, "default");
 }
 
+/* What an operator is told of a refusal for good. Takes `err`. */
+static struct error *explain(const struct registration *op, struct error *err)
+{
+    if (is_cluster_missing(err))
+        return error_wrap(err, "joining cluster %s", op->request.cluster);
+    if (op->request.instance_arn && strstr(err->message, INACTIVE_TEXT))
+        return error_wrap(err, "this host was deregistered; once %s is removed it joins anew",
+                          op->options.config->data_dir);
+    return err;
+}
+
 /* Decides what a refusal leads to. Takes `err`. */
 static void go_on_after_error(struct registration *op, struct error *err)
 {
@@ -113,9 +125,7 @@ static void go_on_after_error(struct registration *op, struct error *err)
         return;
     }
     if (!api_client_is_retriable(err) || clock_mono_ms(op->options.clock) >= op->give_up_ms) {
-        finish(op, is_cluster_missing(err)
-                       ? error_wrap(err, "joining cluster %s", op->request.cluster)
-                       : err);
+        finish(op, explain(op, err));
         return;
     }
     wait(op, err);

@@ -252,6 +252,14 @@ static void test_again_under_its_arn(void **state) /* AP-105, AP-543 */
     assert_true(f->failed);
     assert_int_equal(f->code, API_CLIENT);
     assert_int_equal(world_calls(), 0);
+    assert_null(strstr(f->message, "joins anew"));
+    register_host(f);
+    world_answer(0, 400,
+                 "{\"__type\":\"ClientException\",\"message\":\"Container instance 1 is "
+                 "inactive.\"}");
+    assert_int_equal(f->code, API_CLIENT);
+    assert_non_null(strstr(f->message, "was deregistered; once "));
+    assert_non_null(strstr(f->message, "is inactive."));
     finish(f);
 }
 
