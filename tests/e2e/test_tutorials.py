@@ -122,7 +122,8 @@ def test_a_fixed_port_on_one_instance(aws, ecs, default_agent):
     """TUT-121: a second task with the same host port has no place."""
     eventually(lambda: connected(ecs, "default"), 60)
     aws("register-task-definition", "--family", "ec2-tutorial", "--container-definitions", json.dumps([
-        {"name": "web", "image": "berth-sample-web:1", "cpu": 100, "memory": 50, "portMappings": [{"containerPort": 80, "hostPort": free_port()}]}]))
+        {"name": "web", "image": "berth-sample-web:1", "cpu": 100, "memory": 50,
+         "portMappings": [{"containerPort": 80, "hostPort": free_port()}]}]))
     assert len(aws("run-task", "--task-definition", "ec2-tutorial")["tasks"]) == 1
     assert [f["reason"] for f in aws("run-task", "--task-definition", "ec2-tutorial")["failures"]] == ["RESOURCE:PORTS"]
 
