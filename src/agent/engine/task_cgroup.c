@@ -65,6 +65,11 @@ static bool is_there(const char *dir, const char *name)
 
 /* ---- the layout ---- */
 
+static bool is_ours(const char *dir)
+{
+    return faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
+}
+
 static struct error *open_v1(const char *root)
 {
     static const char *const controllers[] = {"cpu", "memory"};
@@ -73,6 +78,8 @@ static struct error *open_v1(const char *root)
         CLEANUP(str_freep) char *path = str_printf("%s/%s/" PREFIX, root, controllers[i]);
 
         TRY(make_dir(path));
+        if (!is_ours(path)) /* of an agent that ran as root */
+            return error_errno(errno, "cgroup %s cannot be written", path);
     }
     return NULL;
 }
@@ -102,6 +109,8 @@ struct error *task_cgroups_open(const char *root, const char *driver, struct tas
     struct task_cgroups out = {.root = root, .is_unified = is_there(root, "cgroup.controllers")};
 
     if (str_eq(driver, "systemd")) {
+        if (geteuid() != 0 && !is_ours(root))
+            return error_errno(errno, "systemd makes slices for root alone");
         out.kind = TASK_CGROUP_SLICE;
     } else if (out.is_unified) {
         out.kind = TASK_CGROUP_V2;

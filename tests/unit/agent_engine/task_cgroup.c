@@ -145,6 +145,31 @@ static void missing_controllers(void **state)
 }
 
 /* Empty cgroups, also those that containers left, go; in every hierarchy. */
+/* Whoever is not root may find what an agent of root's made: no limits, rather than tasks that fail. */
+static void not_as_root(void **state)
+{
+    static const char *const drivers[] = {"cgroupfs", "systemd"};
+    static const char *const words[] = {"/cpu/ecs cannot be written", "for root alone"};
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    add_file("cpu/ecs/cpu.shares");
+    add_file("memory/ecs/memory.limit_in_bytes");
+    assert_int_equal(chmod(root, 0755), 0);
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+        struct task_cgroups cgroups;
+        struct error *err;
+
+        assert_int_equal(seteuid(65534), 0);
+        err = task_cgroups_open(root, drivers[i], &cgroups);
+        assert_int_equal(seteuid(0), 0);
+        assert_non_null(err);
+        assert_non_null(strstr(err->message, words[i]));
+        error_free(err);
+    }
+}
+
 static void removal(void **state)
 {
     struct task_cgroups cgroups;
@@ -234,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(v1_is_written, make_root, drop_root),
         cmocka_unit_test_setup_teardown(v2_is_written, make_root, drop_root),
         cmocka_unit_test_setup_teardown(missing_controllers, make_root, drop_root),
+        cmocka_unit_test_setup_teardown(not_as_root, make_root, drop_root),
         cmocka_unit_test_setup_teardown(removal, make_root, drop_root),
         cmocka_unit_test_setup_teardown(slices, make_root, drop_root),
     };
