@@ -67,8 +67,8 @@ struct session_hello {
 const struct container_instance *session_instance(const struct session *session);
 /* Its ARN as it was registered. */
 char *session_instance_arn(const struct session *session, struct arena *arena);
-/* The id in the ARN of a task, in its long form or the short one; false: it is none of the session's
- * account. */
+/* The id in the ARN of a task, in its long form or the short one; false: it is none of the
+ * session's account. */
 bool session_task_id(const struct session *session, struct arena *arena, const char *text,
                      struct id *ret);
 void session_send(struct session *session, const struct buf *frame);

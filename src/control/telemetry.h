@@ -56,8 +56,8 @@ void telemetry_forget(struct telemetry *telemetry, const struct id *task);
 bool telemetry_of_task(const struct telemetry *telemetry, const struct id *task, int64_t now_ms,
                        struct telemetry_datum *ret);
 
-/* Lets go of those that were not heard of for TELEMETRY_KEEP_MS, `count_max` of them at most: before
- * totals are read, or they count. True: there are more. */
+/* Lets go of those that were not heard of for TELEMETRY_KEEP_MS, `count_max` of them at most:
+ * before totals are read, or they count. True: there are more. */
 bool telemetry_let_go(struct telemetry *telemetry, int64_t now_ms, size_t count_max);
 
 /* Of the tasks that are kept: a service's, or all of a cluster. */

@@ -1,5 +1,5 @@
-/* usage.h - how much of what they have clusters and services use: the metrics of AWS/ECS, in percent
- * (MS-010 to MS-028).
+/* usage.h - how much of what they have clusters and services use: the metrics of AWS/ECS, in
+ * percent (MS-010 to MS-028).
  *
  * Worked out when asked, from figures that are kept anyway: a cluster costs a look at each of its
  * hosts, a service nothing more. What has no RUNNING task, or nothing to divide by, has no value

@@ -1,4 +1,5 @@
-/* aws_client.h - signed requests to an API of AWS's, or of a server that speaks one (AP-020, AP-471).
+/* aws_client.h - signed requests to an API of AWS's, or of a server that speaks one (AP-020,
+ * AP-471).
  *
  * One call is one attempt: who calls decides about trying again.
  *

@@ -5,7 +5,8 @@
  *    ^ |  it failed in passing, or the bucket is in another region
  *    +-+
  *
- * Where a service is: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, else the control plane's server.
+ * Where a service is: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, else the control plane's
+ * server.
  *
  * Ownership  The fetcher lends what it is made of. Requests are copied; their keys and the answers
  *            are never logged.
@@ -46,7 +47,7 @@ struct aws_fetch_request {
     const char *bucket, *key; /* of S3, which has no body */
 };
 
-/* `fault` is NULL for an answer, whose body is lent. Runs once, never from inside the asking call. */
+/* `fault` is NULL for an answer, whose body is lent. Runs once, never inside the asking call. */
 typedef void aws_fetched_fn(const struct aws_fault *fault, const char *body, size_t len,
                             void *data);
 

@@ -33,8 +33,8 @@ struct aws_fault aws_fault_of_silence(struct arena *arena, const char *why);
 #define AWS_PARAMETERS_MAX 10 /* of one call */
 
 void aws_ask_parameters(struct buf *body, const char *const *names, size_t count);
-/* The values of `names`; what is wrong, or NULL. A parameter may have been asked for by its name, by
- * its ARN, and with a version or label behind a colon (TD-227). */
+/* The values of `names`; what is wrong, or NULL. A parameter may have been asked for by its name,
+ * by its ARN, and with a version or label behind a colon (TD-227). */
 const char *aws_read_parameters(struct arena *arena, const char *body, size_t len,
                                 const char *const *names, size_t count, const char **ret_values);
 

@@ -7,8 +7,8 @@
  * come before Docker's. The caller's address stays what it is.
  *
  * At 169.254.169.254 a machine that is somebody's virtual one finds who it is and what it may: that
- * is refused to containers on Docker's bridge, at once, so that SDKs that look there do not wait. The
- * rule is in the chain that Docker leaves to others, where there is one.
+ * is refused to containers on Docker's bridge, at once, so that SDKs that look there do not wait.
+ * The rule is in the chain that Docker leaves to others, where there is one.
  *
  * Rules that an agent left behind when it was killed are found and kept.
  */

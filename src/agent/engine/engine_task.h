@@ -50,7 +50,7 @@
 #define ENGINE_RELIST_MS          300000 /* AP-412 */
 #define ENGINE_RELIST_JITTER_MS   30000
 #define ENGINE_REMOVE_TRIES_MAX   10
-#define ENGINE_KEYS_WAIT_MS       300000 /* for the control plane to tell an agent that started anew */
+#define ENGINE_KEYS_WAIT_MS       300000 /* until the control plane has told a new session */
 
 /* What is under way for a container. */
 enum engine_doing {

@@ -5,8 +5,8 @@
 #include "base/failpoint.h"
 #include "base/mem.h"
 
-/* What a task is given by reference, fetched before its containers are created, all at once, in each
- * life of the agent in which one is still to be created (AP-471, AP-472, TD-281).
+/* What a task is given by reference, fetched before its containers are created, all at once, in
+ * each life of the agent in which one is still to be created (AP-471, AP-472, TD-281).
  *
  *   NONE: the task refers to nothing.
  *   WANTED -> BUSY -> READY    WANTED waits for the role's keys, which an agent that started anew

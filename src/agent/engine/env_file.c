@@ -42,7 +42,8 @@ static void add_line(struct env_merge *merge, struct arena *arena, int rank, con
                   arena_dup_n(arena, equals + 1, len - (size_t)(equals + 1 - line)));
 }
 
-/* Docker is told in JSON, which has no other bytes than UTF-8: each of them becomes U+FFFD, as in Go.
+/* Docker is told in JSON, which has no other bytes than UTF-8: each of them becomes U+FFFD, as in
+ * Go.
  */
 static void add_as_utf8(struct buf *out, const char *text, size_t len)
 {

@@ -1,6 +1,7 @@
 /* task_values.h - what the containers of a task are given by reference: secrets, options of log
- * drivers, files of variables, logins of registries, the FireLens router's own configuration (TD-216
- * to TD-245, AP-464, AP-471 to AP-473). Pure: which calls it takes, and what their answers mean.
+ * drivers, files of variables, logins of registries, the FireLens router's own configuration
+ * (TD-216 to TD-245, AP-464, AP-471 to AP-473). Pure: which calls it takes, and what their answers
+ * mean.
  *
  * What is named twice is asked for once; parameters go ten to a call, by region.
  *

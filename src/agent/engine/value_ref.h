@@ -1,5 +1,5 @@
-/* value_ref.h - the texts by which a task definition names what is fetched at its start: secrets and
- * objects (TD-223 to TD-226, TD-241). Pure.
+/* value_ref.h - the texts by which a task definition names what is fetched at its start: secrets
+ * and objects (TD-223 to TD-226, TD-241). Pure.
  *
  * Ownership  Everything returned lives in the arena given.
  */
