@@ -148,14 +148,17 @@ const struct value_call *task_values_router(const struct task_values *values)
 
 /* ---- what Docker says ---- */
 
-/* The longest value that `text` begins with; 0: with none. */
+/* How much of `text` begins with a value, or is the beginning of one that was cut off. */
 static size_t value_at(const char *const *all, size_t count, const char *text)
 {
     size_t longest = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (str_starts_with(text, all[i]) && strlen(all[i]) > longest)
             longest = strlen(all[i]);
+        else if (str_starts_with(all[i], text) && strlen(text) >= REDACT_BYTES_MIN)
+            return strlen(text);
+    }
     return longest;
 }
 

@@ -564,6 +564,8 @@ static void redaction(void **state)
             task_values_take(world.values, &world.values->calls[i], NULL, body, strlen(body));
     expect("some", task_values_redact(world.values, &world.arena, told),
            "not *** but ***-*** of ******");
+    expect("cut off", task_values_redact(world.values, &world.arena, "it is hush-hu"), "it is ***");
+    expect("too short to tell", task_values_redact(world.values, &world.arena, "hus"), "hus");
     expect("nothing", task_values_redact(world.values, &world.arena, ""), "");
     world_done(&world);
 }
